@@ -1,0 +1,319 @@
+/*
+ * upbeat.h: the C ABI between Upbeat's TypeScript and its device libraries (CPU, CUDA).
+ *
+ * The rules
+ * ---------
+ * - Fixed-width scalars and pointers only; nothing by value, no varargs, no callbacks. Memory that one side allocates is
+ *   freed by the same side. Strings are NUL-terminated UTF-8 and are copied before the call returns.
+ * - Devices, streams, events, graphs and weights are small positive integers ("handles"). Device memory is an address.
+ * - Every call returns an int32_t: a handle or UPBEAT_OK on success, a negative UPBEAT_ERROR_* on failure, with a
+ *   sentence from upbeat_last_error on the thread that made the call. Arguments are checked at the call; nothing is
+ *   enqueued by a call that fails.
+ * - Every function that takes a stream is ASYNCHRONOUS: it enqueues on that in-order stream and returns. Its operands
+ *   must stay valid until the stream has passed it. Only upbeat_stream_synchronize, upbeat_event_wait, the *_destroy /
+ *   *_free / *_close calls and upbeat_device_open may block.
+ * - A fault while work runs (an unreadable file, an index out of range) is STICKY: the rest of the device's work is
+ *   skipped, and every later wait on that device returns UPBEAT_ERROR_FAULT. Only closing the device clears it. The
+ *   library never aborts the process.
+ * - Calls for one device come from one thread at a time; different devices may be used from different threads.
+ *
+ * Numbers
+ * -------
+ * Activations are F32, row-major, tightly packed unless a stride is given. `rows` counts tokens of a ragged batch.
+ * BATCH INVARIANCE: what an op computes for one row does not depend on the other rows, on how a prompt was cut into
+ * chunks, or on the number of threads: every reduction has a fixed order per row.
+ */
+#ifndef UPBEAT_H
+#define UPBEAT_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define UPBEAT_API __declspec(dllexport)
+#else
+#define UPBEAT_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a declaration below changes its meaning. TypeScript refuses a library with another number. */
+#define UPBEAT_ABI_VERSION 1
+
+enum {
+  UPBEAT_OK = 0,
+  UPBEAT_ERROR_INVALID_ARGUMENT = -1,
+  UPBEAT_ERROR_OUT_OF_MEMORY = -2,
+  UPBEAT_ERROR_UNAVAILABLE = -3, /* no such device, driver or instruction set on this machine */
+  UPBEAT_ERROR_FILE = -4,        /* a file cannot be opened, or is shorter than the range asked for */
+  UPBEAT_ERROR_FAULT = -5,       /* sticky: work on the device failed */
+  UPBEAT_ERROR_INTERNAL = -6
+};
+
+/* Element types. 16 and up are kept for block-quantised and 8-bit types. */
+enum { UPBEAT_DTYPE_F32 = 0, UPBEAT_DTYPE_F16 = 1, UPBEAT_DTYPE_BF16 = 2 };
+
+/* Instruction sets of the CPU library (upbeat_device_open). Other libraries accept AUTO only. */
+enum {
+  UPBEAT_SIMD_AUTO = 0,
+  UPBEAT_SIMD_PORTABLE = 1,
+  UPBEAT_SIMD_AVX2 = 2,   /* AVX2 + FMA + F16C */
+  UPBEAT_SIMD_AVX512 = 3, /* F, BW, DQ, VL */
+  UPBEAT_SIMD_NEON = 4
+};
+
+/* ---- Library ------------------------------------------------------------------------------------------------- */
+
+/* UPBEAT_ABI_VERSION of the library. */
+UPBEAT_API int32_t upbeat_abi_version(void);
+
+/* Copies the calling thread's last error message (UTF-8, NUL-terminated, cut to capacity) and returns its full length
+ * in bytes without the NUL; 0 when there is none. */
+UPBEAT_API int32_t upbeat_last_error(uint8_t* message, int32_t capacity);
+
+/* The number of devices this library can open here; 0 when it can open none (upbeat_last_error says why). */
+UPBEAT_API int32_t upbeat_device_count(void);
+
+/* ---- Device -------------------------------------------------------------------------------------------------- */
+
+/* Opens device `index` with `threads` compute threads (0: one per usable core; a GPU library ignores it) and the given
+ * UPBEAT_SIMD_*. Returns a device handle. */
+UPBEAT_API int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd);
+
+/* Waits for the device's work, then frees everything it owns: streams, events, graphs, weights, memory. */
+UPBEAT_API int32_t upbeat_device_close(int32_t device);
+
+/* Writes a JSON object about the device and returns its full length in bytes (cut to capacity when longer):
+ * {"library","name","memoryTotal","memoryFree" (bytes),"cores","threads","instructionSet"|"computeCapability"}. */
+UPBEAT_API int32_t upbeat_device_info(int32_t device, uint8_t* json, int32_t capacity);
+
+/* Bytes now held by the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights. */
+UPBEAT_API int32_t upbeat_device_usage(int32_t device, int64_t* usage);
+
+/* ---- Memory -------------------------------------------------------------------------------------------------- */
+
+/* Allocates device memory, 64-byte aligned or better and zeroed; its address goes to *address. */
+UPBEAT_API int32_t upbeat_memory_allocate(int32_t device, int64_t bytes, int64_t* address);
+
+/* Frees it. The caller has made sure that no enqueued work still uses it. */
+UPBEAT_API int32_t upbeat_memory_free(int32_t device, void* address);
+
+/* Allocates pinned host memory, 64-byte aligned or better and zeroed, readable and writable by the host and by copies. */
+UPBEAT_API int32_t upbeat_host_allocate(int32_t device, int64_t bytes, int64_t* address);
+
+/* Frees it. */
+UPBEAT_API int32_t upbeat_host_free(int32_t device, void* address);
+
+/* Copies pinned host memory to device memory. */
+UPBEAT_API int32_t upbeat_copy_to_device(int32_t stream, void* destination, const void* source, int64_t bytes);
+
+/* Copies device memory to pinned host memory. */
+UPBEAT_API int32_t upbeat_copy_to_host(int32_t stream, void* destination, const void* source, int64_t bytes);
+
+/* Copies within device memory; the ranges must not overlap. */
+UPBEAT_API int32_t upbeat_copy_on_device(int32_t stream, void* destination, const void* source, int64_t bytes);
+
+/* Sets every byte of a range of device memory to the low 8 bits of `value`. */
+UPBEAT_API int32_t upbeat_memory_fill(int32_t stream, void* destination, int32_t value, int64_t bytes);
+
+/* Reads `count` elements of `dtype` at byte `offset` of a file and stores them as F32 at `destination` (norm weights,
+ * biases). The file is opened and its length checked at the call. */
+UPBEAT_API int32_t upbeat_memory_load(int32_t stream, void* destination, const char* path, int64_t offset,
+                                      int32_t dtype, int64_t count);
+
+/* ---- Streams, events, graphs --------------------------------------------------------------------------------- */
+
+/* Creates an in-order stream. */
+UPBEAT_API int32_t upbeat_stream_create(int32_t device);
+
+/* Waits for its work and removes it. */
+UPBEAT_API int32_t upbeat_stream_destroy(int32_t stream);
+
+/* Waits until the stream is empty, at most `timeout_us` microseconds (negative: without limit).
+ * Returns 1 when it is, 0 on timeout. */
+UPBEAT_API int32_t upbeat_stream_synchronize(int32_t stream, int64_t timeout_us);
+
+/* Makes later work of `stream` wait for the latest record of `event`; an event never recorded does not hold it. */
+UPBEAT_API int32_t upbeat_stream_wait_event(int32_t stream, int32_t event);
+
+/* Makes the stream's device fault at this point of the stream, as a broken kernel would. For tests of recovery. */
+UPBEAT_API int32_t upbeat_stream_inject_fault(int32_t stream);
+
+/* Creates an event. */
+UPBEAT_API int32_t upbeat_event_create(int32_t device);
+
+/* Removes an event that nothing waits for. */
+UPBEAT_API int32_t upbeat_event_destroy(int32_t event);
+
+/* The event now stands for all that was enqueued on `stream` before this call. */
+UPBEAT_API int32_t upbeat_event_record(int32_t event, int32_t stream);
+
+/* 1 when the event's latest record has been passed (or it was never recorded), 0 when not yet. Never blocks. */
+UPBEAT_API int32_t upbeat_event_query(int32_t event);
+
+/* Waits for the event's latest record, at most `timeout_us` microseconds (negative: without limit).
+ * Returns 1 when it was passed, 0 on timeout. */
+UPBEAT_API int32_t upbeat_event_wait(int32_t event, int64_t timeout_us);
+
+/* Time between two passed events, in microseconds, to *microseconds. */
+UPBEAT_API int32_t upbeat_event_elapsed(int32_t start, int32_t end, double* microseconds);
+
+/* Begins capture: until upbeat_graph_end, work given to `stream` is recorded and not run. Waiting on the stream,
+ * recording events on it and loading weights through it are errors meanwhile. */
+UPBEAT_API int32_t upbeat_graph_begin(int32_t stream);
+
+/* Ends capture and returns a graph handle. */
+UPBEAT_API int32_t upbeat_graph_end(int32_t stream);
+
+/* Enqueues all work of a graph, in one call. The same graph may be enqueued again before it has finished. */
+UPBEAT_API int32_t upbeat_graph_launch(int32_t graph, int32_t stream);
+
+/* Removes a graph that is not enqueued any more. */
+UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
+
+/* ---- Weights ------------------------------------------------------------------------------------------------- */
+
+/* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
+ * library's kernels read. Rows are filled by the calls below, in any order, each row once: matrices that share an input
+ * (q, k, v; gate, up) are stacked into one. */
+UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns);
+
+/* Fills `row_count` rows from `first_row` with row-major elements of the matrix's dtype at byte `offset` of a file. The
+ * file is opened and its length checked at the call. */
+UPBEAT_API int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
+                                      const char* path, int64_t offset);
+
+/* The same from pinned host memory. */
+UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
+                                        const void* source);
+
+/* Frees a weight that no enqueued work uses. */
+UPBEAT_API int32_t upbeat_weight_destroy(int32_t weight);
+
+/* ---- Ops of a decoder ---------------------------------------------------------------------------------------- */
+
+/* output[r, :] = weight[tokens[r], :] as F32.   tokens: int32 [rows]; output: F32 [rows, columns of the weight].
+ * A token outside the matrix gives a row of zeros when it is negative (padding), else a fault. */
+UPBEAT_API int32_t upbeat_embedding(int32_t stream, int32_t weight, const void* tokens, int32_t rows, void* output);
+
+/* output[r, :] = input[r, :] / sqrt(mean(input[r, :]^2) + epsilon) * weight.   (Zhang and Sennrich 2019)
+ * input, output: F32 [rows, columns], may be the same; weight: F32 [columns]. */
+UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void* weight, float epsilon, int32_t rows,
+                                   int32_t columns, void* output);
+
+/* output[r, :] = input[r, :] * transpose(weight) + bias + residual[r, :].
+ * input: F32 [rows, columns of the weight]; output, residual: F32 [rows, rows of the weight]; bias: F32 [rows of the
+ * weight]. bias and residual may be null; residual may be output. For each output element the products are added in
+ * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. */
+UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
+                                 const void* residual, int32_t rows, void* output);
+
+/* Fills table: F32 [positions, head_dim]: for each position p and pair i, cos(p * inverse_frequencies[i]) * scale at
+ * [p, i] and sin(...) * scale at [p, head_dim / 2 + i], computed in double precision.
+ * inverse_frequencies: F64 [head_dim / 2], in pinned host memory. */
+UPBEAT_API int32_t upbeat_rotary_table(int32_t stream, const void* inverse_frequencies, float scale, int32_t positions,
+                                       int32_t head_dim, void* table);
+
+/* Bytes of ONE of the two caches (key or value) of one layer, to *bytes. The layout inside is the library's own. */
+UPBEAT_API int32_t upbeat_kv_cache_bytes(int32_t device, int32_t dtype, int32_t blocks, int32_t block_size,
+                                         int32_t kv_heads, int32_t head_dim, int64_t* bytes);
+
+/* Optional per-head RMSNorm of q and k (query_norm, key_norm: F32 [head_dim] or null, both or none), rotary embedding of
+ * q and k (pairs (i, i + head_dim / 2); Su et al. 2021, in the half-split form of Hugging Face), q written in place,
+ * k and v written to the paged cache.
+ * qkv: F32 [rows, (heads + 2 * kv_heads) * head_dim], q then k then v; positions: int32 [rows], below the table's;
+ * slot_mapping: int32 [rows], block * block_size + offset within the block, negative: the row is padding and nothing is
+ * written; rotary_table: from upbeat_rotary_table; caches of `dtype` F32 or BF16. */
+UPBEAT_API int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* positions, const void* slot_mapping,
+                                       const void* rotary_table, const void* query_norm, const void* key_norm,
+                                       float epsilon, int32_t rows, int32_t heads, int32_t kv_heads, int32_t head_dim,
+                                       void* key_cache, void* value_cache, int32_t cache_dtype, int32_t block_size);
+
+/* Causal attention over the paged cache with grouped queries, prefill chunks and decode rows in one ragged call.
+ * Request i has the query rows query_starts[i] .. query_starts[i + 1] - 1, the LAST ones of its sequence_lengths[i]
+ * tokens (all already in the cache), so its row j stands at position sequence_lengths[i] - (its query count) + j and
+ * sees the keys of all positions up to its own, the last `sliding_window` of them only when that is > 0 (itself
+ * included). Token t of request i is at block block_tables[i, t / block_size], offset t % block_size.
+ * query: F32, row r at query + r * query_stride elements, [heads, head_dim] within; query_starts: int32 [requests + 1];
+ * sequence_lengths: int32 [requests]; block_tables: int32 [requests, max_blocks]; output: F32 [rows, heads * head_dim].
+ * scale multiplies q.k before the softmax. A request with no query rows is skipped; one with sequence length 0 (padding)
+ * gives rows of zeros. Rows from query_starts[requests] on are left alone. */
+UPBEAT_API int32_t upbeat_attention(int32_t stream, const void* query, int32_t query_stride, const void* key_cache,
+                                    const void* value_cache, int32_t cache_dtype, const void* block_tables,
+                                    int32_t max_blocks, const void* query_starts, const void* sequence_lengths,
+                                    int32_t requests, int32_t rows, int32_t heads, int32_t kv_heads, int32_t head_dim,
+                                    int32_t block_size, float scale, int32_t sliding_window, void* output);
+
+/* output[r, c] = silu(gate_up[r, c]) * gate_up[r, columns + c], silu(x) = x / (1 + exp(-x)).
+ * gate_up: F32 [rows, 2 * columns]; output: F32 [rows, columns]. */
+UPBEAT_API int32_t upbeat_silu_multiply(int32_t stream, const void* gate_up, int32_t rows, int32_t columns,
+                                        void* output);
+
+/* output[r, :] = input[indices[r], :].   indices: int32 [rows], negative: zeros; input: F32 [input_rows, columns]. */
+UPBEAT_API int32_t upbeat_gather_rows(int32_t stream, const void* input, const void* indices, int32_t input_rows,
+                                      int32_t rows, int32_t columns, void* output);
+
+/* ---- Tokens and sampling --------------------------------------------------------------------------------------
+ * The token table holds every running request's tokens on the device, prompt and generated, int32 [table_length]: the
+ * next step's input ids are gathered from where this step's samples were scattered, without the host. */
+
+/* output[r] = table[sources[r]]; a negative source (padding) gives -1.   All int32. */
+UPBEAT_API int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sources, int32_t rows,
+                                        int32_t table_length, void* output);
+
+/* table[destinations[r]] = tokens[r]; a negative destination is skipped.   All int32. */
+UPBEAT_API int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* destinations, int32_t rows,
+                                         int32_t table_length, void* table);
+
+/* Columns of the F32 sampling parameters of a row. */
+enum {
+  UPBEAT_SAMPLING_TEMPERATURE = 0,        /* 0: greedy (lowest id among equals) */
+  UPBEAT_SAMPLING_TOP_P = 1,              /* 1: off */
+  UPBEAT_SAMPLING_MIN_P = 2,              /* 0: off */
+  UPBEAT_SAMPLING_REPETITION_PENALTY = 3, /* 1: off; over prompt and output (Keskar et al. 2019) */
+  UPBEAT_SAMPLING_PRESENCE_PENALTY = 4,   /* 0: off; over output */
+  UPBEAT_SAMPLING_FREQUENCY_PENALTY = 5,  /* 0: off; over output */
+  UPBEAT_SAMPLING_FLOATS = 8              /* row length */
+};
+
+/* Columns of the int32 sampling controls of a row. */
+enum {
+  UPBEAT_SAMPLING_ACTIVE = 0,         /* 0: padding, token -1, nothing else is read */
+  UPBEAT_SAMPLING_TOP_K = 1,          /* 0: off */
+  UPBEAT_SAMPLING_SEED_LOW = 2,       /* 64-bit seed */
+  UPBEAT_SAMPLING_SEED_HIGH = 3,
+  UPBEAT_SAMPLING_POSITION = 4,       /* the token's position in the sequence: the generator's counter */
+  UPBEAT_SAMPLING_HISTORY_START = 5,  /* index into the token table of the request's first token */
+  UPBEAT_SAMPLING_HISTORY_LENGTH = 6, /* tokens there now, prompt and output */
+  UPBEAT_SAMPLING_PROMPT_LENGTH = 7,  /* how many of them are prompt */
+  UPBEAT_SAMPLING_LOGPROBS = 8,       /* -1: none; n: log-probability of the token and of the n likeliest */
+  UPBEAT_SAMPLING_BIAS_START = 9,     /* range of bias_tokens / bias_values that is this row's */
+  UPBEAT_SAMPLING_BIAS_COUNT = 10,
+  UPBEAT_SAMPLING_INTS = 12           /* row length */
+};
+
+/* Chooses one token per row: a pure function of the row's logits, parameters, seed, position and history.
+ *
+ * In this order: logit bias added; repetition, then frequency and presence penalties; temperature 0: the largest logit;
+ * else logits / temperature, keep the top_k largest (ties by lower id), softmax, keep the smallest set of largest
+ * probabilities that sums to top_p or more, drop those below min_p times the largest, and draw one by inverse CDF in
+ * ascending token id with the first uniform of Philox4x32-10 (Salmon et al. 2011), key = seed, counter = (position, 0, 0,
+ * 0). A NaN logit counts as -infinity; a row without a finite logit faults.
+ * Log-probabilities are of the raw logits (log-softmax before bias, penalties and temperature).
+ *
+ * logits: F32 [rows, vocabulary], left as it is; floats: F32 [rows, UPBEAT_SAMPLING_FLOATS]; ints: int32 [rows,
+ * UPBEAT_SAMPLING_INTS]; token_table: int32; bias_tokens: int32, bias_values: F32 (null when no row has a bias);
+ * tokens: int32 [rows]; logprobs: F32 [rows, 1 + max_logprobs], the token's own, then those of the likeliest, falling;
+ * logprob_tokens: int32 [rows, max_logprobs]; unused places are left alone. logprobs and logprob_tokens may be null when no
+ * row asks for them. */
+UPBEAT_API int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t vocabulary,
+                                 const void* floats, const void* ints, const void* token_table,
+                                 const void* bias_tokens, const void* bias_values, int32_t max_logprobs, void* tokens,
+                                 void* logprobs, void* logprob_tokens);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
