@@ -1,0 +1,107 @@
+/**
+ * The part of `config.json` that every family of Llama-like decoders shares.
+ *
+ * @module
+ */
+import type { DecoderConfig } from "../config.ts";
+import type { ConfigFields } from "../config_fields.ts";
+import { readRope } from "../rope_config.ts";
+
+/** Where the families' defaults differ; the values are those of the configuration classes in transformers. */
+export interface DecoderDefaults {
+  /** `num_key_value_heads` when the field is absent; `"heads"`: as many as query heads. A null field always means that. */
+  readonly kvHeads: number | "heads";
+  /** `head_dim` when the field is absent; `"hidden"`: hidden_size / num_attention_heads. A null field always means that. */
+  readonly headDim: number | "hidden";
+  /** `max_position_embeddings`. */
+  readonly maxPositions: number;
+  /** `bos_token_id` when the field is absent. */
+  readonly bosTokenId: number | null;
+  /** `eos_token_id` when the field is absent. */
+  readonly eosTokenId: number | null;
+}
+
+/** What all families read alike. */
+export type SharedFields = Omit<
+  DecoderConfig,
+  "family" | "qkvBias" | "outputBias" | "mlpBias" | "qkNorm" | "slidingWindows"
+>;
+
+/** No decoder is nearly as deep; it keeps a lying file from asking for endless lists. */
+const MAX_LAYERS = 10_000;
+
+/**
+ * Read and check the fields that all families share, and refuse what none of them supports.
+ *
+ * Sizes that have no sensible default (`hidden_size` and the like) are required, though transformers has one.
+ *
+ * @param fields The top-level fields of `config.json`.
+ * @param defaults The family's defaults.
+ * @returns The shared part of the decoder.
+ * @throws {UpbeatError} `MODEL_UNSUPPORTED` or `MODEL_CONFIG_INVALID`.
+ */
+export function readSharedFields(fields: ConfigFields, defaults: DecoderDefaults): SharedFields {
+  refuseUnsupported(fields);
+  const hiddenSize = fields.integer("hidden_size");
+  const heads = fields.integer("num_attention_heads");
+  const vocabularySize = fields.integer("vocab_size");
+  return {
+    hiddenSize,
+    layers: fields.integer("num_hidden_layers", { maximum: MAX_LAYERS }),
+    heads,
+    kvHeads: readKvHeads(fields, heads, defaults.kvHeads),
+    headDim: readHeadDim(fields, hiddenSize, heads, defaults.headDim),
+    ffnSize: fields.integer("intermediate_size"),
+    vocabularySize,
+    rmsNormEpsilon: fields.number("rms_norm_eps", { fallback: 1e-6 }),
+    maxPositions: fields.integer("max_position_embeddings", { fallback: defaults.maxPositions }),
+    tieWordEmbeddings: fields.boolean("tie_word_embeddings", false),
+    rope: readRope(fields),
+    dtype: fields.text("dtype") ?? fields.text("torch_dtype"),
+    bosTokenId: fields.isAbsent("bos_token_id")
+      ? defaults.bosTokenId
+      : fields.tokenIds("bos_token_id", vocabularySize)?.[0] ?? null,
+    eosTokenIds: fields.isAbsent("eos_token_id")
+      ? (defaults.eosTokenId === null ? [] : [defaults.eosTokenId])
+      : fields.tokenIds("eos_token_id", vocabularySize) ?? [],
+  };
+}
+
+function readKvHeads(fields: ConfigFields, heads: number, absent: number | "heads"): number {
+  const fallback = fields.isAbsent("num_key_value_heads") && absent !== "heads" ? absent : heads;
+  const kvHeads = fields.integer("num_key_value_heads", { fallback });
+  if (heads % kvHeads !== 0) {
+    const stated = fields.isAbsent("num_key_value_heads") ? ` (it is absent, which means ${kvHeads})` : "";
+    throw fields.invalid("num_key_value_heads", `a divisor of num_attention_heads, ${heads}${stated}`);
+  }
+  return kvHeads;
+}
+
+function readHeadDim(fields: ConfigFields, hiddenSize: number, heads: number, absent: number | "hidden"): number {
+  const fallback = fields.isAbsent("head_dim") && absent !== "hidden" ? absent : hiddenSize / heads;
+  const stated = fields.value("head_dim") !== undefined;
+  if (!stated && !Number.isInteger(fallback)) {
+    throw fields.invalid("hidden_size", `a multiple of num_attention_heads, ${heads}, as head_dim is not given`);
+  }
+  const headDim = fields.integer("head_dim", { fallback });
+  if (headDim % 2 !== 0) {
+    throw stated
+      ? fields.invalid("head_dim", "even, for the rotary embedding")
+      : fields.invalid("hidden_size", `an even multiple of num_attention_heads, ${heads}, for the rotary embedding`);
+  }
+  return headDim;
+}
+
+/** What would make a decoder of any family compute something else than this engine does. */
+function refuseUnsupported(fields: ConfigFields): void {
+  const activation = fields.text("hidden_act") ?? "silu";
+  if (activation !== "silu" && activation !== "swish") throw fields.unsupported("hidden_act", `only "silu" is`);
+  for (const name of ["quantization_config", "compression_config"]) {
+    if (fields.value(name) !== undefined) throw fields.unsupported(name, "use the model's F32, F16 or BF16 weights");
+  }
+  for (const name of ["num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"]) {
+    if (fields.integer(name, { minimum: 0, fallback: 0 }) > 1) {
+      throw fields.unsupported(name, "mixtures of experts are not; use a dense model");
+    }
+  }
+}

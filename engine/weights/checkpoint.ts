@@ -1,0 +1,157 @@
+/**
+ * A model folder's weights: one `model.safetensors`, or several shards with an index.
+ *
+ * The index (`model.safetensors.index.json`, written by transformers' `save_pretrained`) is
+ * `{"metadata": …, "weight_map": {tensor name: file name}}`.
+ *
+ * @module
+ */
+import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UpbeatError } from "../errors.ts";
+import { duplicateMember } from "./header_json.ts";
+import { readSafetensorsHeader } from "./safetensors.ts";
+import type { TensorInfo } from "./safetensors.ts";
+import { showValue } from "./show_value.ts";
+
+/** Every tensor of a model folder. Nothing is open and nothing but headers was read. */
+export interface Checkpoint {
+  /** The model folder. */
+  readonly folder: string;
+  /** Paths of the weight files. */
+  readonly files: readonly string[];
+  /** Every tensor by name, with the file that holds it. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+const SINGLE_FILE = "model.safetensors";
+const INDEX_FILE = "model.safetensors.index.json";
+
+/**
+ * Find and check the weights of a model folder.
+ *
+ * Where both a single file and an index exist the single file is used, as transformers does.
+ *
+ * @param folder Path of the model folder.
+ * @returns Every tensor with its file, dtype, shape and byte range.
+ * @throws {UpbeatError} `MODEL_NOT_FOUND` when the folder or its weights are missing, naming what was looked for and what
+ * is there instead; `WEIGHTS_INVALID` when the index or a file is not as it should be; `WEIGHTS_MISSING_TENSOR` when the
+ * index puts a tensor into a shard that does not hold it.
+ */
+export function openCheckpoint(folder: string): Checkpoint {
+  if (!isFolder(folder)) {
+    throw new UpbeatError(
+      "MODEL_NOT_FOUND",
+      `${folder} is not a folder; give the path of a Hugging Face model folder`,
+      {
+        folder,
+      },
+    );
+  }
+  const single = join(folder, SINGLE_FILE);
+  if (isThere(single)) {
+    return { folder, files: [single], tensors: readSafetensorsHeader(single).tensors };
+  }
+  const index = join(folder, INDEX_FILE);
+  if (isThere(index)) return openShards(folder, index);
+  throw noWeights(folder);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a name is taken, be it by a link to nothing: that is a broken download, not a missing one. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** The checkpoint of a folder with an index. Tensors of a shard that the index does not name are left out. */
+function openShards(folder: string, index: string): Checkpoint {
+  const weightMap = readWeightMap(index);
+  const headers = new Map<string, ReadonlyMap<string, TensorInfo>>();
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, shard] of weightMap) {
+    let header = headers.get(shard);
+    if (header === undefined) {
+      const file = join(folder, shard);
+      if (!isThere(file)) {
+        throw new UpbeatError(
+          "MODEL_NOT_FOUND",
+          `shard ${shard}, which ${index} names, is missing from ${folder}; download it`,
+          { file, index, tensor: name },
+        );
+      }
+      header = readSafetensorsHeader(file).tensors;
+      headers.set(shard, header);
+    }
+    const tensor = header.get(name);
+    if (tensor === undefined) {
+      throw new UpbeatError(
+        "WEIGHTS_MISSING_TENSOR",
+        `${index} puts tensor ${showValue(name)} into ${shard}, which does not hold it; download both again`,
+        { file: join(folder, shard), index, tensor: name },
+      );
+    }
+    tensors.set(name, tensor);
+  }
+  return { folder, files: [...headers.keys()].map((shard) => join(folder, shard)), tensors };
+}
+
+/** The index's pairs of tensor name and shard name; every shard is a plain file name within the folder. */
+function readWeightMap(index: string): [string, string][] {
+  let json: string;
+  let parsed: unknown;
+  try {
+    json = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(index));
+    parsed = JSON.parse(json);
+  } catch (error) {
+    throw invalidIndex(index, `it cannot be read as JSON (${(error as Error).message})`);
+  }
+  const weightMap = (parsed as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
+    throw invalidIndex(index, "it has no object weight_map");
+  }
+  const duplicate = duplicateMember(json);
+  if (duplicate !== null) throw invalidIndex(index, `it names ${showValue(duplicate)} twice`, duplicate);
+  const entries = Object.entries(weightMap);
+  if (entries.length === 0) throw invalidIndex(index, "its weight_map is empty");
+  for (const [name, shard] of entries) {
+    if (typeof shard !== "string" || !isPlainFileName(shard)) {
+      throw invalidIndex(
+        index,
+        `it puts tensor ${showValue(name)} into ${showValue(shard)}, ` +
+          "which is not the name of a .safetensors file beside it",
+        name,
+      );
+    }
+  }
+  return entries as [string, string][];
+}
+
+/** A name that stays in its folder on every platform. */
+function isPlainFileName(name: string): boolean {
+  return name.endsWith(".safetensors") && name === basename(name) && !/[/\\:\0]/.test(name);
+}
+
+function invalidIndex(index: string, problem: string, tensor: string | null = null): UpbeatError {
+  const details = tensor === null ? { file: index } : { file: index, tensor };
+  return new UpbeatError("WEIGHTS_INVALID", `${index} is not a valid weight index: ${problem}`, details);
+}
+
+/** Why a folder without safetensors is no use, with a word on the formats people have instead. */
+function noWeights(folder: string): UpbeatError {
+  const others = readdirSync(folder).filter((name) => /\.(bin|pt|pth|gguf|safetensors|onnx|h5|msgpack)$/.test(name));
+  const hint = others.length === 0
+    ? "download the model's weights into it"
+    : `it holds ${others.slice(0, 3).join(", ")}${others.length > 3 ? ", …" : ""}, which cannot be loaded: ` +
+      "convert the model to safetensors (transformers: save_pretrained)";
+  return new UpbeatError("MODEL_NOT_FOUND", `${folder} has neither ${SINGLE_FILE} nor ${INDEX_FILE}; ${hint}`, {
+    folder,
+    found: others.join(", "),
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * `JSON.parse` keeps the last of two members with one name; a weight file in which a tensor is named twice is ambiguous,
+ * and the safetensors format forbids it. This finds the first such name.
+ *
+ * @module
+ */
+
+/**
+ * The first member name that occurs twice within one object of a JSON text, at any depth.
+ *
+ * One pass over the text with a stack of the objects it is inside of; a string is a member name when a colon follows it.
+ *
+ * @param json A text that `JSON.parse` accepts; what it finds in any other text means nothing.
+ * @returns The name, unescaped, or null when every object's names differ.
+ * @example
+ * ```ts
+ * duplicateMember('{"a": {"x": 1}, "b": {"x": 2}}'); // null
+ * duplicateMember('{"a": 1, "\\u0061": 2}'); // "a"
+ * ```
+ */
+export function duplicateMember(json: string): string | null {
+  const objects: (Set<string> | null)[] = [];
+  let index = 0;
+  while (index < json.length) {
+    const character = json[index];
+    if (character === "{") objects.push(new Set());
+    else if (character === "[") objects.push(null);
+    else if (character === "}" || character === "]") objects.pop();
+    else if (character === '"') {
+      const end = endOfString(json, index);
+      if (json[skipSpace(json, end)] === ":") {
+        const name = unquote(json.slice(index, end));
+        const names = objects.at(-1);
+        if (names?.has(name) === true) return name;
+        names?.add(name);
+      }
+      index = end;
+      continue;
+    }
+    index++;
+  }
+  return null;
+}
+
+/** The index just past the closing quote of the string that opens at `start`. */
+function endOfString(json: string, start: number): number {
+  let index = start + 1;
+  while (index < json.length && json[index] !== '"') index += json[index] === "\\" ? 2 : 1;
+  return index + 1;
+}
+
+/** The index of the first character from `start` that is not JSON whitespace. */
+function skipSpace(json: string, start: number): number {
+  let index = start;
+  while (json[index] === " " || json[index] === "\n" || json[index] === "\r" || json[index] === "\t") index++;
+  return index;
+}
+
+/** The value of a JSON string literal; most have no escapes and need no parser. */
+function unquote(literal: string): string {
+  return literal.includes("\\") ? JSON.parse(literal) as string : literal.slice(1, -1);
+}

@@ -1,0 +1,243 @@
+/**
+ * Reading and checking the header of a `.safetensors` file. The data is never read here: a tensor is a byte range that a
+ * device library loads by itself.
+ *
+ * The layout (https://github.com/huggingface/safetensors#format): 8 bytes, the header's length N as an unsigned
+ * little-endian integer; N bytes of UTF-8 JSON that begin with `{` and may end in spaces; then the data. The JSON maps a
+ * tensor's name to `{"dtype", "shape", "data_offsets": [begin, end]}`, with offsets counted from the end of the header,
+ * and `"__metadata__"` to free text.
+ *
+ * Everything in the header can lie, and nothing of it is believed: as the format asks for, the tensors must cover the
+ * data exactly, without overlaps, holes or trailing bytes, and each must be as long as its shape and dtype say. A dtype
+ * that the format does not name is an error only for who uses the tensor.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { UpbeatError } from "../errors.ts";
+import { bitsPerElement } from "./dtypes.ts";
+import { duplicateMember } from "./header_json.ts";
+import { showValue } from "./show_value.ts";
+
+/** Where one tensor is, and what it is. */
+export interface TensorInfo {
+  /** Its name in the checkpoint, such as `model.layers.0.mlp.up_proj.weight`. */
+  readonly name: string;
+  /** Path of the file that holds it. */
+  readonly file: string;
+  /** The dtype as the header spells it, such as `"BF16"`; not necessarily one that can be loaded. */
+  readonly dtype: string;
+  /** Lengths of its dimensions, outermost first; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** Position of its first byte, from the beginning of the file. */
+  readonly offset: number;
+  /** Its length in bytes. */
+  readonly byteLength: number;
+}
+
+/** The checked header of one file. */
+export interface SafetensorsHeader {
+  /** The path it was read from. */
+  readonly file: string;
+  /** Length of the file in bytes. */
+  readonly fileBytes: number;
+  /** Every tensor by name, in the order of the data. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+/** The format's limit on the header, the same as in the reference implementation. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** Bytes before the header: its length. */
+const LENGTH_BYTES = 8;
+
+/**
+ * Read and check the header of a safetensors file.
+ *
+ * @param file Path of the file.
+ * @returns Every tensor's dtype, shape and byte range, all within the file.
+ * @throws {UpbeatError} `MODEL_NOT_FOUND` when there is no such file; `WEIGHTS_INVALID`, naming the file and, where it is
+ * one tensor's fault, the tensor, when anything in it is not as the format says.
+ * @example
+ * ```ts
+ * const { tensors } = readSafetensorsHeader("model/model.safetensors");
+ * for (const { name, dtype, shape } of tensors.values()) console.log(name, dtype, shape);
+ * ```
+ */
+export function readSafetensorsHeader(file: string): SafetensorsHeader {
+  const { json, dataStart, fileBytes } = readHeaderText(file);
+  let header: unknown;
+  try {
+    header = JSON.parse(json);
+  } catch (error) {
+    throw invalid(file, `its header is not valid JSON (${(error as Error).message}); download the file again`);
+  }
+  if (!isObject(header)) throw invalid(file, "its header is not a JSON object; download the file again");
+  const duplicate = duplicateMember(json);
+  if (duplicate !== null) throw invalid(file, `its header has two members named ${showValue(duplicate)}`, duplicate);
+
+  const tensors: TensorInfo[] = [];
+  for (const [name, entry] of Object.entries(header)) {
+    if (name !== "__metadata__") tensors.push(readEntry(file, name, entry, dataStart));
+  }
+  tensors.sort((a, b) => a.offset - b.offset || a.byteLength - b.byteLength);
+  checkCoverage(file, tensors, dataStart, fileBytes);
+  return { file, fileBytes, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
+}
+
+/** The header's text, where the data starts, and the file's length. */
+function readHeaderText(file: string): { json: string; dataStart: number; fileBytes: number } {
+  const fileBytes = regularFileBytes(file);
+  if (fileBytes < LENGTH_BYTES) {
+    throw invalid(file, `it has ${fileBytes} bytes, fewer than the 8 of the header's length; download it again`);
+  }
+  const descriptor = openForReading(file);
+  try {
+    const length = readFully(file, descriptor, 0, LENGTH_BYTES).readBigUInt64LE();
+    if (length > BigInt(MAX_HEADER_BYTES)) {
+      throw invalid(file, `it claims a header of ${length} bytes; the format allows ${MAX_HEADER_BYTES}`);
+    }
+    const headerBytes = Number(length);
+    const dataStart = LENGTH_BYTES + headerBytes;
+    if (dataStart > fileBytes) {
+      const missing = dataStart - fileBytes;
+      throw invalid(
+        file,
+        `it claims a header of ${headerBytes} bytes but ends ${missing} bytes earlier; download it again`,
+      );
+    }
+    const bytes = readFully(file, descriptor, LENGTH_BYTES, headerBytes);
+    if (bytes[0] !== 0x7b) throw invalid(file, "its header does not begin with '{'; it is not a safetensors file");
+    let json: string;
+    try {
+      json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      throw invalid(file, "its header is not valid UTF-8; download the file again");
+    }
+    return { json, dataStart, fileBytes };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Length of a regular file; anything else (a folder, a pipe) would block or fail later with a worse message. */
+function regularFileBytes(file: string): number {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    throw new UpbeatError("MODEL_NOT_FOUND", `weight file ${file} does not exist, or is a link to nothing`, { file });
+  }
+  if (!stat.isFile()) throw invalid(file, "it is not a regular file");
+  return stat.size;
+}
+
+function openForReading(file: string): number {
+  try {
+    return openSync(file, "r");
+  } catch (error) {
+    throw new UpbeatError("WEIGHTS_INVALID", `weight file ${file} cannot be opened: ${(error as Error).message}`, {
+      file,
+    }, { cause: error });
+  }
+}
+
+/** Exactly `length` bytes from `position`. */
+function readFully(file: string, descriptor: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(descriptor, bytes, done, length - done, position + done);
+    if (count === 0) throw invalid(file, "it became shorter while it was read");
+    done += count;
+  }
+  return bytes;
+}
+
+/** One member of the header as a tensor, checked as far as it can be alone. */
+function readEntry(file: string, name: string, entry: unknown, dataStart: number): TensorInfo {
+  if (!isObject(entry)) throw invalid(file, `the entry of tensor ${showValue(name)} is not an object`, name);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== "string") throw invalid(file, `tensor ${showValue(name)} has no dtype`, name);
+  if (!Array.isArray(shape) || !shape.every(isCount)) {
+    throw invalid(
+      file,
+      `tensor ${showValue(name)} has shape ${showValue(shape)}; it must be a list of integers from 0 to 2^53 - 1`,
+      name,
+    );
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
+    throw invalid(
+      file,
+      `tensor ${showValue(name)} has data_offsets ${showValue(offsets)}; it must be two integers from 0 to 2^53 - 1`,
+      name,
+    );
+  }
+  const [begin, end] = offsets as [number, number];
+  if (begin > end) throw invalid(file, `tensor ${showValue(name)} begins at ${begin}, after its end ${end}`, name);
+  if (!Number.isSafeInteger(dataStart + end)) {
+    throw invalid(file, `tensor ${showValue(name)} ends beyond 2^53 bytes`, name);
+  }
+  checkByteLength(file, name, dtype, shape, end - begin);
+  return { name, file, dtype, shape, offset: dataStart + begin, byteLength: end - begin };
+}
+
+/** Refuse a tensor whose byte range is not as long as its shape and dtype say. */
+function checkByteLength(file: string, name: string, dtype: string, shape: readonly number[], byteLength: number) {
+  let elements = 1;
+  for (const length of shape) {
+    elements *= length;
+    if (!Number.isSafeInteger(elements)) {
+      throw invalid(file, `tensor ${showValue(name)} has shape [${shape.join(", ")}], more than 2^53 elements`, name);
+    }
+  }
+  const bits = bitsPerElement(dtype);
+  if (bits === undefined) return;
+  // Divided first: the product of the two could pass 2^53 for a tensor whose byte count does not.
+  const expected = (elements / 8) * bits;
+  if (expected !== byteLength) {
+    throw invalid(
+      file,
+      `tensor ${showValue(name)} of dtype ${dtype} and shape [${shape.join(", ")}] takes ${expected} bytes, ` +
+        `but its data_offsets span ${byteLength}`,
+      name,
+    );
+  }
+}
+
+/** Refuse ranges that overlap, leave a hole, or do not end where the file does. `tensors` are in order of offset. */
+function checkCoverage(file: string, tensors: readonly TensorInfo[], dataStart: number, fileBytes: number): void {
+  const last = tensors.reduce((end, tensor) => Math.max(end, tensor.offset + tensor.byteLength), dataStart);
+  if (last > fileBytes) {
+    const tensor = tensors.find(({ offset, byteLength }) => offset + byteLength > fileBytes) as TensorInfo;
+    throw invalid(
+      file,
+      `it is truncated: it has ${fileBytes} bytes and ${last - fileBytes} are missing ` +
+        `(tensor ${showValue(tensor.name)} ends at ${tensor.offset + tensor.byteLength}); download it again`,
+      tensor.name,
+    );
+  }
+  let end = dataStart;
+  let previous = "";
+  for (const { name, offset, byteLength } of tensors) {
+    if (offset < end) throw invalid(file, `tensors ${showValue(previous)} and ${showValue(name)} overlap`, name);
+    if (offset > end) {
+      throw invalid(file, `${offset - end} bytes before tensor ${showValue(name)} belong to no tensor`, name);
+    }
+    end = offset + byteLength;
+    previous = name;
+  }
+  if (end < fileBytes) throw invalid(file, `its last ${fileBytes - end} bytes belong to no tensor`);
+}
+
+function invalid(file: string, problem: string, tensor: string | null = null): UpbeatError {
+  const details = tensor === null ? { file } : { file, tensor };
+  return new UpbeatError("WEIGHTS_INVALID", `${file} is not a valid safetensors file: ${problem}`, details);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

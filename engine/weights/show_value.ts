@@ -1,0 +1,29 @@
+/**
+ * Values out of files, in messages: cut and escaped, so that a file cannot flood or garble what a person reads.
+ *
+ * @module
+ */
+
+const MAX_CHARACTERS = 200;
+
+/**
+ * A parsed JSON value as a short text.
+ *
+ * @param value The value; undefined stands for a missing one.
+ * @returns JSON of at most about 200 characters, or a word for what has none.
+ */
+export function showValue(value: unknown): string {
+  if (value === undefined) return "missing";
+  let text: string;
+  try {
+    text = JSON.stringify(typeof value === "string" ? cut(value) : value);
+  } catch {
+    // Nested more deeply than the stack: parsing such a text can succeed where writing it does not.
+    return "nested too deeply";
+  }
+  return cut(text);
+}
+
+function cut(text: string): string {
+  return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
+}

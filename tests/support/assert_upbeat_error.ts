@@ -1,0 +1,24 @@
+/**
+ * Checks of typed errors.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UpbeatError } from "../../engine/errors.ts";
+import type { ErrorCode } from "../../engine/errors.ts";
+
+/**
+ * That a function throws an {@linkcode UpbeatError} of a code whose message names the things at fault.
+ *
+ * @param run The function.
+ * @param code The expected code.
+ * @param parts What the message must contain.
+ * @returns The error.
+ */
+export function assertUpbeatError(run: () => unknown, code: ErrorCode, ...parts: string[]): UpbeatError {
+  const error = assertThrows(run, UpbeatError);
+  assertEquals(error.code, code, error.message);
+  assert(parts.length > 0, "say what the message must name");
+  for (const part of parts) assertStringIncludes(error.message, part);
+  return error;
+}

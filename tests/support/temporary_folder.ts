@@ -1,0 +1,23 @@
+/**
+ * A folder for one test.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * Run with a fresh folder, which is removed afterwards whatever happens.
+ *
+ * @param use What to do with its path.
+ * @returns What `use` returned.
+ */
+export function withTemporaryFolder<Result>(use: (folder: string) => Result): Result {
+  const folder = mkdtempSync(join(tmpdir(), "upbeat-test-"));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
