@@ -1,0 +1,188 @@
+/**
+ * Added tokens: found in the text before the model sees it.
+ *
+ * Own, because `@huggingface/tokenizers` 0.2.0 ignores `single_word`, identifies a matched token by its text (so that
+ * ordinary text equal to a token's normalized form changes meaning), trims with JavaScript's white space, and looks
+ * tokens up by string while decoding. This follows `tokenizers` 0.23: tokens with `normalized: true` are matched, and
+ * written when decoding, in their normalized form.
+ *
+ * @module
+ */
+import type { Normalizer } from "./normalizer.ts";
+import { WHITE_SPACE, WORD } from "./patterns.ts";
+import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
+
+/** One entry of `added_tokens`. */
+export interface AddedToken {
+  /** Token id. */
+  readonly id: number;
+  /** The text as the file writes it. */
+  readonly content: string;
+  /** The text that is matched and that decoding writes: normalized where `normalized` says so. */
+  readonly text: string;
+  /** Whether it is declared special (skipped when decoding without special tokens). */
+  readonly special: boolean;
+  /** Whether it is matched against normalized text. */
+  readonly normalized: boolean;
+  /** Whether it swallows white space on its left. */
+  readonly lstrip: boolean;
+  /** Whether it swallows white space on its right. */
+  readonly rstrip: boolean;
+  /** Whether it only matches between non-word characters. */
+  readonly singleWord: boolean;
+}
+
+/** A stretch of the input: text still to be encoded, or an added token. */
+export type Section = { readonly text: string; readonly atStart: boolean } | { readonly id: number };
+
+const ENDS_WITH_WORD = new RegExp(`[${WORD}]$`, "u");
+const STARTS_WITH_WORD = new RegExp(`^[${WORD}]`, "u");
+const IS_SPACE = new RegExp(`^${WHITE_SPACE}$`, "u");
+
+/** A trie over UTF-16 code units. */
+interface Node {
+  readonly next: Map<number, Node>;
+  token: AddedToken | null;
+}
+
+/** The added tokens of a tokenizer. */
+export class AddedVocabulary {
+  /** In the order of the file. */
+  readonly tokens: readonly AddedToken[];
+  readonly #plain: Node;
+  readonly #normalized: Node;
+
+  /** @param tokens The tokens, their `text` already normalized. */
+  constructor(tokens: readonly AddedToken[]) {
+    this.tokens = tokens;
+    this.#plain = buildTrie(tokens.filter((token) => !token.normalized));
+    this.#normalized = buildTrie(tokens.filter((token) => token.normalized));
+  }
+
+  /**
+   * Read the `added_tokens` field.
+   *
+   * @param list The field.
+   * @param normalizer The tokenizer's, or null.
+   * @param vocabulary The model's: a token that it has keeps the model's id.
+   * @returns The tokens.
+   * @throws {UpbeatError} TOKENIZER_INVALID for a malformed entry.
+   */
+  static read(list: unknown, normalizer: Normalizer | null, vocabulary: ReadonlyMap<string, number>): AddedVocabulary {
+    if (list === undefined || list === null) return new AddedVocabulary([]);
+    if (!Array.isArray(list)) throw invalidTokenizer("added_tokens", "must be a list");
+    const byId = new Map<number, AddedToken>();
+    const byContent = new Map<string, number>();
+    let highest = -1;
+    list.forEach((entry: unknown, index) => {
+      if (!isObject(entry) || typeof entry["content"] !== "string" || !Number.isInteger(entry["id"])) {
+        throw invalidTokenizer(`added_tokens[${index}]`, "must have a text `content` and an integer `id`");
+      }
+      const content = entry["content"];
+      if (content === "") return;
+      // As in the reference, whatever `id` says: the model's id, the id of an earlier entry, or the next free one.
+      const id = vocabulary.get(content) ?? byContent.get(content) ?? Math.max(highest + 1, vocabulary.size);
+      highest = Math.max(highest, id);
+      byContent.set(content, id);
+      const special = entry["special"] === true;
+      const normalized = typeof entry["normalized"] === "boolean" ? entry["normalized"] : !special;
+      byId.set(id, {
+        id,
+        content,
+        text: normalized && normalizer !== null ? normalizer(content) : content,
+        special,
+        normalized,
+        lstrip: entry["lstrip"] === true,
+        rstrip: entry["rstrip"] === true,
+        singleWord: entry["single_word"] === true,
+      });
+    });
+    return new AddedVocabulary([...byId.values()]);
+  }
+
+  /**
+   * Cut the input at the added tokens and normalize what lies between.
+   *
+   * @param text Well-formed text.
+   * @param normalizer The tokenizer's, or null.
+   * @returns Sections in order.
+   */
+  split(text: string, normalizer: Normalizer | null): Section[] {
+    const sections: Section[] = [];
+    for (const section of cut(text, this.#plain, true)) {
+      if ("id" in section) sections.push(section);
+      else {
+        const normalized = normalizer === null ? section.text : normalizer(section.text);
+        for (const inner of cut(normalized, this.#normalized, section.atStart)) sections.push(inner);
+      }
+    }
+    return sections;
+  }
+}
+
+/** The trie of the tokens' texts; the first of two equal ones wins. */
+function buildTrie(tokens: readonly AddedToken[]): Node {
+  const root: Node = { next: new Map(), token: null };
+  for (const token of tokens) {
+    let node = root;
+    for (let i = 0; i < token.text.length; i++) {
+      const code = token.text.charCodeAt(i);
+      let child = node.next.get(code);
+      if (child === undefined) {
+        child = { next: new Map(), token: null };
+        node.next.set(code, child);
+      }
+      node = child;
+    }
+    if (token.text !== "") node.token ??= token;
+  }
+  return root;
+}
+
+/** Cut text at the leftmost-longest matches. */
+function cut(text: string, trie: Node, atStart: boolean): Section[] {
+  const sections: Section[] = [];
+  if (text === "") return sections;
+  if (trie.next.size === 0) return [{ text, atStart }];
+  let done = 0;
+  for (let at = 0; at < text.length;) {
+    const token = longestMatch(text, at, trie);
+    if (token === null) {
+      at++;
+      continue;
+    }
+    let start = at;
+    let end = at + token.text.length;
+    at = end;
+    if (token.singleWord && touchesWord(text, start, end)) continue;
+    if (token.lstrip) {
+      while (start > done && IS_SPACE.test(text[start - 1] as string)) start--;
+    }
+    if (token.rstrip) {
+      while (end < text.length && IS_SPACE.test(text[end] as string)) end++;
+    }
+    if (done < start) sections.push({ text: text.slice(done, start), atStart: atStart && done === 0 });
+    sections.push({ id: token.id });
+    done = end;
+  }
+  if (done < text.length) sections.push({ text: text.slice(done), atStart: atStart && done === 0 });
+  return sections;
+}
+
+/** The longest token that starts at `at`. */
+function longestMatch(text: string, at: number, trie: Node): AddedToken | null {
+  let found: AddedToken | null = null;
+  let node = trie.next.get(text.charCodeAt(at));
+  for (let i = at + 1; node !== undefined; i++) {
+    if (node.token !== null) found = node.token;
+    if (i >= text.length) break;
+    node = node.next.get(text.charCodeAt(i));
+  }
+  return found;
+}
+
+/** Whether a word character stands directly before or after the range. */
+function touchesWord(text: string, start: number, end: number): boolean {
+  return ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) ||
+    STARTS_WITH_WORD.test(text.slice(end, end + 2));
+}

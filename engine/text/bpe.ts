@@ -1,0 +1,284 @@
+/**
+ * Byte-pair encoding of one pre-token.
+ *
+ * "Neural Machine Translation of Rare Words with Subword Units", Sennrich et al. 2016, as the reference runs it: symbols
+ * are token ids from the start (a character outside the vocabulary becomes its bytes or the unknown token *before*
+ * merging), the pair of lowest rank merges first, the leftmost one on a tie.
+ *
+ * Own, because `@huggingface/tokenizers` 0.2.0 merges strings (unknown characters take part in merges and are fused
+ * afterwards), breaks ties by a fraction added to the rank, ignores `continuing_subword_prefix`, and needs seconds to
+ * load a large vocabulary.
+ *
+ * @module
+ */
+import { PairTable } from "./pair_table.ts";
+import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
+
+/** Ranks and positions share one float64 key: rank × 2^31 + position, exact below 2^53. */
+const POSITION_RANGE = 2 ** 31;
+/** Below this many symbols a scan for the lowest rank is faster than a heap. */
+const SCAN_LIMIT = 24;
+const CACHE_ENTRIES = 16384;
+const CACHED_LENGTH = 64;
+
+const encoder = new TextEncoder();
+
+/** A BPE model: pre-token in, token ids out. */
+export class BytePairEncoder {
+  /** Token to id. */
+  readonly vocabulary: ReadonlyMap<string, number>;
+  /** The `unk_token` field, or null. */
+  readonly unknownToken: string | null;
+  readonly #pairs: PairTable;
+  readonly #unknownId: number;
+  readonly #fuseUnknown: boolean;
+  readonly #byteIds: Int32Array | null;
+  readonly #ignoreMerges: boolean;
+  readonly #prefix: string;
+  readonly #suffix: string;
+  readonly #cache = new Map<string, readonly number[]>();
+
+  /**
+   * @param model The `model` field of `tokenizer.json`.
+   * @throws {UpbeatError} TOKENIZER_INVALID for a malformed vocabulary or merge list, or a merge of unknown tokens.
+   */
+  constructor(model: JsonObject) {
+    this.vocabulary = readVocabulary(model["vocab"]);
+    this.unknownToken = typeof model["unk_token"] === "string" ? model["unk_token"] : null;
+    this.#unknownId = this.unknownToken === null ? -1 : this.vocabulary.get(this.unknownToken) ?? -1;
+    this.#fuseUnknown = model["fuse_unk"] === true;
+    this.#ignoreMerges = model["ignore_merges"] === true;
+    this.#prefix = typeof model["continuing_subword_prefix"] === "string" ? model["continuing_subword_prefix"] : "";
+    this.#suffix = typeof model["end_of_word_suffix"] === "string" ? model["end_of_word_suffix"] : "";
+    this.#byteIds = model["byte_fallback"] === true ? this.#readByteIds() : null;
+    this.#pairs = this.#readMerges(model["merges"]);
+  }
+
+  #readByteIds(): Int32Array {
+    const ids = new Int32Array(256);
+    for (let byte = 0; byte < 256; byte++) {
+      ids[byte] = this.vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`) ?? -1;
+    }
+    return ids;
+  }
+
+  #readMerges(merges: unknown): PairTable {
+    if (!Array.isArray(merges)) throw invalidTokenizer("model.merges", "must be a list");
+    const pairs = new PairTable(merges.length);
+    const vocabulary = this.vocabulary;
+    for (let rank = 0; rank < merges.length; rank++) {
+      const merge: unknown = merges[rank];
+      let left: unknown;
+      let right: unknown;
+      if (typeof merge === "string") {
+        const space = merge.indexOf(" ");
+        left = merge.slice(0, space);
+        right = merge.slice(space + 1);
+        if (space < 0 || (right as string).includes(" ")) {
+          throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${JSON.stringify(merge)}`);
+        }
+      } else if (Array.isArray(merge)) [left, right] = merge as unknown[];
+      if (typeof left !== "string" || typeof right !== "string") {
+        throw invalidTokenizer(`model.merges[${rank}]`, "must be two tokens");
+      }
+      const leftId = vocabulary.get(left);
+      const rightId = vocabulary.get(right);
+      const merged = vocabulary.get(left + right.slice(this.#prefix.length));
+      if (leftId === undefined || rightId === undefined || merged === undefined) {
+        throw invalidTokenizer(`model.merges[${rank}]`, `names a token outside the vocabulary: ${left} ${right}`);
+      }
+      pairs.set(leftId, rightId, rank, merged);
+    }
+    return pairs;
+  }
+
+  /**
+   * Encode one pre-token.
+   *
+   * @param word Well-formed text that nothing may be merged across.
+   * @param output Token ids are appended here.
+   */
+  encode(word: string, output: number[]): void {
+    if (word === "") return;
+    if (this.#ignoreMerges) {
+      const id = this.vocabulary.get(word);
+      if (id !== undefined) {
+        output.push(id);
+        return;
+      }
+    }
+    if (word.length > CACHED_LENGTH) {
+      for (const id of this.#merge(this.#symbols(word))) output.push(id);
+      return;
+    }
+    let ids = this.#cache.get(word);
+    if (ids === undefined) {
+      ids = Array.from(this.#merge(this.#symbols(word)));
+      if (this.#cache.size >= CACHE_ENTRIES) this.#cache.clear();
+      this.#cache.set(word, ids);
+    }
+    for (const id of ids) output.push(id);
+  }
+
+  /** The ids that merging starts from: one a character, or its bytes, or the unknown token. */
+  #symbols(word: string): Int32Array {
+    const symbols: number[] = [];
+    let pendingUnknown = false;
+    let start = 0;
+    for (const char of word) {
+      const first = start === 0;
+      start += char.length;
+      let symbol = first ? char : this.#prefix + char;
+      if (start === word.length) symbol += this.#suffix;
+      const id = this.vocabulary.get(symbol);
+      if (id !== undefined) {
+        if (pendingUnknown) symbols.push(this.#unknownId);
+        pendingUnknown = false;
+        symbols.push(id);
+      } else if (!this.#pushBytes(symbol, symbols) && this.unknownToken !== null) {
+        // As in the reference: bytes do not end a run of unknown characters, whose token then follows them.
+        if (this.#unknownId < 0) {
+          throw invalidTokenizer("model.unk_token", `${this.unknownToken} is not in the vocabulary`);
+        }
+        if (pendingUnknown && !this.#fuseUnknown) symbols.push(this.#unknownId);
+        pendingUnknown = true;
+      }
+    }
+    if (pendingUnknown) symbols.push(this.#unknownId);
+    return Int32Array.from(symbols);
+  }
+
+  /** Append the byte tokens of a symbol; false, and nothing appended, when one of them is missing. */
+  #pushBytes(symbol: string, symbols: number[]): boolean {
+    const byteIds = this.#byteIds;
+    if (byteIds === null) return false;
+    const bytes = encoder.encode(symbol);
+    for (const byte of bytes) if ((byteIds[byte] as number) < 0) return false;
+    for (const byte of bytes) symbols.push(byteIds[byte] as number);
+    return true;
+  }
+
+  /** Merge in place and return the part of the array that is left. */
+  #merge(symbols: Int32Array): Int32Array {
+    if (symbols.length < 2) return symbols;
+    return symbols.length <= SCAN_LIMIT ? this.#mergeByScan(symbols) : this.#mergeByHeap(symbols);
+  }
+
+  #mergeByScan(symbols: Int32Array): Int32Array {
+    const pairs = this.#pairs;
+    let length = symbols.length;
+    while (length > 1) {
+      let best = -1;
+      let bestRank = Infinity;
+      for (let i = 0; i + 1 < length; i++) {
+        const rank = pairs.rank(symbols[i] as number, symbols[i + 1] as number);
+        if (rank >= 0 && rank < bestRank) {
+          best = i;
+          bestRank = rank;
+        }
+      }
+      if (best < 0) break;
+      symbols[best] = pairs.merged(symbols[best] as number, symbols[best + 1] as number);
+      symbols.copyWithin(best + 1, best + 2, length);
+      length--;
+    }
+    return symbols.subarray(0, length);
+  }
+
+  /** O(n log n): a linked list of symbols and a heap of the pairs that may merge; stale entries are skipped. */
+  #mergeByHeap(symbols: Int32Array): Int32Array {
+    const pairs = this.#pairs;
+    const count = symbols.length;
+    const next = new Int32Array(count);
+    const previous = new Int32Array(count);
+    const heap = new KeyHeap(count);
+    for (let i = 0; i < count; i++) {
+      next[i] = i + 1;
+      previous[i] = i - 1;
+    }
+    const offer = (left: number, right: number): void => {
+      const rank = pairs.rank(symbols[left] as number, symbols[right] as number);
+      if (rank >= 0) heap.push(rank * POSITION_RANGE + left);
+    };
+    for (let i = 0; i + 1 < count; i++) offer(i, i + 1);
+    while (heap.size > 0) {
+      const key = heap.pop();
+      const rank = Math.floor(key / POSITION_RANGE);
+      const left = key - rank * POSITION_RANGE;
+      const right = next[left] as number;
+      // A symbol that was merged away is -2, and no pair with it has a rank.
+      if (right >= count || pairs.rank(symbols[left] as number, symbols[right] as number) !== rank) continue;
+      symbols[left] = pairs.merged(symbols[left] as number, symbols[right] as number);
+      symbols[right] = -2;
+      const after = next[right] as number;
+      next[left] = after;
+      if (after < count) {
+        previous[after] = left;
+        offer(left, after);
+      }
+      const before = previous[left] as number;
+      if (before >= 0) offer(before, left);
+    }
+    let length = 0;
+    for (let i = 0; i < count; i = next[i] as number) symbols[length++] = symbols[i] as number;
+    return symbols.subarray(0, length);
+  }
+}
+
+/** A binary min-heap of float64 keys. */
+class KeyHeap {
+  #keys: Float64Array;
+  size = 0;
+
+  constructor(capacity: number) {
+    this.#keys = new Float64Array(Math.max(capacity, 16));
+  }
+
+  push(key: number): void {
+    if (this.size === this.#keys.length) {
+      const larger = new Float64Array(this.size * 2);
+      larger.set(this.#keys);
+      this.#keys = larger;
+    }
+    const keys = this.#keys;
+    let at = this.size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if ((keys[parent] as number) <= key) break;
+      keys[at] = keys[parent] as number;
+      at = parent;
+    }
+    keys[at] = key;
+  }
+
+  pop(): number {
+    const keys = this.#keys;
+    const top = keys[0] as number;
+    const key = keys[--this.size] as number;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= this.size) break;
+      if (child + 1 < this.size && (keys[child + 1] as number) < (keys[child] as number)) child++;
+      if ((keys[child] as number) >= key) break;
+      keys[at] = keys[child] as number;
+      at = child;
+    }
+    keys[at] = key;
+    return top;
+  }
+}
+
+/** The `vocab` object as a map. */
+function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
+  if (!isObject(vocab)) throw invalidTokenizer("model.vocab", "must be an object of token to id");
+  const vocabulary = new Map<string, number>();
+  for (const token in vocab) {
+    const id = vocab[token];
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > 0x7fffffff) {
+      throw invalidTokenizer("model.vocab", `gives ${JSON.stringify(token)} the id ${JSON.stringify(id)}`);
+    }
+    vocabulary.set(token, id);
+  }
+  return vocabulary;
+}

@@ -1,0 +1,173 @@
+/**
+ * Chat messages to the text a model was trained on.
+ *
+ * The language is Jinja as Hugging Face transformers sets it up: `trim_blocks`, `lstrip_blocks`, loop controls, the
+ * `tojson` filter without HTML escapes, `raise_exception` and `strftime_now`. The interpreter is our own,
+ * under `jinja/`, on the parser of `@huggingface/jinja`.
+ *
+ * @module
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { UpbeatError } from "../errors.ts";
+import { JinjaTemplate } from "./jinja/template.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { isObject, readOptionalObject, readOptionalText } from "./tokenizer_files.ts";
+
+/** One message; templates may look at further fields (`tool_calls`, `name`, …). */
+export interface ChatMessage {
+  /** `system`, `user`, `assistant`, `tool` or whatever the template knows. */
+  readonly role: string;
+  /** The text, or a list of parts where the template takes one. */
+  readonly content?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/** What {@linkcode ChatTemplate.render} puts into the template. */
+export interface ChatVariables {
+  /** The conversation. */
+  readonly messages: readonly ChatMessage[];
+  /** Descriptions of functions that the model may call (JSON schema). */
+  readonly tools?: readonly unknown[] | null;
+  /** Documents to answer from. */
+  readonly documents?: readonly unknown[] | null;
+  /** End with the opening of the assistant's turn (default false). */
+  readonly addGenerationPrompt?: boolean;
+  /** Further variables under the names the template uses, such as `enable_thinking`. */
+  readonly [name: string]: unknown;
+}
+
+/** Where a template finds the special tokens: names such as `bos_token` to their text. */
+export type TemplateTokens = Readonly<Record<string, string>>;
+
+/**
+ * A model's chat template.
+ *
+ * The special tokens that a rendering needs are in its text, so encode it with `addSpecialTokens: false`, as
+ * `apply_chat_template` does; otherwise a model would see its beginning token twice.
+ *
+ * @example
+ * ```ts
+ * const template = await ChatTemplate.fromFolder("path/to/model");
+ * const text = template.render({ messages: [{ role: "user", content: "Hi" }], addGenerationPrompt: true });
+ * const ids = tokenizer.encode(text, { addSpecialTokens: false });
+ * ```
+ */
+export class ChatTemplate {
+  /** The template's source; the one called `default` where there are several. */
+  readonly source: string;
+  readonly #default: JinjaTemplate;
+  /** The template for conversations with tools, where the model has a separate one. */
+  readonly #toolUse: JinjaTemplate | null;
+  readonly #tokens: TemplateTokens;
+
+  /**
+   * @param template The source, or a list of `{ name, template }`.
+   * @param tokens Special tokens, by the names templates use.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID when a template does not parse or none is the default.
+   */
+  constructor(template: unknown, tokens: TemplateTokens = {}) {
+    const named = namedTemplates(template);
+    const source = named.get("default");
+    if (source === undefined) {
+      throw new UpbeatError(
+        "CHAT_TEMPLATE_INVALID",
+        `the chat template must be a text, or a list of named texts with one called default (found: ${
+          [...named.keys()].join(", ") || typeof template
+        })`,
+        { field: "chat_template" },
+      );
+    }
+    this.source = source;
+    this.#default = new JinjaTemplate(source);
+    const toolUse = named.get("tool_use");
+    this.#toolUse = toolUse === undefined ? null : new JinjaTemplate(toolUse);
+    this.#tokens = tokens;
+  }
+
+  /**
+   * Read the template of a model folder.
+   *
+   * @param folder Folder with `chat_template.jinja`, or a `tokenizer_config.json` with `chat_template`.
+   * @returns The template.
+   * @throws {UpbeatError} MODEL_NOT_FOUND when there is no such folder; CHAT_TEMPLATE_INVALID when it has no template
+   * or one that does not parse.
+   */
+  static async fromFolder(folder: string): Promise<ChatTemplate> {
+    if (!(await stat(folder).catch(() => null))?.isDirectory()) {
+      throw new UpbeatError("MODEL_NOT_FOUND", `there is no folder ${folder}`, { folder });
+    }
+    const config = await readOptionalObject(join(folder, "tokenizer_config.json"));
+    const map = await readOptionalObject(join(folder, "special_tokens_map.json"));
+    const template = await readOptionalText(join(folder, "chat_template.jinja")) ?? config["chat_template"] ?? null;
+    if (template === null) throw noTemplate(folder);
+    return new ChatTemplate(template, templateTokens({ ...map, ...config }));
+  }
+
+  /**
+   * The template that came with a tokenizer.
+   *
+   * @param tokenizer The tokenizer.
+   * @returns The template.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID when there is none or it does not parse.
+   */
+  static fromTokenizer(tokenizer: Tokenizer): ChatTemplate {
+    const { config, chatTemplate } = tokenizer;
+    if (chatTemplate === null) throw noTemplate(config.folder);
+    return new ChatTemplate(chatTemplate, templateTokens({ ...config.specialTokensMap, ...config.config }));
+  }
+
+  /**
+   * Render a conversation.
+   *
+   * @param variables The messages and everything else the template may use; a variable goes before a special token of
+   * the same name.
+   * @returns The text, to be encoded without adding special tokens.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID with the template's own message when it refuses the conversation.
+   */
+  render(variables: ChatVariables): string {
+    const { addGenerationPrompt, ...rest } = variables;
+    const template = this.#toolUse !== null && Array.isArray(rest.tools) ? this.#toolUse : this.#default;
+    return template.render({
+      ...this.#tokens,
+      tools: null,
+      documents: null,
+      add_generation_prompt: addGenerationPrompt ?? false,
+      ...rest,
+    });
+  }
+}
+
+/** The error for a folder without a template. */
+function noTemplate(folder: string): UpbeatError {
+  return new UpbeatError(
+    "CHAT_TEMPLATE_INVALID",
+    `${folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); give the prompt as text`,
+    { folder },
+  );
+}
+
+/** Name to source. */
+function namedTemplates(template: unknown): ReadonlyMap<string, string> {
+  const named = new Map<string, string>();
+  if (typeof template === "string") named.set("default", template);
+  else if (Array.isArray(template)) {
+    for (const entry of template as unknown[]) {
+      if (isObject(entry) && typeof entry["name"] === "string" && typeof entry["template"] === "string") {
+        named.set(entry["name"], entry["template"]);
+      }
+    }
+  }
+  return named;
+}
+
+/** Every `…_token` of a config as a text. */
+function templateTokens(config: Readonly<Record<string, unknown>>): TemplateTokens {
+  const tokens: Record<string, string> = {};
+  for (const name of ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]) {
+    const value = config[`${name}_token`];
+    const text = isObject(value) ? value["content"] : value;
+    if (typeof text === "string") tokens[`${name}_token`] = text;
+  }
+  return tokens;
+}

@@ -1,0 +1,182 @@
+/**
+ * Decoders: token strings back to text, all at once.
+ *
+ * Own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `ByteFallback` drops a byte order mark and
+ * replaces invalid runs by another number of U+FFFD, `ByteLevel` searches the added tokens for every token, `Replace`
+ * expands `$&`, `Strip` counts UTF-16 units, `Metaspace` keeps all but one of the first token's marks, unknown ids
+ * become text, and `clean_up_tokenization_spaces` is on unless the config turns it off. Text is never "cleaned up"
+ * here: it cannot be undone, and a stream could not know about the next token.
+ *
+ * @module
+ */
+import { fromByteAlphabet } from "./byte_alphabet.ts";
+import { compilePattern } from "./patterns.ts";
+import { prependScheme } from "./pre_tokenizer.ts";
+import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
+
+/** One step of a decoder. */
+export type DecoderStep =
+  | { readonly type: "Replace"; readonly pattern: RegExp | null; readonly content: string }
+  | { readonly type: "Strip"; readonly content: string; readonly start: number; readonly stop: number }
+  | { readonly type: "Metaspace"; readonly replacement: string; readonly dropFirst: boolean }
+  | { readonly type: "ByteFallback" | "ByteLevel" | "Fuse" };
+
+/** A decoder: its steps in order, or null for the default, which joins tokens with spaces. */
+export type Decoder = readonly DecoderStep[] | null;
+
+/**
+ * Compile the `decoder` field.
+ *
+ * @param config The field: null, or an object with a `type`.
+ * @returns The decoder.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a type that is not supported (`WordPiece`, `BPEDecoder`, `CTC`).
+ */
+export function compileDecoder(config: unknown): Decoder {
+  if (config === null || config === undefined) return null;
+  if (!isObject(config)) throw invalidTokenizer("decoder", "must be an object or null");
+  return compileSteps(config);
+}
+
+function compileSteps(config: JsonObject): DecoderStep[] {
+  switch (config["type"]) {
+    case "Sequence": {
+      const list = config["decoders"];
+      if (!Array.isArray(list)) throw invalidTokenizer("decoder.decoders", "must be a list");
+      return list.flatMap((step: unknown) => {
+        if (!isObject(step)) throw invalidTokenizer("decoder.decoders", "must hold objects");
+        return compileSteps(step);
+      });
+    }
+    case "ByteFallback":
+    case "ByteLevel":
+    case "Fuse":
+      return [{ type: config["type"] }];
+    case "Replace": {
+      const pattern = compilePattern(config["pattern"], "decoder.pattern");
+      return [{ type: "Replace", pattern, content: String(config["content"]) }];
+    }
+    case "Strip": {
+      const { content, start, stop } = config;
+      if (typeof content !== "string" || typeof start !== "number" || typeof stop !== "number") {
+        throw invalidTokenizer("decoder", "of type Strip must have content, start and stop");
+      }
+      return [{ type: "Strip", content, start, stop }];
+    }
+    case "Metaspace": {
+      const replacement = String(config["replacement"] ?? "▁");
+      return [{ type: "Metaspace", replacement, dropFirst: prependScheme(config) !== "never" }];
+    }
+    default:
+      throw invalidTokenizer("decoder", `of type ${JSON.stringify(config["type"])} is not supported`);
+  }
+}
+
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+/**
+ * Decode token strings.
+ *
+ * @param tokens Token strings; unknown ids and skipped tokens are already left out.
+ * @param decoder The decoder.
+ * @returns The text.
+ */
+export function decodeTokens(tokens: readonly string[], decoder: Decoder): string {
+  if (decoder === null) return tokens.join(" ");
+  let current = tokens;
+  for (const step of decoder) current = applyStep(current, step);
+  return current.join("");
+}
+
+function applyStep(tokens: readonly string[], step: DecoderStep): readonly string[] {
+  switch (step.type) {
+    case "Replace":
+      return tokens.map((token) => replaceAll(token, step));
+    case "Strip":
+      return tokens.map((token) => strip(token, step));
+    case "Metaspace":
+      return tokens.map((token, index) => {
+        const mark = step.dropFirst && index === 0 ? "" : " ";
+        return token.replaceAll(step.replacement, () => mark);
+      });
+    case "Fuse":
+      return [tokens.join("")];
+    case "ByteLevel":
+      return [lossy.decode(concatenate(tokens.map(fromByteAlphabet)))];
+    case "ByteFallback":
+      return fallBack(tokens);
+  }
+}
+
+/**
+ * The `Replace` step on one token.
+ *
+ * @param token Token string.
+ * @param step The step.
+ * @returns The token with every match replaced, the replacement taken literally.
+ */
+export function replaceAll(token: string, step: DecoderStep & { type: "Replace" }): string {
+  return step.pattern === null ? token : token.replace(step.pattern, () => step.content);
+}
+
+/**
+ * The `Strip` step on one token.
+ *
+ * @param token Token string.
+ * @param step The step: up to `start` characters `content` go at the start, up to `stop` at the end.
+ * @returns What is left.
+ */
+export function strip(token: string, step: DecoderStep & { type: "Strip" }): string {
+  const chars = Array.from(token);
+  let start = 0;
+  while (start < step.start && chars[start] === step.content) start++;
+  let end = chars.length;
+  for (let i = 0; i < step.stop && end > start && chars[end - 1] === step.content; i++) end--;
+  return chars.slice(start, end).join("");
+}
+
+/**
+ * The byte that a byte-fallback token such as `<0x0A>` stands for.
+ *
+ * @param token Token string.
+ * @returns The byte, or -1 for any other token.
+ */
+export function fallbackByte(token: string): number {
+  return /^<0x(?:[0-9a-fA-F]{2}|\+[0-9a-fA-F])>$/.test(token) ? parseInt(token.slice(3, 5), 16) : -1;
+}
+
+/** Runs of byte tokens become their text, or one U+FFFD a byte when the whole run is not valid UTF-8. */
+function fallBack(tokens: readonly string[]): string[] {
+  const output: string[] = [];
+  let run: number[] = [];
+  const flush = (): void => {
+    if (run.length === 0) return;
+    try {
+      output.push(strict.decode(Uint8Array.from(run)));
+    } catch {
+      for (let i = 0; i < run.length; i++) output.push("\uFFFD");
+    }
+    run = [];
+  };
+  for (const token of tokens) {
+    const byte = fallbackByte(token);
+    if (byte >= 0) run.push(byte);
+    else {
+      flush();
+      output.push(token);
+    }
+  }
+  flush();
+  return output;
+}
+
+/** All parts in one array. */
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,70 @@
+/**
+ * The merges of a BPE model: a pair of token ids to its rank and to the id of the merged token.
+ *
+ * An open-addressing hash table in typed arrays. `@huggingface/tokenizers` 0.2.0 keys a `Map` by
+ * `JSON.stringify([left, right])`, which costs seconds and hundreds of megabytes for a vocabulary of 128k tokens.
+ *
+ * @module
+ */
+
+/** Pairs of token ids to rank and merged id. */
+export class PairTable {
+  readonly #mask: number;
+  /** Four words a slot: left id, right id, rank, merged id; an empty slot has left -1. */
+  readonly #slots: Int32Array;
+
+  /** @param capacity How many pairs will be put in, at most. */
+  constructor(capacity: number) {
+    let slots = 16;
+    while (slots < capacity * 2) slots *= 2;
+    this.#mask = slots - 1;
+    this.#slots = new Int32Array(slots * 4).fill(-1);
+  }
+
+  /** First slot index of the pair, or of the empty slot where it belongs. */
+  #locate(left: number, right: number): number {
+    const slots = this.#slots;
+    let slot = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 0;
+    slot = (slot ^ (slot >>> 15)) & this.#mask;
+    for (;;) {
+      const at = slot * 4;
+      const stored = slots[at] as number;
+      if (stored === -1 || (stored === left && slots[at + 1] === right)) return at;
+      slot = (slot + 1) & this.#mask;
+    }
+  }
+
+  /**
+   * Put a pair in; the last one put in wins.
+   *
+   * @param left Token id.
+   * @param right Token id.
+   * @param rank Position in the list of merges; the lowest is merged first.
+   * @param merged Id of the token the two become.
+   */
+  set(left: number, right: number, rank: number, merged: number): void {
+    const at = this.#locate(left, right);
+    this.#slots[at] = left;
+    this.#slots[at + 1] = right;
+    this.#slots[at + 2] = rank;
+    this.#slots[at + 3] = merged;
+  }
+
+  /**
+   * @param left Token id.
+   * @param right Token id.
+   * @returns The rank of the pair, or -1 when it does not merge.
+   */
+  rank(left: number, right: number): number {
+    return this.#slots[this.#locate(left, right) + 2] as number;
+  }
+
+  /**
+   * @param left Token id.
+   * @param right Token id.
+   * @returns The id of the merged token, or -1 when the pair does not merge.
+   */
+  merged(left: number, right: number): number {
+    return this.#slots[this.#locate(left, right) + 3] as number;
+  }
+}

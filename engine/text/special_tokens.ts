@@ -1,0 +1,58 @@
+/**
+ * The special tokens that have a role: beginning, end, padding, unknown.
+ *
+ * @module
+ */
+import { isObject, type TokenizerConfig } from "./tokenizer_files.ts";
+
+/** A special token. */
+export interface SpecialToken {
+  /** Its text. */
+  readonly text: string;
+  /** Its id; null when the vocabulary lacks it. */
+  readonly id: number | null;
+}
+
+/** The special tokens with a role; null where the model has none. */
+export interface SpecialTokens {
+  /** Beginning of a sequence. */
+  readonly bos: SpecialToken | null;
+  /** End of a sequence. */
+  readonly eos: SpecialToken | null;
+  /** Padding. */
+  readonly pad: SpecialToken | null;
+  /** Unknown text. */
+  readonly unk: SpecialToken | null;
+}
+
+/** A token in a config: a text, or an object with `content`. */
+function contentOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  return isObject(value) && typeof value["content"] === "string" ? value["content"] : null;
+}
+
+/**
+ * Read the special tokens.
+ *
+ * @param files The tokenizer's files; `tokenizer_config.json` goes before `special_tokens_map.json`.
+ * @param unknownToken The model's own, used when no file names one.
+ * @param tokenToId Looks a token up.
+ * @returns The special tokens.
+ */
+export function readSpecialTokens(
+  files: TokenizerConfig,
+  unknownToken: string | null,
+  tokenToId: (token: string) => number | null,
+): SpecialTokens {
+  const read = (name: string, fallback: string | null = null): SpecialToken | null => {
+    const value = name in files.config ? files.config[name] : files.specialTokensMap[name];
+    const text = contentOf(value) ?? (value === undefined ? fallback : null);
+    return text === null ? null : { text, id: tokenToId(text) };
+  };
+  return {
+    bos: read("bos_token"),
+    eos: read("eos_token"),
+    pad: read("pad_token"),
+    unk: read("unk_token", unknownToken),
+  };
+}
