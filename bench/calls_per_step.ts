@@ -1,0 +1,86 @@
+/**
+ * How many calls into the library a step costs, counted on a device of this thread.
+ *
+ * @module
+ */
+import { openDevice } from "../ffi/device.ts";
+import type { Device } from "../ffi/interface.ts";
+import { ModelRunner } from "../engine/model_runner.ts";
+import { KvBlockPool } from "../engine/kv_cache.ts";
+import { readModelConfig } from "../engine/models/config.ts";
+import { planWeights } from "../engine/models/tensors.ts";
+import { resolveEngineOptions, resolveLimits } from "../engine/options.ts";
+import { Request } from "../engine/request.ts";
+import { resolveSampling } from "../engine/sampling.ts";
+import { Scheduler } from "../engine/scheduler.ts";
+import { StopCriteria } from "../engine/stop_criteria.ts";
+import { openCheckpoint } from "../engine/weights/checkpoint.ts";
+
+/** Calls per step, the wait included. */
+export interface CallsPerStep {
+  readonly prefill: number;
+  readonly decode: number;
+}
+
+/** A device whose symbols count their calls. */
+function countCalls(device: Device): { device: Device; calls: () => number } {
+  let calls = 0;
+  const symbols = Object.fromEntries(
+    Object.entries(device.symbols).map(([name, call]) => [name, (...values: never[]) => {
+      calls++;
+      return (call as (...values: never[]) => number)(...values);
+    }]),
+  ) as unknown as Device["symbols"];
+  // Methods run on the real device; waiting is the one of them that a step calls.
+  const counted = new Proxy(device, {
+    get: (target, property) => {
+      if (property === "symbols") return symbols;
+      const value = Reflect.get(target, property, target) as unknown;
+      if (typeof value !== "function") return value;
+      return (...values: unknown[]) => {
+        if (property === "waitEvent") calls++;
+        return (value as (...values: unknown[]) => unknown).apply(target, values);
+      };
+    },
+  });
+  return { device: counted, calls: () => calls };
+}
+
+/**
+ * Run a prompt and a few decode steps, and count.
+ *
+ * @param folder The model.
+ * @param promptTokenIds The prompt; it must fit one step.
+ * @returns Calls per step.
+ */
+export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): CallsPerStep {
+  const config = readModelConfig(folder);
+  const plan = planWeights(config, openCheckpoint(folder));
+  using real = openDevice();
+  const { device, calls } = countCalls(real);
+  const options = resolveEngineOptions({ maxContext: 2048, maxBatchTokens: Math.max(512, promptTokenIds.length) });
+  const limits = resolveLimits(options, config, plan, device.info());
+  const runner = new ModelRunner(device, config, plan, limits, () => {});
+  const scheduler = new Scheduler(new KvBlockPool(limits.kvBlocks, limits.blockSize), limits);
+  const request = new Request({
+    id: 1,
+    promptTokenIds,
+    maxTokens: 8,
+    sampling: resolveSampling({ temperature: 0, seed: 0 }, config.sampling, config.vocabularySize),
+    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
+  });
+  scheduler.enqueue(request);
+  const counts: number[] = [];
+  for (let steps = 0; steps < 4; steps++) {
+    const step = scheduler.schedule((admitted) => runner.admit(admitted))!;
+    const before = calls();
+    runner.launchForward(step);
+    runner.launchSampling(step);
+    runner.waitForTokens();
+    counts.push(calls() - before);
+    for (const { count } of step.scheduled) request.computedTokens += count;
+    request.tokenIds.push(runner.outputs.tokens[0]!);
+  }
+  // The second step captured the decode graph; the last one replays it.
+  return { prefill: counts[0]!, decode: counts[3]! };
+}

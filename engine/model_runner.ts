@@ -1,0 +1,240 @@
+/**
+ * A model on a device, ready to run steps: weights, KV cache, buffers, the stream, and captured graphs of decode steps.
+ *
+ * @module
+ */
+import { DTYPE } from "../ffi/abi.ts";
+import type { Device } from "../ffi/interface.ts";
+import type { EventHandle, GraphHandle, Pointer, StreamHandle } from "../ffi/types.ts";
+import { UpbeatError } from "./errors.ts";
+import type { ModelConfig } from "./models/config.ts";
+import { Decoder } from "./models/decoder.ts";
+import { type DecoderWeights, loadDecoderWeights, type WeightProgress } from "./models/decoder_weights.ts";
+import type { CacheDtype } from "./models/memory.ts";
+import { inverseFrequencies } from "./models/rope.ts";
+import type { WeightPlan } from "./models/tensors.ts";
+import type { Request } from "./request.ts";
+import { MAX_LOGPROBS } from "./sampling.ts";
+import type { Step } from "./scheduler.ts";
+import { SlotTables, StepInputs, type StepLimits, StepOutputs } from "./step_buffers.ts";
+
+/** What a model runner is made for. */
+export interface RunnerLimits extends StepLimits {
+  /** KV blocks in the pool. */
+  readonly kvBlocks: number;
+  /** Element type of the KV cache. */
+  readonly kvDtype: CacheDtype;
+  /** Milliseconds without progress after which a device counts as stalled. */
+  readonly stallTimeout: number;
+}
+
+/** Runs steps of one model on one device. Everything it enqueues goes to one in-order stream. */
+export class ModelRunner {
+  /** What the last step sampled, once {@linkcode waitForTokens} returned. */
+  readonly outputs: StepOutputs;
+
+  readonly #device: Device;
+  readonly #stream: StreamHandle;
+  readonly #vocabularySize: number;
+  readonly #decoder: Decoder;
+  readonly #inputs: StepInputs;
+  readonly #slots: SlotTables;
+  /** Token ids of the step, gathered from the token table. */
+  readonly #tokens: Pointer;
+  readonly #tableLength: number;
+  readonly #tokensReady: EventHandle;
+  readonly #stallTimeout: number;
+  /** Forward passes of pure decode steps, by number of requests. */
+  readonly #decodeGraphs = new Map<number, GraphHandle>();
+
+  /**
+   * Load a model.
+   *
+   * @param device An open device; it owns everything that is allocated here.
+   * @param config The model's configuration.
+   * @param plan Where its weights are.
+   * @param limits Sizes of steps, sequences and the KV cache.
+   * @param onProgress Called as weights arrive.
+   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`.
+   */
+  constructor(
+    device: Device,
+    config: ModelConfig,
+    plan: WeightPlan,
+    limits: RunnerLimits,
+    onProgress: WeightProgress,
+  ) {
+    this.#device = device;
+    this.#stream = device.createStream();
+    this.#vocabularySize = config.vocabularySize;
+    this.#stallTimeout = limits.stallTimeout;
+    const weights = loadDecoderWeights(device, this.#stream, plan, onProgress);
+    this.#inputs = new StepInputs(device, limits);
+    this.outputs = new StepOutputs(device, limits.maxBatchRequests);
+    this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);
+    this.#tableLength = limits.maxBatchRequests * limits.maxContext;
+    this.#tokens = device.allocate(limits.maxBatchTokens * 4).pointer;
+    this.#tokensReady = device.createEvent();
+    this.#decoder = this.#createDecoder(config, weights, limits);
+    device.synchronize(this.#stream);
+  }
+
+  #createDecoder(config: ModelConfig, weights: DecoderWeights, limits: RunnerLimits): Decoder {
+    const device = this.#device;
+    const dtype = DTYPE[limits.kvDtype];
+    const cacheBytes = device.kvCacheBytes(dtype, limits.kvBlocks, limits.blockSize, config.kvHeads, config.headDim);
+    const allocateCaches = () => Array.from({ length: config.layers }, () => device.allocate(cacheBytes).pointer);
+    const inputs = this.#inputs;
+    return new Decoder(
+      device,
+      this.#stream,
+      config,
+      weights,
+      {
+        keys: allocateCaches(),
+        values: allocateCaches(),
+        dtype,
+        blockSize: limits.blockSize,
+        maxBlocks: inputs.maxBlocks,
+      },
+      {
+        tokens: this.#tokens,
+        positions: inputs.pointer("positions"),
+        slotMapping: inputs.pointer("slotMapping"),
+        queryStarts: inputs.pointer("queryStarts"),
+        sequenceLengths: inputs.pointer("sequenceLengths"),
+        blockTables: inputs.pointer("blockTables"),
+        logitRows: inputs.pointer("logitRows"),
+      },
+      this.#createRotaryTable(config, limits.maxContext),
+      { maxTokens: limits.maxBatchTokens, maxLogitRows: limits.maxBatchRequests },
+    );
+  }
+
+  #createRotaryTable(config: ModelConfig, positions: number): Pointer {
+    const frequencies = inverseFrequencies(config);
+    const staging = this.#device.allocateHost(frequencies.byteLength);
+    new Float64Array(staging.view).set(frequencies);
+    const table = this.#device.allocate(positions * config.headDim * 4).pointer;
+    this.#device.check(
+      this.#device.symbols.upbeat_rotary_table(this.#stream, staging.pointer, 1, positions, config.headDim, table),
+    );
+    this.#device.synchronize(this.#stream);
+    staging.free();
+    return table;
+  }
+
+  /**
+   * Enqueue what the device must know of a request before its first step.
+   *
+   * @param request A request that was just admitted to a slot.
+   */
+  admit(request: Request): void {
+    this.#slots.upload(request, this.#stream);
+  }
+
+  /**
+   * Enqueue a step's forward pass. The step before it must have been waited for.
+   *
+   * @param step The step.
+   */
+  launchForward(step: Step): void {
+    const bytes = this.#inputs.write(step);
+    this.#check(
+      this.#device.symbols.upbeat_copy_to_device(
+        this.#stream,
+        this.#inputs.devicePointer,
+        this.#inputs.hostPointer,
+        bytes,
+      ),
+    );
+    if (step.tokens === step.samplingRequests) {
+      this.#check(this.#device.symbols.upbeat_graph_launch(this.#decodeGraph(step.tokens), this.#stream));
+    } else {
+      this.#enqueueForward(step.tokens, step.scheduled.length, step.samplingRequests);
+    }
+  }
+
+  /**
+   * Enqueue the choice of a step's tokens, their return to the token table, and their copy to the host.
+   *
+   * @param step The step whose forward pass was enqueued last.
+   */
+  launchSampling(step: Step): void {
+    const rows = step.samplingRequests;
+    if (rows > 0) {
+      const { symbols } = this.#device;
+      const tokens = this.outputs.pointer("tokens");
+      this.#check(symbols.upbeat_sample(
+        this.#stream,
+        this.#decoder.logits,
+        rows,
+        this.#vocabularySize,
+        this.#inputs.pointer("samplingFloats"),
+        this.#inputs.pointer("samplingInts"),
+        this.#slots.pointer("tokens"),
+        this.#slots.pointer("biasTokens"),
+        this.#slots.pointer("biasValues"),
+        MAX_LOGPROBS,
+        tokens,
+        this.outputs.pointer("logprobs"),
+        this.outputs.pointer("logprobTokens"),
+      ));
+      this.#check(symbols.upbeat_scatter_tokens(
+        this.#stream,
+        tokens,
+        this.#inputs.pointer("tokenDestinations"),
+        rows,
+        this.#tableLength,
+        this.#slots.pointer("tokens"),
+      ));
+      this.#check(
+        symbols.upbeat_copy_to_host(this.#stream, this.outputs.hostPointer, tokens, this.outputs.bytes(step)),
+      );
+    }
+    this.#check(this.#device.symbols.upbeat_event_record(this.#tokensReady, this.#stream));
+  }
+
+  /**
+   * Wait until the last step's tokens are on the host: the one place where the executor waits for the device.
+   *
+   * @throws {UpbeatError} `DEVICE_FAULT`, or `DEVICE_STALLED` when nothing came for too long.
+   */
+  waitForTokens(): void {
+    if (this.#device.waitEvent(this.#tokensReady, this.#stallTimeout * 1000)) return;
+    throw new UpbeatError(
+      "DEVICE_STALLED",
+      `the device did not finish a step within ${this.#stallTimeout / 1000} s; ` +
+        "lower maxBatchTokens if it is only slow, or raise stallTimeout",
+      { stallTimeout: this.#stallTimeout },
+    );
+  }
+
+  #enqueueForward(tokens: number, requests: number, logitRows: number): void {
+    this.#check(
+      this.#device.symbols.upbeat_gather_tokens(
+        this.#stream,
+        this.#slots.pointer("tokens"),
+        this.#inputs.pointer("tokenSources"),
+        tokens,
+        this.#tableLength,
+        this.#tokens,
+      ),
+    );
+    this.#decoder.forward(tokens, requests, logitRows);
+  }
+
+  /** The forward pass of `requests` decoding requests as one call, captured the first time it is needed. */
+  #decodeGraph(requests: number): GraphHandle {
+    let graph = this.#decodeGraphs.get(requests);
+    if (graph === undefined) {
+      graph = this.#device.capture(this.#stream, () => this.#enqueueForward(requests, requests, requests));
+      this.#decodeGraphs.set(requests, graph);
+    }
+    return graph;
+  }
+
+  #check(status: number): void {
+    if (status < 0) this.#device.fail(status);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * A model's weights on the device: matrices as the library's opaque handles, norms and biases as F32 vectors.
+ *
+ * @module
+ */
+import { DTYPE } from "../../ffi/abi.ts";
+import type { Device, DeviceMemory } from "../../ffi/interface.ts";
+import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
+import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "./tensors.ts";
+
+/** One layer's weights; what the model does not have is null. */
+export interface LayerWeights {
+  readonly inputNorm: Pointer;
+  readonly qkv: WeightHandle;
+  readonly qkvBias: Pointer | null;
+  readonly queryNorm: Pointer | null;
+  readonly keyNorm: Pointer | null;
+  readonly output: WeightHandle;
+  readonly outputBias: Pointer | null;
+  readonly postAttentionNorm: Pointer;
+  readonly gateUp: WeightHandle;
+  readonly gateUpBias: Pointer | null;
+  readonly down: WeightHandle;
+  readonly downBias: Pointer | null;
+}
+
+/** All weights of a decoder. */
+export interface DecoderWeights {
+  readonly embedding: WeightHandle;
+  readonly layers: readonly LayerWeights[];
+  readonly finalNorm: Pointer;
+  /** The handle `embedding` itself where the two are tied. */
+  readonly languageModelHead: WeightHandle;
+}
+
+/** Called as weights arrive on the device. */
+export type WeightProgress = (loadedBytes: number, totalBytes: number) => void;
+
+/** Vectors start on cache lines. */
+const VECTOR_ALIGNMENT = 64;
+
+/**
+ * Load a model's weights. Waits for each layer, so that progress is what has arrived, not what was asked for.
+ *
+ * @param device The device.
+ * @param stream The stream that reads the files.
+ * @param plan Which bytes become which weight.
+ * @param onProgress Called after each layer.
+ * @returns The weights; the device owns their memory.
+ * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
+ */
+export function loadDecoderWeights(
+  device: Device,
+  stream: StreamHandle,
+  plan: WeightPlan,
+  onProgress: WeightProgress,
+): DecoderWeights {
+  const loader = new WeightLoader(device, stream, plan, onProgress);
+  const embedding = loader.matrix(plan.embedding);
+  loader.report();
+  const layers = plan.layers.map((layer) => loader.layer(layer));
+  const finalNorm = loader.vector(plan.finalNorm);
+  const languageModelHead = plan.languageModelHead === plan.embedding
+    ? embedding
+    : loader.matrix(plan.languageModelHead);
+  loader.report();
+  return { embedding, layers, finalNorm, languageModelHead };
+}
+
+class WeightLoader {
+  readonly #device: Device;
+  readonly #stream: StreamHandle;
+  readonly #totalBytes: number;
+  readonly #onProgress: WeightProgress;
+  readonly #vectors: DeviceMemory;
+  #vectorOffset = 0;
+  #loadedBytes = 0;
+
+  constructor(device: Device, stream: StreamHandle, plan: WeightPlan, onProgress: WeightProgress) {
+    this.#device = device;
+    this.#stream = stream;
+    this.#totalBytes = plan.weightBytes;
+    this.#onProgress = onProgress;
+    this.#vectors = device.allocate(Math.max(VECTOR_ALIGNMENT, vectorBytes(plan)));
+  }
+
+  matrix(plan: MatrixPlan): WeightHandle {
+    const weight = this.#device.createWeight(DTYPE[plan.dtype], plan.rows, plan.columns);
+    let row = 0;
+    for (const part of plan.parts) {
+      this.#device.loadWeight(this.#stream, weight, row, part.rows, part.file, part.offset);
+      row += part.rows;
+      this.#loadedBytes += part.byteLength;
+    }
+    return weight;
+  }
+
+  vector(plan: VectorPlan): Pointer {
+    const start = this.#vectorOffset;
+    let offset = start;
+    for (const part of plan.parts) {
+      const destination = this.#vectors.at(offset);
+      this.#device.loadMemory(this.#stream, destination, part.file, part.offset, DTYPE[part.dtype], part.rows);
+      offset += part.rows * 4;
+      this.#loadedBytes += part.byteLength;
+    }
+    this.#vectorOffset = start + alignedVectorBytes(plan);
+    return this.#vectors.at(start);
+  }
+
+  layer(plan: LayerPlan): LayerWeights {
+    const optional = (vector: VectorPlan | null): Pointer | null => vector === null ? null : this.vector(vector);
+    const weights: LayerWeights = {
+      inputNorm: this.vector(plan.inputNorm),
+      qkv: this.matrix(plan.qkv),
+      qkvBias: optional(plan.qkvBias),
+      queryNorm: optional(plan.queryNorm),
+      keyNorm: optional(plan.keyNorm),
+      output: this.matrix(plan.output),
+      outputBias: optional(plan.outputBias),
+      postAttentionNorm: this.vector(plan.postAttentionNorm),
+      gateUp: this.matrix(plan.gateUp),
+      gateUpBias: optional(plan.gateUpBias),
+      down: this.matrix(plan.down),
+      downBias: optional(plan.downBias),
+    };
+    this.report();
+    return weights;
+  }
+
+  report(): void {
+    this.#device.synchronize(this.#stream);
+    this.#onProgress(this.#loadedBytes, this.#totalBytes);
+  }
+}
+
+function alignedVectorBytes(vector: VectorPlan): number {
+  return Math.ceil((vector.length * 4) / VECTOR_ALIGNMENT) * VECTOR_ALIGNMENT;
+}
+
+function vectorBytes(plan: WeightPlan): number {
+  const layerVectors = plan.layers.flatMap((layer) => [
+    layer.inputNorm,
+    layer.qkvBias,
+    layer.queryNorm,
+    layer.keyNorm,
+    layer.outputBias,
+    layer.postAttentionNorm,
+    layer.gateUpBias,
+    layer.downBias,
+  ]);
+  return [plan.finalNorm, ...layerVectors].reduce(
+    (sum, vector) => sum + (vector === null ? 0 : alignedVectorBytes(vector)),
+    0,
+  );
+}

@@ -1,0 +1,147 @@
+/**
+ * An engine's options: what a caller may say, checked; and the sizes that follow from them for one model on one device.
+ *
+ * @module
+ */
+import type { DeviceInfo } from "../ffi/interface.ts";
+import { UpbeatError } from "./errors.ts";
+import type { ModelConfig } from "./models/config.ts";
+import { activationBytes } from "./models/decoder.ts";
+import { estimateMemory, kvBytesPerToken } from "./models/memory.ts";
+import type { WeightPlan } from "./models/tensors.ts";
+import type { RunnerLimits } from "./model_runner.ts";
+import type { ResolvedEngineOptions } from "./protocol.ts";
+import { integer, invalid } from "./sampling.ts";
+
+/** How far loading is. */
+export interface LoadProgress {
+  /** Bytes of weights on the device. */
+  readonly loadedBytes: number;
+  /** Bytes of weights in all. */
+  readonly totalBytes: number;
+}
+
+/** How an engine is set up. Everything is optional. */
+export interface EngineOptions {
+  /** `"cpu"`, `"cuda"`, or `"auto"` (default): CUDA where there is a usable GPU, else the CPU. */
+  readonly device?: "auto" | "cpu" | "cuda" | undefined;
+  /** Path of the device library, instead of looking for it. */
+  readonly library?: string | undefined;
+  /** Compute threads of the CPU library; 0 (default): one per usable core. */
+  readonly threads?: number | undefined;
+  /** Instruction set of the CPU library; `"auto"` (default): the widest. */
+  readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "neon" | undefined;
+  /** Tokens computed in one step, at most; longer prompts are computed in chunks. Default 512. */
+  readonly maxBatchTokens?: number | undefined;
+  /** Requests that run at the same time, at most. Default 32. */
+  readonly maxBatchRequests?: number | undefined;
+  /** KV blocks in the pool. Default: what full batches of ordinary length need, within a part of the free memory. */
+  readonly kvBlocks?: number | undefined;
+  /** Tokens per KV block. Default 16. */
+  readonly blockSize?: number | undefined;
+  /** Element type of the KV cache: `"f32"` (default), or `"bf16"` for half the memory and less precision. */
+  readonly kvDtype?: "f32" | "bf16" | undefined;
+  /** Tokens of the longest sequence, prompt and output. Default: the model's own, but at most 8192. */
+  readonly maxContext?: number | undefined;
+  /** Milliseconds after which a device that finishes no step counts as stalled. Default 600 000. */
+  readonly stallTimeout?: number | undefined;
+  /** Called while weights are loaded. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** The default for `maxContext` is the model's own length up to this: the KV cache must hold one such sequence. */
+const DEFAULT_MAX_CONTEXT = 8192;
+
+/** By default the KV pool holds this many tokens for each request that may run. */
+const DEFAULT_TOKENS_PER_REQUEST = 1024;
+
+/** By default the KV pool takes no more than this part of the memory that weights and activations leave. */
+const DEFAULT_KV_SHARE = 0.5;
+
+/**
+ * Check an engine's options and fill in the defaults that need no model.
+ *
+ * @param options What the caller said.
+ * @returns Complete options.
+ * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
+ */
+export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
+  const int32 = 2 ** 31 - 1;
+  return {
+    device: oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]),
+    libraryPath: options.library ?? null,
+    threads: integer("threads", options.threads ?? 0, 0, 1024),
+    simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "NEON"]),
+    maxBatchTokens: integer("maxBatchTokens", options.maxBatchTokens ?? 512, 1, 2 ** 20),
+    maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
+    kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
+    blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
+    kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
+    maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
+    stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
+  };
+}
+
+function oneOf<Value extends string>(field: string, value: string, allowed: readonly Value[]): Value {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw invalid(field, `must be one of ${allowed.map((name) => name.toLowerCase()).join(", ")}`, value.toLowerCase());
+  }
+  return found;
+}
+
+/**
+ * The sizes of everything that is allocated for a model, checked against the memory there is.
+ *
+ * @param options The engine's options.
+ * @param config The model's configuration.
+ * @param plan Its weights.
+ * @param device The device.
+ * @returns Sizes of steps, sequences and the KV cache.
+ * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with what is needed and what there is, before any
+ * memory is taken.
+ */
+export function resolveLimits(
+  options: ResolvedEngineOptions,
+  config: ModelConfig,
+  plan: WeightPlan,
+  device: DeviceInfo,
+): RunnerLimits {
+  const { blockSize, kvDtype, maxBatchTokens, stallTimeout } = options;
+  // Requests beyond the tokens of a step could not all move forward in it.
+  const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
+  const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);
+  if (wantedContext > config.maxPositions) {
+    throw invalid("maxContext", `must be at most ${config.maxPositions}, the model's own length`, wantedContext);
+  }
+
+  const weights = estimateMemory(config, plan, kvDtype).weightBytes;
+  const activations = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
+  const blockBytes = kvBytesPerToken(config, kvDtype) * blockSize;
+  const available = device.memoryFree - weights - activations;
+  const kvBlocks = options.kvBlocks ?? Math.max(
+    Math.ceil(wantedContext / blockSize),
+    Math.min(
+      Math.ceil((maxBatchRequests * Math.min(wantedContext, DEFAULT_TOKENS_PER_REQUEST)) / blockSize),
+      Math.floor((available * DEFAULT_KV_SHARE) / blockBytes),
+    ),
+  );
+  if (kvBlocks * blockBytes > available) {
+    throw new UpbeatError(
+      "DEVICE_OUT_OF_MEMORY",
+      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(activations)} for activations and ` +
+        `${gibibytes(kvBlocks * blockBytes)} for the KV cache of ${kvBlocks * blockSize} tokens; ${device.name} has ` +
+        `${
+          gibibytes(device.memoryFree)
+        } free: lower maxContext or kvBlocks, set kvDtype to "bf16", or use a smaller model`,
+      { weights, activations, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
+    );
+  }
+  // A pool smaller than the context is legal: it bounds the longest sequence.
+  const maxContext = Math.min(wantedContext, kvBlocks * blockSize);
+  return { maxBatchTokens, maxBatchRequests, maxContext, blockSize, kvBlocks, kvDtype, stallTimeout };
+}
+
+function gibibytes(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

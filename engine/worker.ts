@@ -1,0 +1,122 @@
+/**
+ * The executor's thread: opens the device, loads the model, runs the loop, and says how it ended.
+ *
+ * @module
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { openDevice } from "../ffi/device.ts";
+import type { Device } from "../ffi/interface.ts";
+import { findLibrary } from "../ffi/library.ts";
+import { createClock } from "./clock.ts";
+import { serializeError, toUpbeatError } from "./errors.ts";
+import { Executor, type ExecutorPort } from "./executor.ts";
+import { KvBlockPool } from "./kv_cache.ts";
+import { ModelRunner } from "./model_runner.ts";
+import { type ModelConfig, readModelConfig } from "./models/config.ts";
+import { planWeights, type WeightPlan } from "./models/tensors.ts";
+import { resolveLimits } from "./options.ts";
+import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
+import type { RunnerLimits } from "./model_runner.ts";
+import { Scheduler } from "./scheduler.ts";
+import { warmUp } from "./warm_up.ts";
+import { openCheckpoint } from "./weights/checkpoint.ts";
+
+const start = workerData as WorkerStart;
+const inbox = start.inbox as MessagePort;
+
+function post(message: OutboxMessage): void {
+  parentPort!.postMessage(message);
+}
+
+/** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
+function createPort(doorbell: Int32Array): ExecutorPort {
+  let heard = Atomics.load(doorbell, 0);
+  return {
+    receive: () => (receiveMessageOnPort(inbox)?.message as InboxMessage | undefined) ?? null,
+    waitForMessage: () => {
+      // A ring between the last receive and this wait changes the value, and the wait returns at once.
+      Atomics.wait(doorbell, 0, heard);
+      heard = Atomics.load(doorbell, 0);
+    },
+    send: (updates, counters) => post({ type: "updates", updates, counters }),
+  };
+}
+
+/** Everything that can be wrong with a model's files is found here, before any memory is taken. */
+function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
+  const config = readModelConfig(folder);
+  return { config, plan: planWeights(config, openCheckpoint(folder)) };
+}
+
+function open(options: ResolvedEngineOptions): { device: Device; libraryPath: string } {
+  const kinds = options.device === "auto" ? (["cuda", "cpu"] as const) : [options.device];
+  let firstError: unknown = null;
+  for (const device of kinds) {
+    try {
+      const libraryPath = findLibrary({ device, path: options.libraryPath ?? undefined });
+      return { device: openDevice({ device, libraryPath, threads: options.threads, simd: options.simd }), libraryPath };
+    } catch (error) {
+      // With "auto" the CPU library is the one that must be there, and its error the one to tell.
+      firstError = error;
+    }
+  }
+  throw firstError;
+}
+
+function describe(
+  config: ModelConfig,
+  plan: WeightPlan,
+  limits: RunnerLimits,
+  device: Device,
+  libraryPath: string,
+): EngineInfo {
+  const { folder, sampling: _sampling, ...model } = config;
+  const matrices = [...plan.layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])];
+  const embeddings = [...new Set([plan.embedding, plan.languageModelHead])];
+  return {
+    modelFolder: folder,
+    model,
+    parameters: [...matrices, ...embeddings].reduce((sum, { rows, columns }) => sum + rows * columns, 0),
+    weightBytes: plan.weightBytes,
+    device: device.info(),
+    deviceUsage: device.usage(),
+    libraryPath,
+    maxContext: limits.maxContext,
+    maxBatchTokens: limits.maxBatchTokens,
+    maxBatchRequests: limits.maxBatchRequests,
+    kvBlocks: limits.kvBlocks,
+    blockSize: limits.blockSize,
+    kvDtype: limits.kvDtype,
+  };
+}
+
+function run(): void {
+  const { config, plan } = readModel(start.modelFolder);
+  const { device, libraryPath } = open(start.options);
+  try {
+    const limits = resolveLimits(start.options, config, plan, device.info());
+    const runner = new ModelRunner(
+      device,
+      config,
+      plan,
+      limits,
+      (loadedBytes, totalBytes) => post({ type: "progress", loadedBytes, totalBytes }),
+    );
+    const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+    warmUp(runner, blocks, limits);
+    const port = createPort(new Int32Array(start.doorbell));
+    const executor = new Executor(port, new Scheduler(blocks, limits), blocks, runner, createClock(start.clockOrigin));
+    post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
+    executor.run();
+  } finally {
+    device.close();
+  }
+}
+
+try {
+  run();
+  post({ type: "closed", error: null });
+} catch (thrown) {
+  post({ type: "closed", error: serializeError(toUpbeatError(thrown)) });
+}
+inbox.close();
