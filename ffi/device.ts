@@ -1,0 +1,257 @@
+/**
+ * Open a device of a library: everything the engine needs from the layer below comes from here.
+ *
+ * @module
+ */
+
+import { type ErrorCode, UpbeatError } from "../engine/errors.ts";
+import { type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
+import { findLibrary, openDeviceLibrary } from "./library.ts";
+import { Memory, PinnedMemory } from "./memory.ts";
+import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
+
+export type * from "./interface.ts";
+export type * from "./types.ts";
+export * from "./abi.ts";
+
+/**
+ * Open a device: find its library, check it, start its threads.
+ *
+ * @param options Which device, and how many threads.
+ * @returns The open device. Close it, or declare it with `using`.
+ * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, `LIBRARY_INVALID`, `LIBRARY_VERSION_MISMATCH`; `DEVICE_UNAVAILABLE` when
+ * this machine lacks it or the instruction set; `DEVICE_INVALID_ARGUMENT`.
+ *
+ * @example
+ * ```ts
+ * using device = openDevice({ threads: 2 });
+ * console.log(device.info().name);
+ * ```
+ */
+export function openDevice(options: OpenDeviceOptions = {}): Device {
+  const library = options.library ??
+    openDeviceLibrary(findLibrary({ device: options.device ?? "cpu", path: options.libraryPath }));
+  const { index = 0, threads = 0, simd = "AUTO" } = options;
+  const status = library.symbols.upbeat_device_open(index, threads, SIMD[simd]);
+  if (status < 0) throw statusError(library.symbols, status);
+  return new LibraryDevice(library, status as DeviceHandle);
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  [STATUS.INVALID_ARGUMENT]: "DEVICE_INVALID_ARGUMENT",
+  [STATUS.OUT_OF_MEMORY]: "DEVICE_OUT_OF_MEMORY",
+  [STATUS.UNAVAILABLE]: "DEVICE_UNAVAILABLE",
+  [STATUS.FILE]: "WEIGHTS_INVALID",
+  [STATUS.FAULT]: "DEVICE_FAULT",
+  [STATUS.INTERNAL]: "INTERNAL",
+};
+
+/**
+ * The error a negative status stands for, with the sentence the library left on this thread.
+ *
+ * @param symbols The library that returned the status.
+ * @param status The status.
+ * @returns The typed error.
+ */
+export function statusError(symbols: Symbols, status: number): UpbeatError {
+  const message = readText((buffer) => symbols.upbeat_last_error(buffer, buffer.length));
+  return new UpbeatError(
+    CODES[status] ?? "INTERNAL",
+    message === "" ? `the device library returned status ${status}` : message,
+    { status },
+  );
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Read text from a function that fills a buffer and returns the text's full length, or a negative status. */
+function readText(fill: (buffer: Uint8Array) => number): string {
+  let buffer = new Uint8Array(1024);
+  let length = fill(buffer);
+  if (length >= buffer.length) {
+    buffer = new Uint8Array(length + 1);
+    length = fill(buffer);
+  }
+  return decoder.decode(buffer.subarray(0, Math.max(0, length)));
+}
+
+function cString(text: string): Uint8Array {
+  if (text.includes("\0")) {
+    throw new UpbeatError("DEVICE_INVALID_ARGUMENT", `a path cannot contain a NUL character: ${JSON.stringify(text)}`);
+  }
+  return encoder.encode(text + "\0");
+}
+
+/** A device of a native library. */
+class LibraryDevice implements Device {
+  readonly handle: DeviceHandle;
+  readonly symbols: Symbols;
+  readonly #library: DeviceLibrary;
+  readonly #memories = new Set<Memory>();
+  /** Where the library writes addresses and sizes. */
+  readonly #out = new BigInt64Array(3);
+  #closed = false;
+
+  constructor(library: DeviceLibrary, handle: DeviceHandle) {
+    this.#library = library;
+    this.symbols = library.symbols;
+    this.handle = handle;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  fail(status: number): never {
+    throw statusError(this.symbols, status);
+  }
+
+  check(status: number): number {
+    if (status < 0) this.fail(status);
+    return status;
+  }
+
+  info(): DeviceInfo {
+    const json = readText((buffer) => this.check(this.symbols.upbeat_device_info(this.handle, buffer, buffer.length)));
+    return JSON.parse(json) as DeviceInfo;
+  }
+
+  usage(): DeviceUsage {
+    this.check(this.symbols.upbeat_device_usage(this.handle, this.#out));
+    return { device: Number(this.#out[0]), host: Number(this.#out[1]), weights: Number(this.#out[2]) };
+  }
+
+  allocate(bytes: number): Memory {
+    requireInteger("bytes", bytes);
+    this.check(this.symbols.upbeat_memory_allocate(this.handle, bytes, this.#out));
+    return this.#remember(
+      new Memory(this.#library, Number(this.#out[0]), bytes, (memory) => {
+        if (this.#memories.delete(memory)) this.check(this.symbols.upbeat_memory_free(this.handle, memory.pointer));
+      }),
+    );
+  }
+
+  allocateHost(bytes: number): PinnedMemory {
+    requireInteger("bytes", bytes);
+    this.check(this.symbols.upbeat_host_allocate(this.handle, bytes, this.#out));
+    return this.#remember(
+      new PinnedMemory(this.#library, Number(this.#out[0]), bytes, (memory) => {
+        if (!this.#memories.delete(memory)) return;
+        (memory as PinnedMemory).detach();
+        this.check(this.symbols.upbeat_host_free(this.handle, memory.pointer));
+      }),
+    );
+  }
+
+  #remember<Kind extends Memory>(memory: Kind): Kind {
+    this.#memories.add(memory);
+    return memory;
+  }
+
+  loadMemory(
+    stream: StreamHandle,
+    destination: Pointer,
+    path: string,
+    offset: number,
+    dtype: Dtype,
+    count: number,
+  ): void {
+    requireInteger("offset", offset);
+    requireInteger("count", count);
+    this.check(this.symbols.upbeat_memory_load(stream, destination, cString(path), offset, dtype, count));
+  }
+
+  createStream(): StreamHandle {
+    return this.check(this.symbols.upbeat_stream_create(this.handle)) as StreamHandle;
+  }
+
+  destroyStream(stream: StreamHandle): void {
+    this.check(this.symbols.upbeat_stream_destroy(stream));
+  }
+
+  synchronize(stream: StreamHandle, timeoutMicroseconds = -1): boolean {
+    return this.check(this.symbols.upbeat_stream_synchronize(stream, timeoutMicroseconds)) === 1;
+  }
+
+  createEvent(): EventHandle {
+    return this.check(this.symbols.upbeat_event_create(this.handle)) as EventHandle;
+  }
+
+  destroyEvent(event: EventHandle): void {
+    this.check(this.symbols.upbeat_event_destroy(event));
+  }
+
+  waitEvent(event: EventHandle, timeoutMicroseconds = -1): boolean {
+    return this.check(this.symbols.upbeat_event_wait(event, timeoutMicroseconds)) === 1;
+  }
+
+  elapsed(start: EventHandle, end: EventHandle): number {
+    const microseconds = new Float64Array(1);
+    this.check(this.symbols.upbeat_event_elapsed(start, end, microseconds));
+    return microseconds[0]!;
+  }
+
+  capture(stream: StreamHandle, enqueue: () => void): GraphHandle {
+    this.check(this.symbols.upbeat_graph_begin(stream));
+    try {
+      enqueue();
+    } catch (error) {
+      const graph = this.symbols.upbeat_graph_end(stream);
+      if (graph >= 0) this.symbols.upbeat_graph_destroy(graph as GraphHandle);
+      throw error;
+    }
+    return this.check(this.symbols.upbeat_graph_end(stream)) as GraphHandle;
+  }
+
+  destroyGraph(graph: GraphHandle): void {
+    this.check(this.symbols.upbeat_graph_destroy(graph));
+  }
+
+  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle {
+    return this.check(this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns)) as WeightHandle;
+  }
+
+  loadWeight(
+    stream: StreamHandle,
+    weight: WeightHandle,
+    firstRow: number,
+    rowCount: number,
+    path: string,
+    offset: number,
+  ): void {
+    requireInteger("offset", offset);
+    this.check(this.symbols.upbeat_weight_load(stream, weight, firstRow, rowCount, cString(path), offset));
+  }
+
+  destroyWeight(weight: WeightHandle): void {
+    this.check(this.symbols.upbeat_weight_destroy(weight));
+  }
+
+  kvCacheBytes(dtype: Dtype, blocks: number, blockSize: number, kvHeads: number, headDim: number): number {
+    this.check(
+      this.symbols.upbeat_kv_cache_bytes(this.handle, dtype, blocks, blockSize, kvHeads, headDim, this.#out),
+    );
+    return Number(this.#out[0]);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const memory of this.#memories) if (memory instanceof PinnedMemory) memory.detach();
+    this.#memories.clear();
+    this.check(this.symbols.upbeat_device_close(this.handle));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A 64-bit integer crosses as a number, and what is not one would cross as something else. */
+function requireInteger(field: string, value: number): void {
+  if (!Number.isSafeInteger(value)) {
+    throw new UpbeatError("DEVICE_INVALID_ARGUMENT", `${field} must be an integer, got ${value}`, { field, value });
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Find, check and open a device library.
+ *
+ * @module
+ */
+
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { foreign } from "#ffi";
+import { UpbeatError } from "../engine/errors.ts";
+import { ABI_VERSION, type SymbolName, SYMBOLS } from "./abi.ts";
+import type { DeviceLibrary, OpenLibrary } from "./interface.ts";
+
+/** The libraries there are. */
+export type LibraryKind = "cpu" | "cuda";
+
+/** Which library to find, and where. */
+export interface FindLibraryOptions {
+  /** Which one. */
+  readonly device: LibraryKind;
+  /** A file, or a folder that holds it; nowhere else is looked then. */
+  readonly path?: string | undefined;
+}
+
+const BUILD_COMMAND = "bun run build";
+
+/**
+ * The file name of a library on this operating system.
+ *
+ * @param device Which library.
+ * @returns As in `libupbeat_cpu.so`.
+ */
+export function libraryFileName(device: LibraryKind): string {
+  if (process.platform === "win32") return `upbeat_${device}.dll`;
+  return `libupbeat_${device}.${process.platform === "darwin" ? "dylib" : "so"}`;
+}
+
+/**
+ * Find a library's file: at `path`, else where the environment variable `UPBEAT_LIBRARY` says (a file or a folder), else
+ * in the first of these folders that has it: `lib/` and `build/` beside the `ffi/` folder of this module, and for a
+ * compiled program its own folder and `lib/` in it. A path or variable that is set is meant: it is never fallen back from.
+ *
+ * @param options Which library, and where.
+ * @returns The absolute path of an existing file.
+ * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, naming all places looked at.
+ *
+ * @example
+ * ```ts
+ * const path = findLibrary({ device: "cpu" }); // "/home/ada/upbeat/build/libupbeat_cpu.so"
+ * ```
+ */
+export function findLibrary(options: FindLibraryOptions): string {
+  const name = libraryFileName(options.device);
+  const variable = process.env["UPBEAT_LIBRARY"];
+  const given = options.path ?? (variable === "" ? undefined : variable);
+  const places = given === undefined ? defaultFolders().map((folder) => join(folder, name)) : [fileAt(given, name)];
+  for (const place of places) if (existsSync(place)) return place;
+  const source = given === undefined ? "" : options.path === undefined ? " (from UPBEAT_LIBRARY)" : " (as given)";
+  throw new UpbeatError(
+    "LIBRARY_NOT_FOUND",
+    `Upbeat's ${options.device} library was not found at ${places.join(" or ")}${source}: ` +
+      `build it with \`${BUILD_COMMAND}\`, or set UPBEAT_LIBRARY to its path.`,
+    { device: options.device, places: places.join("\n"), command: BUILD_COMMAND },
+  );
+}
+
+function fileAt(path: string, name: string): string {
+  const absolute = resolve(path);
+  return existsSync(absolute) && statSync(absolute).isDirectory() ? join(absolute, name) : absolute;
+}
+
+function defaultFolders(): string[] {
+  const folders: string[] = [];
+  const module = new URL(import.meta.url);
+  if (module.protocol === "file:") {
+    const root = dirname(dirname(fileURLToPath(module)));
+    folders.push(join(root, "lib"), join(root, "build"));
+  }
+  // In a compiled program the module's own folder is a virtual one.
+  if (!/^(bun|deno)/.test(basename(process.execPath))) {
+    const folder = dirname(process.execPath);
+    folders.push(folder, join(folder, "lib"));
+  }
+  return folders;
+}
+
+const opened = new Map<string, DeviceLibrary>();
+
+/**
+ * Open a library and check its ABI version. It stays loaded as long as its thread lives, and is opened once: unloading
+ * code under someone who still holds one of its functions would crash the process.
+ *
+ * @param path The file.
+ * @param expectedVersion The ABI version it must have.
+ * @returns The library.
+ * @throws {UpbeatError} `LIBRARY_INVALID` when the file is no library for this machine or lacks a function;
+ * `LIBRARY_VERSION_MISMATCH` when it was built for another version of Upbeat.
+ */
+export function openDeviceLibrary(path: string, expectedVersion: number = ABI_VERSION): DeviceLibrary {
+  // Asked first and alone: a library of another version may well lack functions, and the version is the clearer answer.
+  const probe = open(path, ["upbeat_abi_version"]);
+  const version = probe.symbols.upbeat_abi_version();
+  probe.close();
+  if (version !== expectedVersion) {
+    throw new UpbeatError(
+      "LIBRARY_VERSION_MISMATCH",
+      `The library ${path} has ABI version ${version}, this Upbeat needs ${expectedVersion}: ` +
+        `rebuild it with \`${BUILD_COMMAND}\`.`,
+      { path, version, expectedVersion, command: BUILD_COMMAND },
+    );
+  }
+  const known = opened.get(path);
+  if (known !== undefined) return known;
+  const { symbols } = open(path, Object.keys(SYMBOLS) as SymbolName[]);
+  const library = { path, symbols, pointerFrom: foreign.pointerFrom, viewMemory: foreign.viewMemory };
+  opened.set(path, library);
+  return library;
+}
+
+function open<Name extends SymbolName>(path: string, names: readonly Name[]): OpenLibrary<Name> {
+  try {
+    return foreign.openLibrary(path, names);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    // Deno's errors of a permission that was not given.
+    const denied = error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied");
+    const remedy = denied ? "allow it with --allow-ffi (or -A)" : `rebuild it with \`${BUILD_COMMAND}\``;
+    throw new UpbeatError(
+      "LIBRARY_INVALID",
+      `The library ${path} cannot be opened (${reason}): ${remedy}.`,
+      { path, reason, command: denied ? "--allow-ffi" : BUILD_COMMAND },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import { test } from "node:test";
+import { Worker } from "node:worker_threads";
+import { assertEquals } from "@std/assert";
+import { openDevice } from "../../ffi/device.ts";
+
+/** Start the worker and resolve with its one message. */
+function run(): Promise<unknown> {
+  const worker = new Worker(new URL("./fill_worker.ts", import.meta.url));
+  return new Promise<unknown>((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  }).finally(() => worker.terminate());
+}
+
+test("devices work in several threads at once, each with the library open for itself", async () => {
+  using device = openDevice({ threads: 1 });
+  const stream = device.createStream();
+  const [memory, host] = [device.allocate(64), device.allocateHost(64)];
+  const workers = [run(), run()];
+  for (let round = 0; round < 200; round++) {
+    device.check(device.symbols.upbeat_memory_fill(stream, memory.pointer, round, 64));
+    device.check(device.symbols.upbeat_copy_to_host(stream, host.pointer, memory.pointer, 64));
+    device.synchronize(stream);
+    assertEquals(new Uint8Array(host.view)[63], round);
+  }
+  assertEquals(await Promise.all(workers), [200, 200]);
+});
