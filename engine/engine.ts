@@ -252,7 +252,7 @@ function checkTokenizer(tokenizer: Tokenizer | null, info: EngineInfo): void {
       "TOKENIZER_MISMATCH",
       `the tokenizer of ${info.modelFolder} has ids up to ${
         tokenizer.vocabularySize - 1
-      }, the model's vocabulary_size ` +
+      }, its vocab_size in config.json ` +
         `is ${vocabularySize}: they do not belong together`,
       { tokenizerSize: tokenizer.vocabularySize, vocabularySize },
     );
