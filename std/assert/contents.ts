@@ -100,14 +100,10 @@ export function assertArrayIncludes<T>(
   msg?: string,
 ): void {
   const all = Array.from(actual);
-  const missing = Array.from(expected).filter((item) =>
-    !all.some((candidate) => equal(candidate, item))
-  );
+  const missing = Array.from(expected).filter((item) => !all.some((candidate) => equal(candidate, item)));
   if (missing.length === 0) return;
   throw new AssertionError(
-    `Expected actual: "${format(all)}" to include: "${
-      format(Array.from(expected))
-    }"${suffix(msg)}\n` +
+    `Expected actual: "${format(all)}" to include: "${format(Array.from(expected))}"${suffix(msg)}\n` +
       `missing: ${format(missing)}`,
   );
 }

@@ -30,9 +30,7 @@ function keysOf(value: object): PropertyKey[] {
   const symbols = Object.getOwnPropertySymbols(value);
   return [
     ...Object.keys(value),
-    ...symbols.filter((key) =>
-      Object.prototype.propertyIsEnumerable.call(value, key)
-    ),
+    ...symbols.filter((key) => Object.prototype.propertyIsEnumerable.call(value, key)),
   ];
 }
 
@@ -110,9 +108,7 @@ class Comparison {
     }
     for (const [key, value] of a) {
       if (typeof key === "object" && key !== null) {
-        const match = objects.findIndex(([otherKey, other]) =>
-          this.equal(key, otherKey) && this.equal(value, other)
-        );
+        const match = objects.findIndex(([otherKey, other]) => this.equal(key, otherKey) && this.equal(value, other));
         if (match < 0) return false;
         objects.splice(match, 1);
       } else if (

@@ -7,9 +7,7 @@ function difference(actual: unknown, expected: unknown): string {
   // Long texts are compared by line, as they would be read.
   const byLine = typeof actual === "string" && typeof expected === "string" &&
     (actual.includes("\n") || expected.includes("\n"));
-  const [a, b] = byLine
-    ? [actual, expected]
-    : [format(actual), format(expected)];
+  const [a, b] = byLine ? [actual, expected] : [format(actual), format(expected)];
   return `\n\n    [Diff] Actual (-) / Expected (+)\n\n${diff(a, b)}\n`;
 }
 
@@ -51,9 +49,7 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
   if (!equal(actual, expected)) return;
   throw new AssertionError(
-    `Expected actual: ${format(actual)} not to be: ${format(expected)}${
-      suffix(msg)
-    }`,
+    `Expected actual: ${format(actual)} not to be: ${format(expected)}${suffix(msg)}`,
   );
 }
 
@@ -79,9 +75,7 @@ export function assertStrictEquals<T>(
   if (Object.is(actual, expected)) return;
   const same = format(actual) === format(expected);
   const detail = same
-    ? `\n\n    ${
-      format(actual)
-    }\n\n(equal in structure, but not the same reference)`
+    ? `\n\n    ${format(actual)}\n\n(equal in structure, but not the same reference)`
     : difference(actual, expected);
   throw new AssertionError(
     `Values are not strictly equal${suffix(msg)}${detail}`,
@@ -109,9 +103,7 @@ export function assertNotStrictEquals<T>(
 ): void {
   if (!Object.is(actual, expected)) return;
   throw new AssertionError(
-    `Expected "actual" to not be strictly equal to: ${format(actual)}${
-      suffix(msg)
-    }`,
+    `Expected "actual" to not be strictly equal to: ${format(actual)}${suffix(msg)}`,
   );
 }
 
@@ -141,8 +133,7 @@ export function assertAlmostEquals(
   const limit = tolerance ??
     (Number.isFinite(expected) ? Math.abs(expected * 1e-7) : 1e-7);
   if (delta <= limit) return;
-  const text = (value: number) =>
-    Number.isInteger(value) ? String(value) : value.toExponential();
+  const text = (value: number) => Number.isInteger(value) ? String(value) : value.toExponential();
   throw new AssertionError(
     `Expected actual: "${text(actual)}" to be close to "${text(expected)}": ` +
       `delta "${text(delta)}" is greater than "${text(limit)}"${suffix(msg)}`,
@@ -157,11 +148,7 @@ function select(actual: unknown, expected: unknown, within: object[]): unknown {
   ) return actual;
   if (Array.isArray(expected)) {
     if (!Array.isArray(actual)) return actual;
-    return actual.map((item, at) =>
-      at < expected.length
-        ? select(item, expected[at], [...within, expected])
-        : item
-    );
+    return actual.map((item, at) => at < expected.length ? select(item, expected[at], [...within, expected]) : item);
   }
   if (
     Object.getPrototypeOf(expected) !== Object.prototype ||

@@ -5,18 +5,12 @@ const MAX_DEPTH = 8;
 const NUMBERS_PER_LINE = 8;
 
 function formatNumber(value: number | bigint): string {
-  return typeof value === "bigint"
-    ? `${value}n`
-    : Object.is(value, -0)
-    ? "-0"
-    : String(value);
+  return typeof value === "bigint" ? `${value}n` : Object.is(value, -0) ? "-0" : String(value);
 }
 
 function formatKey(key: PropertyKey): string {
   if (typeof key === "symbol") return `[${String(key)}]`;
-  return /^[A-Za-z_$][\w$]*$/.test(String(key))
-    ? String(key)
-    : JSON.stringify(key);
+  return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? String(key) : JSON.stringify(key);
 }
 
 function block(
@@ -26,20 +20,13 @@ function block(
   indent: string,
 ): string {
   if (lines.length === 0) return open + close;
-  return `${open}\n${
-    lines.map((line) => `${indent}  ${line},`).join("\n")
-  }\n${indent}${close}`;
+  return `${open}\n${lines.map((line) => `${indent}  ${line},`).join("\n")}\n${indent}${close}`;
 }
 
 function className(value: object): string {
-  const name =
-    (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)
-      ?.constructor?.name;
-  return name === undefined
-    ? "[Object: null prototype] "
-    : name === "Object" || name === "Array"
-    ? ""
-    : `${name} `;
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)
+    ?.constructor?.name;
+  return name === undefined ? "[Object: null prototype] " : name === "Object" || name === "Array" ? "" : `${name} `;
 }
 
 function formatNumbers(
@@ -65,9 +52,7 @@ function formatObject(value: object, indent: string, within: object[]): string {
   if (within.includes(value)) return "[Circular]";
   if (within.length >= MAX_DEPTH) return `${className(value)}…`;
   if (value instanceof Date) {
-    return Number.isNaN(value.getTime())
-      ? "Invalid Date"
-      : `Date ${value.toISOString()}`;
+    return Number.isNaN(value.getTime()) ? "Invalid Date" : `Date ${value.toISOString()}`;
   }
   if (value instanceof RegExp) return String(value);
   if (value instanceof URL) return `URL ${value.href}`;
@@ -84,8 +69,7 @@ function formatObject(value: object, indent: string, within: object[]): string {
       indent,
     );
   }
-  const inner = (item: unknown) =>
-    formatValue(item, indent + "  ", [...within, value]);
+  const inner = (item: unknown) => formatValue(item, indent + "  ", [...within, value]);
   if (Array.isArray(value)) {
     if (
       value.length > NUMBERS_PER_LINE &&
@@ -115,8 +99,7 @@ function formatObject(value: object, indent: string, within: object[]): string {
     `${prefix}{`,
     capped(
       keys,
-      (key) =>
-        `${formatKey(key)}: ${inner(Reflect.get(value, key) as unknown)}`,
+      (key) => `${formatKey(key)}: ${inner(Reflect.get(value, key) as unknown)}`,
     ),
     "}",
     indent,

@@ -32,11 +32,6 @@ export {
   unreachable,
 } from "./truth.ts";
 export type { AnyConstructor, Falsy, GetConstructorType } from "./truth.ts";
-export {
-  assertArrayIncludes,
-  assertMatch,
-  assertNotMatch,
-  assertStringIncludes,
-} from "./contents.ts";
+export { assertArrayIncludes, assertMatch, assertNotMatch, assertStringIncludes } from "./contents.ts";
 export type { ArrayLikeArg } from "./contents.ts";
 export { assertRejects, assertThrows } from "./throws.ts";

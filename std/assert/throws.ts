@@ -22,18 +22,14 @@ function check(
   }
   if (!(thrown instanceof errorClass)) {
     throw new AssertionError(
-      `Expected error to be instance of "${errorClass.name}", but was "${
-        describe(thrown)
-      }"${suffix(msg)}` +
+      `Expected error to be instance of "${errorClass.name}", but was "${describe(thrown)}"${suffix(msg)}` +
         ` Its message is: "${thrown.message}"`,
       { cause: thrown },
     );
   }
   if (msgIncludes !== undefined && !thrown.message.includes(msgIncludes)) {
     throw new AssertionError(
-      `Expected error message to include "${msgIncludes}", but got "${thrown.message}"${
-        suffix(msg)
-      }`,
+      `Expected error message to include "${msgIncludes}", but got "${thrown.message}"${suffix(msg)}`,
       { cause: thrown },
     );
   }
@@ -49,13 +45,11 @@ function readArguments(
   msgIncludes: string | undefined;
   msg: string | undefined;
 } {
-  return typeof errorClassOrMsg === "function"
-    ? { errorClass: errorClassOrMsg, msgIncludes: msgIncludesOrMsg, msg }
-    : {
-      errorClass: undefined,
-      msgIncludes: undefined,
-      msg: errorClassOrMsg ?? msgIncludesOrMsg,
-    };
+  return typeof errorClassOrMsg === "function" ? { errorClass: errorClassOrMsg, msgIncludes: msgIncludesOrMsg, msg } : {
+    errorClass: undefined,
+    msgIncludes: undefined,
+    msg: errorClassOrMsg ?? msgIncludesOrMsg,
+  };
 }
 
 /**

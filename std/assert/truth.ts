@@ -93,9 +93,7 @@ export function assertInstanceOf<T extends AnyConstructor>(
     ? typeof actual === "object" ? "null" : typeof actual
     : (actual.constructor?.name ?? "Object");
   throw new AssertionError(
-    `Expected object to be an instance of "${expectedType.name}" but was "${found}"${
-      suffix(msg)
-    }`,
+    `Expected object to be an instance of "${expectedType.name}" but was "${found}"${suffix(msg)}`,
   );
 }
 
@@ -142,9 +140,7 @@ function compare<T>(
 ): void {
   if (holds) return;
   throw new AssertionError(
-    `Expect ${format(actual)} ${relation} ${format(expected)}${
-      msg ? `: ${msg}` : ""
-    }`,
+    `Expect ${format(actual)} ${relation} ${format(expected)}${msg ? `: ${msg}` : ""}`,
   );
 }
 

@@ -176,16 +176,11 @@ class Parser {
       this.#names.has(key) ||
       (negated && this.#negatable.has(key));
     if (!known && this.#options.unknown?.(arg, key, value) === false) return;
-    const typed =
-      typeof value === "string" && !this.#string.has(key) && NUMBER.test(value)
-        ? Number(value)
-        : value;
+    const typed = typeof value === "string" && !this.#string.has(key) && NUMBER.test(value) ? Number(value) : value;
     for (const name of this.#namesOf(key)) {
       if (!this.#collect.has(name) || negated) this.#assign(name, typed);
       else {
-        const values = Object.hasOwn(this.result, name)
-          ? this.result[name]
-          : [];
+        const values = Object.hasOwn(this.result, name) ? this.result[name] : [];
         this.#assign(
           name,
           Array.isArray(values) ? [...values as unknown[], typed] : [typed],

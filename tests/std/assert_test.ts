@@ -111,16 +111,12 @@ test("equal() ends on cycles", () => {
 
 test("assertEquals() shows the differing lines", () => {
   assertEquals({ a: [1, 2] }, { a: [1, 2] });
-  const message = failure(() =>
-    assertEquals({ a: 1, b: "x" }, { b: "y", a: 1 }, "fields")
-  );
+  const message = failure(() => assertEquals({ a: 1, b: "x" }, { b: "y", a: 1 }, "fields"));
   assertStringIncludes(message, "fields");
   assertStringIncludes(message, '-     b: "x",\n+     b: "y",');
   const text = failure(() => assertEquals("one\ntwo", "one\nthree"));
   assertStringIncludes(text, "-   two\n+   three");
-  const rows = failure(() =>
-    assertEquals(new Float32Array(64), new Float32Array(64).fill(1, 63))
-  );
+  const rows = failure(() => assertEquals(new Float32Array(64), new Float32Array(64).fill(1, 63)));
   assertStringIncludes(rows, "0, 0, 0, 0, 0, 0, 0, 1");
   assertLess(rows.length, 600);
 });

@@ -1,10 +1,5 @@
 import { test } from "node:test";
-import {
-  assert,
-  assertEquals,
-  assertFalse,
-  assertStrictEquals,
-} from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStrictEquals } from "@std/assert";
 import { parseArgs } from "@std/cli/parse-args";
 import { parseArgs as fromMod } from "@std/cli";
 

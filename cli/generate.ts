@@ -1,0 +1,161 @@
+/**
+ * `upbeat generate`: prompts in, text out as it arrives.
+ *
+ * @module
+ */
+import type { Engine, GenerateOptions, Generation, GenerationResult } from "../mod.ts";
+import type { Command } from "./command.ts";
+import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
+import { parseFlags } from "./flags.ts";
+import type { FlagValues } from "./flags.ts";
+import { Interrupt } from "./interrupt.ts";
+import { batchSummary, summary } from "./summary.ts";
+import { note, print, readText } from "./terminal.ts";
+import { InputError, Interrupted, UsageError } from "./usage.ts";
+
+/** Without `--max-tokens`: enough to see what a model does, and an end for one that does not end by itself. */
+const DEFAULT_MAX_TOKENS = 256;
+
+const FLAGS = {
+  prompt: { kind: "text", value: "TEXT", help: "the prompt, instead of the argument" },
+  "prompt-ids": { kind: "ids", help: "the prompt as token ids" },
+  "prompts-file": { kind: "text", value: "FILE", help: "one prompt a line, run as one batch (- for standard input)" },
+  "no-special": { kind: "boolean", help: "add no special tokens to a text prompt" },
+  ...GENERATION_FLAGS,
+  "max-tokens": { ...GENERATION_FLAGS["max-tokens"], help: `generate at most N tokens (${DEFAULT_MAX_TOKENS})` },
+  logprobs: { kind: "integer", min: 0, max: 20, help: "with --json: log-probabilities, and of the N likeliest tokens" },
+  json: { kind: "boolean", help: "print one JSON object per prompt instead of text" },
+  quiet: { kind: "boolean", help: "no summary on standard error" },
+  ...ENGINE_FLAGS,
+} as const;
+
+type Values = FlagValues<typeof FLAGS>;
+type Prompt = string | readonly number[];
+
+/** The command. */
+export const generate: Command = {
+  name: "generate",
+  summary: "Continue a prompt.",
+  usage: ["MODEL PROMPT", "MODEL --prompt-ids 1,2,3", "MODEL --prompts-file FILE"],
+  details: "MODEL is a Hugging Face model folder; PROMPT - is standard input, without its last line end.\n" +
+    "Text goes to standard output as it arrives, a summary to standard error.",
+  flags: FLAGS,
+  async run(args) {
+    const { values, positional } = parseFlags(args, FLAGS);
+    const [model, text, extra] = positional;
+    if (model === undefined) throw new UsageError("generate needs a MODEL folder");
+    if (extra !== undefined) {
+      throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
+    }
+    if (values.logprobs !== undefined && !values.json) throw new UsageError("--logprobs goes with --json");
+    const prompts = readPrompts(values, text);
+
+    const { loadEngine } = await import("./load.ts");
+    const engine = await loadEngine(model, engineOptions(values, prompts.length));
+    try {
+      return await generateAll(engine, prompts, values);
+    } finally {
+      await engine.dispose();
+    }
+  },
+};
+
+function readPrompts(values: Values, text: string | undefined): Prompt[] {
+  const sources = [text, values.prompt, values["prompt-ids"], values["prompts-file"]];
+  if (sources.filter((source) => source !== undefined).length !== 1) {
+    throw new UsageError("generate needs exactly one of PROMPT, --prompt-ids and --prompts-file");
+  }
+  const file = values["prompts-file"];
+  if (file !== undefined) {
+    const lines = readText(file, "--prompts-file").split(/\r?\n/);
+    if (lines.at(-1) === "") lines.pop();
+    if (lines.length === 0) throw new InputError(`--prompts-file: ${file} has no line`);
+    return lines;
+  }
+  if (values["prompt-ids"] !== undefined) return [values["prompt-ids"]];
+  const prompt = values.prompt ?? text!;
+  return [prompt === "-" ? readText("-", "PROMPT").replace(/\r?\n$/, "") : prompt];
+}
+
+async function generateAll(engine: Engine, prompts: readonly Prompt[], values: Values): Promise<number> {
+  const options: GenerateOptions = generateOptions(values);
+  if (values.logprobs !== undefined) Object.assign(options, { logprobs: values.logprobs });
+  if (values["no-special"]) Object.assign(options, { addSpecialTokens: false });
+
+  const start = performance.now();
+  const generations: Generation[] = [];
+  using interrupt = new Interrupt(() => generations.forEach((generation) => generation.cancel()));
+  const isBatch = values["prompts-file"] !== undefined;
+  const results: GenerationResult[] = [];
+  let failed = 0;
+  try {
+    for (const prompt of prompts) {
+      generations.push(engine.generate(prompt, { ...defaultLength(engine, prompt), ...options }));
+    }
+    for (const [at, generation] of generations.entries()) {
+      if (isBatch && !values.json) print(`--- ${at + 1}/${prompts.length}: ${prompts[at]}\n`);
+      try {
+        if (!values.json) await streamText(generation);
+        const result = await generation.result;
+        results.push(result);
+        if (values.json) print(`${JSON.stringify(toJson(result))}\n`);
+      } catch (error) {
+        const isRequestError = (error as Error).name === "UpbeatError";
+        if (!isBatch || !isRequestError) throw error;
+        // The others go on; the line keeps its place.
+        failed++;
+        const { code, message } = error as Error & { code: string };
+        if (values.json) print(`${JSON.stringify({ error: { code, message } })}\n`);
+        note(`upbeat: prompt ${at + 1}: ${message}\n`);
+      }
+    }
+  } catch (error) {
+    generations.forEach((generation) => generation.cancel());
+    throw error;
+  }
+  if (!values.quiet) {
+    const [only] = results;
+    if (!isBatch && only !== undefined) note(`${summary(only)}\n`);
+    else note(`${batchSummary(results, performance.now() - start)}\n`);
+  }
+  if (interrupt.exitCode !== null) throw new Interrupted(interrupt.exitCode);
+  return failed === 0 ? 0 : 1;
+}
+
+/** The default length, or what the context leaves when that is less. Where nothing is left the engine says so. */
+function defaultLength(engine: Engine, prompt: Prompt): GenerateOptions {
+  const length = typeof prompt === "string" ? engine.tokenizer?.encode(prompt).length ?? 0 : prompt.length;
+  const left = engine.info.maxContext - length;
+  return left > 0 ? { maxTokens: Math.min(DEFAULT_MAX_TOKENS, left) } : {};
+}
+
+/** Print a generation's text as it arrives, and a line end where it has none. */
+async function streamText(generation: Generation): Promise<void> {
+  let last = "";
+  try {
+    for await (const text of generation.text()) {
+      print(text);
+      last = text.at(-1)!;
+    }
+  } catch (error) {
+    if (last !== "" && last !== "\n") print("\n");
+    throw error;
+  }
+  if (last !== "\n") print("\n");
+}
+
+/** The result as one object, with the fields that programs rely on. */
+function toJson(result: GenerationResult): Record<string, unknown> {
+  const { text, tokenIds, promptTokenIds, finishReason, usage, metrics, logprobs } = result;
+  const { promptTokens, completionTokens } = usage;
+  const { ttftMs, tpotMs, e2eMs } = metrics;
+  const json = {
+    text,
+    tokenIds,
+    promptTokenIds,
+    finishReason,
+    usage: { promptTokens, completionTokens },
+    metrics: { ttftMs, tpotMs, e2eMs },
+  };
+  return logprobs === null || logprobs === undefined ? json : { ...json, logprobs };
+}

@@ -1,0 +1,119 @@
+/** Start other programs. */
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { Failure } from "./failure.ts";
+import { ROOT } from "./paths.ts";
+
+/** How a program ended. */
+export interface Outcome {
+  /** Its exit code; null when a signal ended it. */
+  readonly code: number | null;
+  /** The signal that ended it, if one did. */
+  readonly signal: string | null;
+  /** What it wrote to stdout and stderr, in order of arrival. */
+  readonly log: string;
+}
+
+/** How to start a program. */
+export interface CommandOptions {
+  /** Added to the environment. */
+  readonly env?: Record<string, string>;
+  /** Called with each line it writes. */
+  readonly onLine?: (line: string) => void;
+  /** How to get the program, for when it is missing. */
+  readonly remedy?: string;
+}
+
+/**
+ * Run a program to its end and keep what it writes.
+ *
+ * @param program Its name or path.
+ * @param args Its arguments.
+ * @param options Environment, lines, remedy.
+ * @returns How it ended.
+ * @throws {Failure} When it cannot be started.
+ */
+export function capture(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...args], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
+    });
+    let log = "";
+    let unfinished = "";
+    const read = (chunk: string) => {
+      log += chunk;
+      if (!options.onLine) return;
+      const lines = (unfinished + chunk).split(/\r?\n/);
+      unfinished = lines.pop() ?? "";
+      for (const line of lines) options.onLine(line);
+    };
+    child.stdout.setEncoding("utf8").on("data", read);
+    child.stderr.setEncoding("utf8").on("data", read);
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === "ENOENT"
+          ? new Failure(`${program} was not found. ${options.remedy ?? "Install it and run this again."}`)
+          : new Failure(`${program} cannot be started: ${error.message}`),
+      );
+    });
+    child.on("close", (code, signal) => resolve({ code, signal, log }));
+  });
+}
+
+/**
+ * Run a program that must succeed.
+ *
+ * @param what What it does, for the failure.
+ * @param program Its name or path.
+ * @param args Its arguments.
+ * @param options Environment, lines, remedy.
+ * @returns What it wrote.
+ * @throws {Failure} When it fails, with all that it wrote.
+ */
+export async function mustRun(
+  what: string,
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  const outcome = await capture(program, args, options);
+  if (outcome.code === 0) return outcome.log;
+  throw new Failure(`${what} failed (${describeEnd(outcome)}); the log is above`, outcome.log);
+}
+
+/**
+ * How a program ended, in words.
+ *
+ * @param outcome Its outcome.
+ * @returns As in "exit code 2" or "killed by SIGSEGV".
+ */
+export function describeEnd(outcome: Outcome): string {
+  return outcome.signal === null ? `exit code ${outcome.code}` : `killed by ${outcome.signal}`;
+}
+
+/**
+ * Hand the terminal over to a program until it ends.
+ *
+ * @param program Its name or path.
+ * @param args Its arguments.
+ * @returns Its exit code, 128 + n after signal n as shells do.
+ */
+export async function handOver(program: string, args: readonly string[]): Promise<number> {
+  const { constants } = await import("node:os");
+  return await new Promise((resolve, reject) => {
+    const child = spawn(program, [...args], { stdio: "inherit" });
+    // Ctrl-C reaches both; the program decides what it means.
+    const ignore = () => {};
+    const forward = () => child.kill("SIGTERM");
+    process.on("SIGINT", ignore);
+    process.on("SIGTERM", forward);
+    child.on("error", (error) => reject(new Failure(`${program} cannot be started: ${error.message}`)));
+    child.on("close", (code, signal) => {
+      process.off("SIGINT", ignore);
+      process.off("SIGTERM", forward);
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}

@@ -1,0 +1,24 @@
+/** Where things are in a checkout. */
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The repository's root. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** Everything that is built goes here. */
+export const BUILD = join(ROOT, "build");
+/** Reports of test runners. */
+export const REPORTS = join(BUILD, "reports");
+
+/** The Bun that runs this script. */
+export const BUN = process.execPath;
+/** The installed Deno: the program itself, not its Node launcher. */
+export const DENO = join(ROOT, "node_modules/deno", process.platform === "win32" ? "deno.exe" : "deno");
+/** The installed TypeScript compiler's launcher; started with {@linkcode BUN}. */
+export const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
+
+/** The CPU library's file. */
+export const CPU_LIBRARY = join(
+  BUILD,
+  process.platform === "win32" ? "upbeat_cpu.dll" : `libupbeat_cpu.${process.platform === "darwin" ? "dylib" : "so"}`,
+);

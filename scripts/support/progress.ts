@@ -1,0 +1,57 @@
+/** What a long step shows: one line that changes on a terminal, its beginning and end elsewhere. */
+import process from "node:process";
+
+/** Shown only when a step takes longer than this, so that quick ones stay silent. Milliseconds. */
+const SILENCE = 300;
+
+/** The line of one step. */
+export class Progress {
+  readonly #title: string;
+  readonly #start = performance.now();
+  readonly #terminal = process.stderr.isTTY === true && process.env["CI"] === undefined;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #detail = "";
+  #announced = false;
+  #drawn = false;
+
+  /** @param title What is done, as in "building the CPU library". */
+  constructor(title: string) {
+    this.#title = title;
+    this.#timer = setInterval(() => this.#tick(), SILENCE);
+  }
+
+  /** @param detail How far it is; replaces the last one. */
+  update(detail: string): void {
+    this.#detail = detail;
+  }
+
+  /** The step is over. @param outcome Printed with the time it took, unless that was too short to mention; may be empty. */
+  end(outcome: string): void {
+    clearInterval(this.#timer);
+    this.#clear();
+    if (outcome !== "" && performance.now() - this.#start > SILENCE) {
+      process.stderr.write(`${outcome} (${this.#seconds()} s)\n`);
+    }
+  }
+
+  #seconds(): string {
+    return ((performance.now() - this.#start) / 1000).toFixed(1);
+  }
+
+  #tick(): void {
+    if (this.#terminal) {
+      this.#clear();
+      const line = `${this.#title}… ${this.#detail === "" ? "" : this.#detail + " "}(${this.#seconds()} s)`;
+      process.stderr.write(line.slice(0, (process.stderr.columns || 80) - 1));
+      this.#drawn = true;
+    } else if (!this.#announced) {
+      process.stderr.write(`${this.#title}…\n`);
+      this.#announced = true;
+    }
+  }
+
+  #clear(): void {
+    if (this.#drawn) process.stderr.write("\r\x1b[K");
+    this.#drawn = false;
+  }
+}

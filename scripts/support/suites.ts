@@ -1,0 +1,161 @@
+/** The three suites: native tests, and the TypeScript tests on Bun and on Deno. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { capture, describeEnd } from "./command.ts";
+import type { CommandOptions, Outcome } from "./command.ts";
+import { parseJunit } from "./junit.ts";
+import type { TestCase } from "./junit.ts";
+import type { NativeBuild } from "./native.ts";
+import { BUN, DENO, REPORTS, ROOT } from "./paths.ts";
+import { Progress } from "./progress.ts";
+
+/** What one suite came to. */
+export interface SuiteResult {
+  /** The suite, as in "bun". */
+  readonly title: string;
+  /** Tests that passed. */
+  readonly passed: number;
+  /** Tests that failed, crashes and files that did not run among them. */
+  readonly failed: number;
+  /** Tests that were skipped. */
+  readonly skipped: number;
+  /** What failed, by name. */
+  readonly failures: readonly string[];
+  /** What the runner wrote. */
+  readonly log: string;
+}
+
+/** Longest time for one test. Property tests on a busy machine take their time. Milliseconds. */
+const TEST_TIMEOUT = 300_000;
+
+/**
+ * The test files whose path contains one of the filters.
+ *
+ * @param filters Parts of paths; none: all files.
+ * @returns Paths relative to the root, sorted.
+ */
+export function findTestFiles(filters: readonly string[]): string[] {
+  const files = (readdirSync(join(ROOT, "tests"), { recursive: true }) as string[])
+    .map((name) => `tests/${name.replaceAll("\\", "/")}`)
+    .filter((name) => name.endsWith("_test.ts"))
+    .sort();
+  return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)));
+}
+
+/**
+ * Run test files on Bun.
+ *
+ * @param files Paths relative to the root.
+ * @returns What they came to.
+ */
+export async function runOnBun(files: readonly string[]): Promise<SuiteResult> {
+  const report = freshReport("bun");
+  const args = ["test", `--timeout=${TEST_TIMEOUT}`, "--reporter=junit", `--reporter-outfile=${report}`];
+  const outcome = await follow("testing on Bun", BUN, [...args, ...files.map((file) => `./${file}`)]);
+  return judge("bun", outcome, report, files);
+}
+
+/**
+ * Run test files on Deno. Types are checked apart.
+ *
+ * @param files Paths relative to the root.
+ * @returns What they came to.
+ */
+export async function runOnDeno(files: readonly string[]): Promise<SuiteResult> {
+  const report = freshReport("deno");
+  const args = ["test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+  const outcome = await follow("testing on Deno", DENO, args, { env: { DENO_NO_UPDATE_CHECK: "1" } });
+  return judge("deno", outcome, report, files);
+}
+
+/**
+ * Run the native tests of a build.
+ *
+ * @param build The build, up to date.
+ * @returns What they came to.
+ */
+export async function runNative(build: NativeBuild): Promise<SuiteResult> {
+  const report = freshReport(build.name);
+  const args = ["--test-dir", join(ROOT, build.folder), "--output-on-failure", "--output-junit", report];
+  const env = {
+    ASAN_OPTIONS: "detect_leaks=1:abort_on_error=0",
+    UBSAN_OPTIONS: "print_stacktrace=1",
+    TSAN_OPTIONS: "halt_on_error=1",
+  };
+  const outcome = await follow(`running ${build.title}`, "ctest", args, { env });
+  return judge(build.name, outcome, report, []);
+}
+
+function freshReport(name: string): string {
+  mkdirSync(REPORTS, { recursive: true });
+  const report = join(REPORTS, `${name}.xml`);
+  // One left from an earlier run must not count for this one.
+  rmSync(report, { force: true });
+  return report;
+}
+
+async function follow(
+  title: string,
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<Outcome> {
+  const progress = new Progress(title);
+  let done = 0;
+  const onLine = (line: string) => {
+    if (/^\(pass\)|^\(fail\)|\.\.\. (?:ok|FAILED)\b|^\s*\d+\/\d+ Test /.test(line)) progress.update(`${++done} tests`);
+  };
+  const outcome = await capture(program, args, { ...options, env: { NO_COLOR: "1", ...options.env }, onLine });
+  progress.end("");
+  return outcome;
+}
+
+/** Count a run by its report, its exit code and the files it was given; what did not run counts as failed. */
+function judge(title: string, outcome: Outcome, report: string, files: readonly string[]): SuiteResult {
+  const cases: TestCase[] = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : [];
+  const failures = cases.filter((test) => test.outcome === "failed").map((test) => `${test.file} > ${test.name}`);
+  if (!existsSync(report)) failures.push(`the runner ended without a report (${describeEnd(outcome)})`);
+  else {
+    const ran = new Set(cases.map((test) => test.file.replaceAll("\\", "/")));
+    for (const file of files) if (!ran.has(file)) failures.push(`${file} ran no test`);
+    if (files.length === 0 && cases.length === 0) failures.push("there was no test to run");
+    if (outcome.code !== 0 && failures.length === 0) failures.push(`the runner failed (${describeEnd(outcome)})`);
+  }
+  return {
+    title,
+    passed: cases.filter((test) => test.outcome === "passed").length,
+    failed: failures.length,
+    skipped: cases.filter((test) => test.outcome === "skipped").length,
+    failures,
+    log: outcome.log,
+  };
+}
+
+/**
+ * Print a suite's line, and after a failure what its runner wrote, without the lines of tests that passed.
+ *
+ * @param result The suite's result.
+ * @param seconds How long it took.
+ */
+export function printSuite(result: SuiteResult, seconds: number): void {
+  const counts = countLine(result);
+  if (result.failed > 0) {
+    const noise = /^\(pass\)|^\(skip\)|\.\.\. (?:ok|ignored)\b/;
+    const lines = result.log.split("\n").filter((line) => !noise.test(line));
+    process.stdout.write(`${lines.join("\n").trimEnd()}\n\n`);
+    for (const failure of result.failures) process.stdout.write(`failed: ${failure}\n`);
+  }
+  process.stdout.write(`${result.title}: ${counts} (${seconds.toFixed(1)} s)\n`);
+}
+
+/**
+ * Counts in words.
+ *
+ * @param counts How many passed, failed and were skipped.
+ * @returns As in "12 passed, 0 failed" or "12 passed, 0 failed, 3 skipped".
+ */
+export function countLine(counts: Pick<SuiteResult, "passed" | "failed" | "skipped">): string {
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+  return `${counts.passed} passed, ${counts.failed} failed${skipped}`;
+}

@@ -1,0 +1,68 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runCli } from "../support/run_cli.ts";
+
+const COMMANDS = ["generate", "chat", "inspect", "tokenize"];
+
+test("upbeat --help lists every command and each has its own help", async () => {
+  const { code, stdout, stderr } = await runCli(["--help"]);
+  assertEquals([code, stderr], [0, ""]);
+  for (const name of COMMANDS) assertStringIncludes(stdout, `\n  ${name}`);
+  for (const name of COMMANDS) {
+    const help = await runCli([name, "--help"]);
+    assertEquals([help.code, help.stderr], [0, ""]);
+    assertStringIncludes(help.stdout, `Usage: upbeat ${name} MODEL`);
+    assertStringIncludes(help.stdout, "--help");
+  }
+});
+
+test("upbeat --version prints the version", async () => {
+  const { code, stdout } = await runCli(["--version"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^upbeat \d+\.\d+\.\d+\n$/);
+});
+
+test("upbeat ends with code 2 and one line when it is used wrongly", async () => {
+  const wrong: [string[], string][] = [
+    [["genrate", "model"], 'unknown command "genrate"; did you mean generate?'],
+    [["--nonsense"], 'unknown flag "--nonsense"'],
+    [["generate"], "generate needs a MODEL folder"],
+    [["generate", "model"], "exactly one of PROMPT, --prompt-ids and --prompts-file"],
+    [["generate", "model", "text", "--prompt-ids", "1"], "exactly one of"],
+    [["generate", "model", "two", "words"], 'unexpected argument "words"'],
+    [["generate", "model", "text", "--logprobs", "2"], "--logprobs goes with --json"],
+    [["generate", "model", "text", "--max-token", "2"], "did you mean --max-tokens?"],
+    [["inspect"], "inspect needs a MODEL folder"],
+    [["tokenize", "folder", "text", "--decode", "1"], "exactly one of"],
+    [["tokenize", "folder", "text", "--add-generation-prompt"], "goes with --chat"],
+    [["chat"], "chat needs a MODEL folder"],
+  ];
+  await Promise.all(wrong.map(async ([args, message]) => {
+    const { code, stdout, stderr } = await runCli(args);
+    assertEquals([code, stdout], [2, ""], args.join(" "));
+    assertStringIncludes(stderr, message);
+    assertMatch(stderr, /^upbeat: [^\n]+\n$/);
+  }));
+});
+
+test("upbeat without a command prints its help to standard error and ends with code 2", async () => {
+  const { code, stdout, stderr } = await runCli([]);
+  assertEquals([code, stdout], [2, ""]);
+  assert(stderr.startsWith("Usage: upbeat"));
+});
+
+test("upbeat ends with code 1 and one line when files are missing", async () => {
+  const missing: [string[], string][] = [
+    [["inspect", "/no/such/model"], "/no/such/model"],
+    [["generate", "/no/such/model", "text"], "/no/such/model"],
+    [["generate", "model", "--prompts-file", "/no/such/file"], "--prompts-file: cannot read /no/such/file"],
+    [["tokenize", "/no/such/tokenizer", "text"], "/no/such/tokenizer"],
+    [["chat", "/no/such/model"], "/no/such/model"],
+  ];
+  await Promise.all(missing.map(async ([args, message]) => {
+    const { code, stdout, stderr } = await runCli(args);
+    assertEquals([code, stdout], [1, ""], args.join(" "));
+    assertStringIncludes(stderr, message);
+    assertMatch(stderr, /^upbeat: [^\n]+\n$/);
+  }));
+});
