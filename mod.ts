@@ -13,7 +13,7 @@
  *
  * @module
  */
-export { Engine, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/engine.ts";
+export { DEFAULT_MAX_TOKENS, Engine, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/engine.ts";
 export type { EngineOptions, LoadProgress } from "./engine/options.ts";
 export type { EngineInfo, ExecutorCounters } from "./engine/protocol.ts";
 export {

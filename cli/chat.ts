@@ -9,7 +9,7 @@ import { ChatTemplate } from "../engine/text/chat_template.ts";
 import type { ChatMessage } from "../engine/text/chat_template.ts";
 import type { Engine, GenerateOptions } from "../mod.ts";
 import type { Command } from "./command.ts";
-import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
+import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS, modelAndArguments } from "./engine_flags.ts";
 import { parseFlags } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
 import { summary } from "./summary.ts";
@@ -33,7 +33,7 @@ export const chat: Command = {
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [model, extra] = positional;
+    const [model, extra] = modelAndArguments(values, positional);
     if (model === undefined) throw new UsageError("chat needs a MODEL folder");
     if (extra !== undefined) {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; messages are typed when asked`);

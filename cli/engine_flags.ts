@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { EngineOptions, GenerateOptions } from "../mod.ts";
+import { DEFAULT_MAX_TOKENS, type EngineOptions, type GenerateOptions } from "../mod.ts";
 import type { FlagValues } from "./flags.ts";
 
 /** How tokens are chosen and when generation ends. */
 export const GENERATION_FLAGS = {
-  "max-tokens": { kind: "integer", min: 1, help: "generate at most N tokens" },
+  "max-tokens": { kind: "integer", min: 1, help: `generate at most N tokens (${DEFAULT_MAX_TOKENS})` },
   temperature: { kind: "number", min: 0, value: "T", help: "0 takes the likeliest token; higher is more varied" },
   "top-k": { kind: "integer", min: 0, help: "sample from the N likeliest tokens; 0: all" },
   "top-p": { kind: "number", above: 0, max: 1, value: "P", help: "sample from the likeliest tokens that sum to P" },
@@ -29,6 +29,7 @@ export const GENERATION_FLAGS = {
 
 /** How the engine is set up. */
 export const ENGINE_FLAGS = {
+  model: { kind: "text", value: "FOLDER", help: "the model folder, instead of the first argument" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], help: "where to compute" },
   threads: { kind: "integer", min: 1, help: "compute threads; all usable cores when left out" },
   simd: { kind: "choice", choices: ["auto", "portable", "avx2", "avx512", "neon"], help: "instruction set" },
@@ -94,4 +95,20 @@ export function engineOptions(values: FlagValues<typeof ENGINE_FLAGS>, requests:
     kvBlocks: values["kv-blocks"],
     blockSize: values["block-size"],
   });
+}
+
+/**
+ * The model folder and the other arguments: `--model FOLDER`, or the first argument.
+ *
+ * @param values The flags' values.
+ * @param positional The arguments.
+ * @returns The folder, or undefined when there is none, and what follows it.
+ */
+export function modelAndArguments(
+  values: FlagValues<typeof ENGINE_FLAGS>,
+  positional: readonly string[],
+): readonly [model: string | undefined, ...rest: string[]] {
+  if (values.model !== undefined) return [values.model, ...positional];
+  const [model, ...rest] = positional;
+  return [model, ...rest];
 }

@@ -5,7 +5,7 @@
  */
 import type { Engine, GenerateOptions, Generation, GenerationResult } from "../mod.ts";
 import type { Command } from "./command.ts";
-import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
+import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS, modelAndArguments } from "./engine_flags.ts";
 import { parseFlags } from "./flags.ts";
 import type { FlagValues } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
@@ -13,16 +13,12 @@ import { batchSummary, summary } from "./summary.ts";
 import { note, print, readText } from "./terminal.ts";
 import { InputError, Interrupted, UsageError } from "./usage.ts";
 
-/** Without `--max-tokens`: enough to see what a model does, and an end for one that does not end by itself. */
-const DEFAULT_MAX_TOKENS = 256;
-
 const FLAGS = {
   prompt: { kind: "text", value: "TEXT", help: "the prompt, instead of the argument" },
   "prompt-ids": { kind: "ids", help: "the prompt as token ids" },
   "prompts-file": { kind: "text", value: "FILE", help: "one prompt a line, run as one batch (- for standard input)" },
   "no-special": { kind: "boolean", help: "add no special tokens to a text prompt" },
   ...GENERATION_FLAGS,
-  "max-tokens": { ...GENERATION_FLAGS["max-tokens"], help: `generate at most N tokens (${DEFAULT_MAX_TOKENS})` },
   logprobs: { kind: "integer", min: 0, max: 20, help: "with --json: log-probabilities, and of the N likeliest tokens" },
   json: { kind: "boolean", help: "print one JSON object per prompt instead of text" },
   quiet: { kind: "boolean", help: "no summary on standard error" },
@@ -42,7 +38,7 @@ export const generate: Command = {
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [model, text, extra] = positional;
+    const [model, text, extra] = modelAndArguments(values, positional);
     if (model === undefined) throw new UsageError("generate needs a MODEL folder");
     if (extra !== undefined) {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
@@ -90,7 +86,7 @@ async function generateAll(engine: Engine, prompts: readonly Prompt[], values: V
   let failed = 0;
   try {
     for (const prompt of prompts) {
-      generations.push(engine.generate(prompt, { ...defaultLength(engine, prompt), ...options }));
+      generations.push(engine.generate(prompt, options));
     }
     for (const [at, generation] of generations.entries()) {
       if (isBatch && !values.json) print(`--- ${at + 1}/${prompts.length}: ${prompts[at]}\n`);
@@ -120,13 +116,6 @@ async function generateAll(engine: Engine, prompts: readonly Prompt[], values: V
   }
   if (interrupt.exitCode !== null) throw new Interrupted(interrupt.exitCode);
   return failed === 0 ? 0 : 1;
-}
-
-/** The default length, or what the context leaves when that is less. Where nothing is left the engine says so. */
-function defaultLength(engine: Engine, prompt: Prompt): GenerateOptions {
-  const length = typeof prompt === "string" ? engine.tokenizer?.encode(prompt).length ?? 0 : prompt.length;
-  const left = engine.info.maxContext - length;
-  return left > 0 ? { maxTokens: Math.min(DEFAULT_MAX_TOKENS, left) } : {};
 }
 
 /** Print a generation's text as it arrives, and a line end where it has none. */

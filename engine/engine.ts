@@ -33,7 +33,8 @@ export interface GenerateOptions extends SamplingOptions {
 /** The most stop strings a request may have. */
 export const MAX_STOP_STRINGS = 64;
 
-const DEFAULT_MAX_TOKENS = 256;
+/** The default for `maxTokens`: enough to see what a model does, and an end for one that does not end by itself. */
+export const DEFAULT_MAX_TOKENS = 256;
 
 /** Milliseconds that a worker has to end after a shutdown message, before it is terminated. */
 const SHUTDOWN_TIMEOUT = 10_000;
