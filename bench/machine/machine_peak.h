@@ -1,0 +1,60 @@
+// What this machine can do at best: the bars that kernels are held against.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace upbeat::machine {
+
+// Rates of several passes, in 1e9 per second.
+struct Rates {
+  std::vector<double> samples;
+
+  double median() const;
+  double lowest() const;
+  double highest() const;
+};
+
+// Measures wall time; with one thread that thread's CPU time instead, so that what a busy machine gives to others does not
+// count. (Spinning and waiting threads leave no such choice with several.)
+class Stopwatch {
+ public:
+  explicit Stopwatch(int threads);
+  double seconds() const;
+
+ private:
+  double now() const;
+
+  bool own_time_;
+  double start_;
+};
+
+// The instruction set that the FMA loop uses: the widest this build and this machine have.
+const char* widest_instruction_set();
+
+// F32 multiply-adds with operands in registers only, counted as two operations each (GFLOP/s). Passes of about
+// `seconds` each, all threads at once.
+Rates measure_fma(int threads, int passes, double seconds);
+
+// A buffer in huge pages, beyond any cache, that all threads read in order (GB/s).
+class ReadBandwidth {
+ public:
+  ReadBandwidth(int threads, int64_t bytes);
+  ~ReadBandwidth();
+  ReadBandwidth(const ReadBandwidth&) = delete;
+  ReadBandwidth& operator=(const ReadBandwidth&) = delete;
+
+  // One sample per pass over the buffer. Every way of reading (plain, prefetching, several streams) is tried twice at
+  // construction; the passes use the fastest.
+  Rates measure(int passes);
+
+ private:
+  double pass(int variant);
+
+  int threads_;
+  int64_t bytes_;
+  uint8_t* data_;
+  int variant_;
+};
+
+}  // namespace upbeat::machine

@@ -1,0 +1,29 @@
+// output = input * transpose(weight) + bias + residual, for F32, F16 and BF16 weights and any number of rows.
+#pragma once
+
+#include "linear_blocked.inl"
+#include "linear_direct.inl"
+
+namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
+
+template <typename Element>
+bool linear_elements(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+  if (arguments.rows > kDirectRows) return linear_blocked<Element>(arguments, pool, fault);
+  linear_direct<Element>(arguments, pool);
+  return true;
+}
+
+inline bool linear(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+  if (arguments.rows == 0) return true;
+  switch (arguments.weight.dtype) {
+    case Dtype::f32:
+      return linear_elements<float>(arguments, pool, fault);
+    case Dtype::f16:
+      return linear_elements<F16>(arguments, pool, fault);
+    case Dtype::bf16:
+      return linear_elements<Bf16>(arguments, pool, fault);
+  }
+  return false;
+}
+
+}  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

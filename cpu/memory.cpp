@@ -1,0 +1,128 @@
+// Allocation and the table of allocations. Addresses are checked against the table at each call that passes one: a
+// wrong address is an error for the caller to read, not a crash of its process.
+#include "memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+#include "error.h"
+#include "machine.h"
+
+namespace upbeat {
+
+namespace {
+
+constexpr int64_t kMapFrom = 1 << 20;
+constexpr size_t kHugePage = 2 << 20;
+
+// Bytes mapped and not freed, by all devices: pages not touched yet do not show in what the system calls free.
+std::atomic<int64_t> promised{0};
+
+size_t round_up(size_t value, size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+Memory::Memory(int64_t bytes, const char* what) : bytes_(bytes) {
+  if (bytes < kMapFrom) {
+    const size_t rounded = round_up(size_t(bytes), 64);
+    void* address = std::aligned_alloc(64, rounded);
+    if (address == nullptr) {
+      throw_error(UPBEAT_ERROR_OUT_OF_MEMORY, "%s: %lld bytes", what, static_cast<long long>(bytes));
+    }
+    std::memset(address, 0, rounded);
+    data_ = static_cast<std::byte*>(address);
+    return;
+  }
+  const MemoryAmount machine = machine_memory();
+  if (bytes > machine.free || bytes > machine.total - promised.load()) {
+    throw_error(UPBEAT_ERROR_OUT_OF_MEMORY,
+                "%s: %lld bytes asked for; the machine has %lld, %lld free, and %lld given out", what,
+                static_cast<long long>(bytes), static_cast<long long>(machine.total),
+                static_cast<long long>(machine.free), static_cast<long long>(promised.load()));
+  }
+  // Mapped with one huge page to spare, so that a start on a huge page's boundary can be cut out.
+  const bool huge = bytes >= int64_t(kHugePage);
+  const size_t wanted = round_up(size_t(bytes), huge ? kHugePage : 4096);
+  const size_t reserved = huge ? wanted + kHugePage : wanted;
+  void* map = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) {
+    throw_error(UPBEAT_ERROR_OUT_OF_MEMORY, "%s: the system refused %lld bytes", what, static_cast<long long>(bytes));
+  }
+  auto* start = static_cast<std::byte*>(map);
+  if (huge) {
+    auto* aligned =
+        start + (round_up(reinterpret_cast<uintptr_t>(start), kHugePage) - reinterpret_cast<uintptr_t>(start));
+    const size_t before = size_t(aligned - start);
+    const size_t after = reserved - before - wanted;
+    if (before > 0) munmap(start, before);
+    if (after > 0) munmap(aligned + wanted, after);
+    start = aligned;
+#if defined(MADV_HUGEPAGE)
+    madvise(start, wanted, MADV_HUGEPAGE);  // advice: without it everything works, with more TLB misses
+#endif
+  }
+  data_ = start;
+  mapped_ = wanted;
+  promised += bytes;
+}
+
+Memory::~Memory() {
+  if (mapped_ > 0) {
+    munmap(data_, mapped_);
+    promised -= bytes_;
+  } else {
+    std::free(data_);
+  }
+}
+
+void Memory::swap(Memory& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(mapped_, other.mapped_);
+}
+
+ptrdiff_t MemoryTable::find(const void* address) const {
+  const auto* byte = static_cast<const std::byte*>(address);
+  const auto after = std::upper_bound(
+      entries_.begin(), entries_.end(), byte,
+      [](const std::byte* at, const Entry& entry) { return std::less<const std::byte*>()(at, entry.memory.data()); });
+  return after - entries_.begin() - 1;
+}
+
+std::byte* MemoryTable::add(MemoryKind kind, Memory memory) {
+  std::byte* address = memory.data();
+  const int64_t bytes = memory.bytes();
+  entries_.insert(entries_.begin() + (find(address) + 1), Entry{kind, std::move(memory)});
+  (kind == MemoryKind::device ? device_bytes_ : host_bytes_) += bytes;
+  return address;
+}
+
+bool MemoryTable::remove(MemoryKind kind, const void* address) {
+  const ptrdiff_t index = find(address);
+  if (index < 0) return false;
+  const Entry& entry = entries_[size_t(index)];
+  if (entry.kind != kind || entry.memory.data() != address) return false;
+  (kind == MemoryKind::device ? device_bytes_ : host_bytes_) -= entry.memory.bytes();
+  entries_.erase(entries_.begin() + index);
+  return true;
+}
+
+int64_t MemoryTable::room_at(const void* address, MemoryKind* kind) const {
+  const ptrdiff_t index = find(address);
+  if (index < 0) return -1;
+  const Entry& entry = entries_[size_t(index)];
+  const int64_t offset = static_cast<const std::byte*>(address) - entry.memory.data();
+  if (offset >= entry.memory.bytes()) return -1;
+  if (kind != nullptr) *kind = entry.kind;
+  return entry.memory.bytes() - offset;
+}
+
+}  // namespace upbeat

@@ -1,0 +1,42 @@
+// Files that weights come from. Opened and measured at the call, read when the stream gets there.
+//
+// They are read with pread into a buffer, not mapped: a mapped file that is truncated under its reader kills the
+// process with SIGBUS, a read comes back short, which is a fault with a name. The price is one pass through the cache.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/kernels.h"
+#include "shared.h"
+#include "thread_pool.h"
+
+namespace upbeat {
+
+class SourceFile : public Shared {
+ public:
+  // Opens `path` and checks that it has the bytes [offset, offset + bytes). Pending loads of one file share one
+  // descriptor: a model has more tensors than a process may have open files. Throws ApiError FILE.
+  static Ref<SourceFile> open(const char* path, int64_t offset, int64_t bytes);
+
+  // Tells the system that this range will be read soon, in order.
+  void expect(int64_t offset, int64_t bytes) const;
+
+  // Reads exactly `bytes`, with all threads of the pool. False with the cause when the file cannot give them.
+  bool read(int64_t offset, int64_t bytes, std::byte* destination, ThreadPool& pool, Fault& fault) const;
+
+ private:
+  SourceFile(int descriptor, const char* path, dev_t volume, ino_t number)
+      : descriptor_(descriptor), path_(path), volume_(volume), number_(number) {}
+  ~SourceFile() override;
+
+  int descriptor_;
+  std::string path_;
+  dev_t volume_;
+  ino_t number_;
+};
+
+}  // namespace upbeat
