@@ -1,7 +1,7 @@
 /**
  * How fast one request is, against what the machine can do: time to first token, prefill, decode, and the host's share.
  *
- * `bun bench/generate.ts [--model FOLDER] [--prompt-tokens N] [--threads N] [--json FILE]`
+ * `bun run bench -- [--model FOLDER] [--prompt-tokens N] [--threads N] [--json FILE]`
  *
  * The machine's FMA peak and read bandwidth are measured before and after, in the same run; figures are medians.
  *

@@ -35,7 +35,7 @@ export interface MachinePeak {
 export function measureMachinePeak(threads: number): MachinePeak {
   const program = fileURLToPath(new URL("../build/upbeat_machine_peak", import.meta.url));
   if (!existsSync(program)) {
-    throw new UpbeatError("LIBRARY_NOT_FOUND", `${program} does not exist; build it with: bun run build`);
+    throw new UpbeatError("LIBRARY_NOT_FOUND", `${program} does not exist; bun run bench builds it`);
   }
   return JSON.parse(execFileSync(program, [String(threads)], { encoding: "utf8" })) as MachinePeak;
 }

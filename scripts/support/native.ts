@@ -36,7 +36,7 @@ export interface NativeBuild {
   readonly product?: string;
 }
 
-const RELEASE_SETTINGS = { CMAKE_BUILD_TYPE: "Release", UPBEAT_TESTS: "ON" };
+const RELEASE_SETTINGS = { CMAKE_BUILD_TYPE: "Release", UPBEAT_TESTS: "ON", UPBEAT_BENCH: "ON" };
 
 /** The library that users run. */
 export const RELEASE: NativeBuild = {
@@ -46,6 +46,16 @@ export const RELEASE: NativeBuild = {
   settings: RELEASE_SETTINGS,
   target: "upbeat_cpu",
   product: CPU_LIBRARY,
+};
+
+/** What measures the machine, for benchmarks. */
+export const MACHINE_PEAK: NativeBuild = {
+  name: "machine-peak",
+  title: "the machine benchmark",
+  folder: "build",
+  settings: RELEASE_SETTINGS,
+  sources: ["bench/machine"],
+  target: "upbeat_machine_peak",
 };
 
 /** The native tests as users' machines run the library; in the library's folder, for they share its objects. */
