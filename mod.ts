@@ -31,7 +31,7 @@ export {
   type RequestEventType,
   type TokenLogprob,
 } from "./engine/events.ts";
-export { type ErrorCode, type ErrorDetails, type SerializedError, UpbeatError } from "./engine/errors.ts";
+export { type ErrorCode, type ErrorDetails, type SerializedError, UpbeatError } from "./errors.ts";
 export type { FinishReason } from "./engine/request.ts";
 export type { Prompt } from "./engine/prompt.ts";
 export { MAX_LOGIT_BIASES, MAX_LOGPROBS, type SamplingOptions } from "./engine/sampling.ts";

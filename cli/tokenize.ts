@@ -6,7 +6,7 @@
 import { ChatTemplate } from "../engine/text/chat_template.ts";
 import type { ChatMessage, ChatVariables } from "../engine/text/chat_template.ts";
 import { Tokenizer } from "../engine/text/tokenizer.ts";
-import { UpbeatError } from "../engine/errors.ts";
+import { UpbeatError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "./flags.ts";
 import { print, readText } from "./terminal.ts";

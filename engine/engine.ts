@@ -4,7 +4,7 @@
  * @module
  */
 import { clockOrigin, createClock } from "./clock.ts";
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
 import { Generation } from "./generation.ts";
 import { type EngineOptions, resolveEngineOptions } from "./options.ts";

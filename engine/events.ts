@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { SerializedError } from "./errors.ts";
+import type { SerializedError } from "../errors.ts";
 
 /** One of the likeliest tokens at a step, with its log-probability. */
 export interface TokenLogprob {

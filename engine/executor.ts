@@ -7,7 +7,7 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
-import { serializeError, toUpbeatError, type UpbeatError } from "./errors.ts";
+import { serializeError, toUpbeatError, type UpbeatError } from "../errors.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type { ExecutorCounters, InboxMessage, RequestUpdate, SubmitMessage, TokenUpdate } from "./protocol.ts";

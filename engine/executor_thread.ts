@@ -4,7 +4,7 @@
  * @module
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { deserializeError, UpbeatError } from "./errors.ts";
+import { deserializeError, UpbeatError } from "../errors.ts";
 import type { LoadProgress } from "./options.ts";
 import type {
   EngineInfo,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deserializeError, serializeError, toUpbeatError, type UpbeatError } from "./errors.ts";
+import { deserializeError, serializeError, toUpbeatError, type UpbeatError } from "../errors.ts";
 import type { GeneratedToken, RequestError, RequestEvent, TokenLogprob } from "./events.ts";
 import type { RequestUpdate, TokenUpdate } from "./protocol.ts";
 import type { FinishReason } from "./request.ts";

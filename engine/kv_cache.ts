@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 
 /**
  * A pool of KV blocks of equal size. A block holds the keys and values of `blockSize` consecutive tokens of one request,

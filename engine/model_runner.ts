@@ -6,7 +6,7 @@
 import { DTYPE } from "../ffi/abi.ts";
 import type { Device } from "../ffi/interface.ts";
 import type { EventHandle, GraphHandle, Pointer, StreamHandle } from "../ffi/types.ts";
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 import type { ModelConfig } from "./models/config.ts";
 import { Decoder } from "./models/decoder.ts";
 import { type DecoderWeights, loadDecoderWeights, type WeightProgress } from "./models/decoder_weights.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceInfo } from "../ffi/interface.ts";
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 import type { ModelConfig } from "./models/config.ts";
 import { activationBytes } from "./models/decoder.ts";
 import { estimateMemory, kvBytesPerToken } from "./models/memory.ts";

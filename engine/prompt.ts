@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 import { type ChatMessage, ChatTemplate } from "./text/chat_template.ts";
 import type { Tokenizer } from "./text/tokenizer.ts";
 

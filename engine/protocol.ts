@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceInfo, DeviceUsage } from "../ffi/interface.ts";
-import type { SerializedError } from "./errors.ts";
+import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
 import type { DecoderConfig } from "./models/config.ts";
 import type { CacheDtype } from "./models/memory.ts";

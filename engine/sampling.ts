@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UpbeatError } from "./errors.ts";
+import { UpbeatError } from "../errors.ts";
 import type { SamplingDefaults } from "./models/generation_config.ts";
 
 /** How tokens are chosen. Everything is optional; a field left out has the model's own default, else "off". */

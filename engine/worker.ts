@@ -8,7 +8,7 @@ import { openDevice } from "../ffi/device.ts";
 import type { Device } from "../ffi/interface.ts";
 import { findLibrary } from "../ffi/library.ts";
 import { createClock } from "./clock.ts";
-import { serializeError, toUpbeatError } from "./errors.ts";
+import { serializeError, toUpbeatError } from "../errors.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
 import { ModelRunner } from "./model_runner.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ErrorCode, UpbeatError } from "../engine/errors.ts";
+import { type ErrorCode, UpbeatError } from "../errors.ts";
 import { type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";

@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { foreign } from "#ffi";
-import { UpbeatError } from "../engine/errors.ts";
+import { UpbeatError } from "../errors.ts";
 import { ABI_VERSION, type SymbolName, SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary, OpenLibrary } from "./interface.ts";
 

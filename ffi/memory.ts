@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UpbeatError } from "../engine/errors.ts";
+import { UpbeatError } from "../errors.ts";
 import type { DeviceLibrary, DeviceMemory, HostMemory } from "./interface.ts";
 import type { Pointer } from "./types.ts";
 

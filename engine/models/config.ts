@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "node:path";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { readFields } from "./config_fields.ts";
 import { findFamily } from "./families/registry.ts";
 import { readGenerationConfig } from "./generation_config.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync, readFileSync } from "node:fs";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { showValue } from "../weights/show_value.ts";
 
 /** The largest integer the C ABI takes as a dimension. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { isWeightDtype, WEIGHT_DTYPES } from "../weights/dtypes.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";

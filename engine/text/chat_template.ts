@@ -9,7 +9,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isObject, readOptionalObject, readOptionalText } from "./tokenizer_files.ts";

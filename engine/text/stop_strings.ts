@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 
 /** What one step of {@linkcode StopStringMatcher} gives. */
 export interface StopMatch {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { toUpbeatError, UpbeatError } from "../errors.ts";
+import { toUpbeatError, UpbeatError } from "../../errors.ts";
 import { AddedVocabulary } from "./added_vocabulary.ts";
 import { BytePairEncoder } from "./bpe.ts";
 import { compileDecoder, type Decoder, decodeTokens } from "./decoder.ts";

@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 
 /** A JSON object whose fields have not been checked yet. */
 export type JsonObject = Record<string, unknown>;

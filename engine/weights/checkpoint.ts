@@ -8,7 +8,7 @@
  */
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { duplicateMember } from "./header_json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors.ts";

@@ -15,7 +15,7 @@
  */
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { UpbeatError } from "../errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { bitsPerElement } from "./dtypes.ts";
 import { duplicateMember } from "./header_json.ts";
 import { showValue } from "./show_value.ts";

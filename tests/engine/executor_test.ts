@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { Executor, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
 import type { InboxMessage, RequestUpdate, SubmitMessage } from "../../engine/protocol.ts";

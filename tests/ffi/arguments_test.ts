@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { DTYPE, type Pointer } from "../../ffi/device.ts";
 import { OpBench } from "../ops/op_bench.ts";
 

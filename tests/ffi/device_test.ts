@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
-import { type ErrorCode, UpbeatError } from "../../engine/errors.ts";
+import { type ErrorCode, UpbeatError } from "../../errors.ts";
 import { type Device, DTYPE, openDevice, STATUS, type StreamHandle } from "../../ffi/device.ts";
 
 /** Run with an open device and a stream; the device is closed afterwards. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { ABI_VERSION } from "../../ffi/abi.ts";
 import { openDevice } from "../../ffi/device.ts";
 import { findLibrary, libraryFileName, openDeviceLibrary } from "../../ffi/library.ts";

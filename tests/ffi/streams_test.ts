@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes, assertThrows } from "@std/assert";
-import { type ErrorCode, UpbeatError } from "../../engine/errors.ts";
+import { type ErrorCode, UpbeatError } from "../../errors.ts";
 import {
   type Device,
   type DeviceMemory,

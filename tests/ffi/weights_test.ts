@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type ErrorCode, UpbeatError } from "../../engine/errors.ts";
+import { type ErrorCode, UpbeatError } from "../../errors.ts";
 import { DTYPE, type DtypeName, type WeightHandle } from "../../ffi/device.ts";
 import { encode } from "../ops/dtypes.ts";
 import { assertSameBits, OpBench } from "../ops/op_bench.ts";

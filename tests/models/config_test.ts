@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ErrorCode } from "../../engine/errors.ts";
+import type { ErrorCode } from "../../errors.ts";
 import { readModelConfig } from "../../engine/models/config.ts";
 import type { ModelConfig } from "../../engine/models/config.ts";
 import { assertUpbeatError } from "../support/assert_upbeat_error.ts";

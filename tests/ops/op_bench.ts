@@ -6,7 +6,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, fail } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import {
   type Device,
   DTYPE,

@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { distribution, draw, logProbabilities, type SamplingRow, uniformAt } from "../support/reference_sampling.ts";
 import { isUntouched, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
-import type { ErrorCode } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
+import type { ErrorCode } from "../../errors.ts";
 
 /**
  * That a function throws an {@linkcode UpbeatError} of a code whose message names the things at fault.

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { ChatTemplate, type ChatVariables } from "../../engine/text/chat_template.ts";
 import { listShared, MODELS, readShared, sharedTokenizer } from "./shared_tokenizers.ts";
 

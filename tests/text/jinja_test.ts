@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { strftime } from "../../engine/text/jinja/strftime.ts";
 import { JinjaTemplate } from "../../engine/text/jinja/template.ts";
 

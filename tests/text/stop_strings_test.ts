@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { StopStringMatcher } from "../../engine/text/stop_strings.ts";
 
 const SEED = 424242;

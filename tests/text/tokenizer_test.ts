@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { BytePairEncoder } from "../../engine/text/bpe.ts";
 import { StreamingDetokenizer } from "../../engine/text/detokenizer.ts";
 import { emulateAtomic } from "../../engine/text/patterns.ts";

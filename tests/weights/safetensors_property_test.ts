@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UpbeatError } from "../../engine/errors.ts";
+import { UpbeatError } from "../../errors.ts";
 import { bitsPerElement } from "../../engine/weights/dtypes.ts";
 import { duplicateMember } from "../../engine/weights/header_json.ts";
 import { readSafetensorsHeader } from "../../engine/weights/safetensors.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UpbeatError } from "../../errors.ts";
+import { UpbeatError } from "../../../errors.ts";
 import { RaisedByTemplate, templateGlobals } from "./globals.ts";
 import { renderTemplate } from "./interpreter.ts";
 import { Scope } from "./scope.ts";
