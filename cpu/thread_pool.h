@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 namespace upbeat {
 
@@ -23,7 +24,8 @@ class ThreadPool {
   // The body must not throw and must not call run().
   template <typename Body>
   void run(int tasks, Body&& body) {
-    run_erased(tasks, [](void* context, int task, int worker) { (*static_cast<Body*>(context))(task, worker); },
+    using Callable = std::remove_reference_t<Body>;
+    run_erased(tasks, [](void* context, int task, int worker) { (*static_cast<Callable*>(context))(task, worker); },
                const_cast<void*>(static_cast<const void*>(&body)));
   }
 

@@ -190,26 +190,7 @@ export class Engine implements AsyncDisposable {
     const sampling = resolveSampling(options, this.#samplingDefaults, model.vocabularySize);
     const stopStrings = readStopStrings(options.stop, this.tokenizer !== null);
     const promptTokenIds = preparePrompt(prompt, this.tokenizer, model.vocabularySize, options);
-    const room = maxContext - promptTokenIds.length;
-    if (room < 1) {
-      throw new UpbeatError(
-        "PROMPT_TOO_LONG",
-        `the prompt has ${promptTokenIds.length} tokens and the engine's context ${maxContext}, of which one must be ` +
-          "left to generate: shorten the prompt, or load the engine with a larger maxContext if the model allows it",
-        { promptTokens: promptTokenIds.length, maxContext },
-      );
-    }
-    const maxTokens = options.maxTokens === undefined
-      ? Math.min(DEFAULT_MAX_TOKENS, room)
-      : integer("maxTokens", options.maxTokens, 1, 2 ** 31 - 1);
-    if (maxTokens > room) {
-      throw new UpbeatError(
-        "PROMPT_TOO_LONG",
-        `the prompt's ${promptTokenIds.length} tokens and maxTokens ${maxTokens} exceed the engine's context of ` +
-          `${maxContext}: set maxTokens to ${room} or less, or load the engine with a larger maxContext`,
-        { promptTokens: promptTokenIds.length, maxTokens, maxContext },
-      );
-    }
+    const maxTokens = checkLength(promptTokenIds.length, options.maxTokens, maxContext, model.maxPositions);
     const eosTokenIds = options.ignoreEos === true ? [] : model.eosTokenIds;
     return { type: "submit", id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings };
   }
@@ -258,6 +239,36 @@ function checkTokenizer(tokenizer: Tokenizer | null, info: EngineInfo): void {
       { tokenizerSize: tokenizer.vocabularySize, vocabularySize },
     );
   }
+}
+
+/**
+ * The most tokens to generate, within the context.
+ *
+ * @throws {UpbeatError} `PROMPT_TOO_LONG` or `INVALID_PARAMETER`.
+ */
+function checkLength(
+  promptTokens: number,
+  maxTokens: number | undefined,
+  maxContext: number,
+  maxPositions: number,
+): number {
+  const room = maxContext - promptTokens;
+  const wanted = maxTokens === undefined
+    ? Math.max(1, Math.min(DEFAULT_MAX_TOKENS, room))
+    : integer("maxTokens", maxTokens, 1, 2 ** 31 - 1);
+  if (wanted <= room) return wanted;
+  const larger = maxContext < maxPositions
+    ? `, or load the engine with a larger maxContext (the model allows ${maxPositions})`
+    : "";
+  throw new UpbeatError(
+    "PROMPT_TOO_LONG",
+    room < 1
+      ? `the prompt has ${promptTokens} tokens and the engine's context ${maxContext}, of which one must be left to ` +
+        `generate: shorten the prompt${larger}`
+      : `the prompt's ${promptTokens} tokens and maxTokens ${wanted} exceed the engine's context of ${maxContext}: ` +
+        `set maxTokens to ${room} or less${larger}`,
+    { promptTokens, maxTokens: wanted, maxContext },
+  );
 }
 
 function readStopStrings(stop: GenerateOptions["stop"], hasTokenizer: boolean): readonly string[] {

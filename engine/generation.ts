@@ -259,9 +259,9 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     const last = this.#lastTokenTime;
     const count = this.#tokenIds.length;
     return {
-      ttftMs: first === null ? null : first - arrival,
-      tpotMs: first === null || last === null || count < 2 ? null : (last - first) / (count - 1),
-      e2eMs: end - arrival,
+      ttftMs: first === null ? null : toMicroseconds(first - arrival),
+      tpotMs: first === null || last === null || count < 2 ? null : toMicroseconds((last - first) / (count - 1)),
+      e2eMs: toMicroseconds(end - arrival),
     };
   }
 
@@ -273,4 +273,9 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#wake.resolve();
     this.#wake = Promise.withResolvers<void>();
   }
+}
+
+/** Milliseconds without the digits that the clock does not have. */
+function toMicroseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
 }

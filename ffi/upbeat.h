@@ -205,7 +205,8 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
 /* output[r, :] = input[r, :] * transpose(weight) + bias + residual[r, :].
  * input: F32 [rows, columns of the weight]; output, residual: F32 [rows, rows of the weight]; bias: F32 [rows of the
  * weight]. bias and residual may be null; residual may be output. For each output element the products are added in
- * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. */
+ * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
+ * library's portable kernels multiply and add in two roundings.) */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 
@@ -246,7 +247,7 @@ UPBEAT_API int32_t upbeat_attention(int32_t stream, const void* query, int32_t q
                                     int32_t block_size, float scale, int32_t sliding_window, void* output);
 
 /* output[r, c] = silu(gate_up[r, c]) * gate_up[r, columns + c], silu(x) = x / (1 + exp(-x)).
- * gate_up: F32 [rows, 2 * columns]; output: F32 [rows, columns]. */
+ * gate_up: F32 [rows, 2 * columns]; output: F32 [rows, columns], elsewhere. */
 UPBEAT_API int32_t upbeat_silu_multiply(int32_t stream, const void* gate_up, int32_t rows, int32_t columns,
                                         void* output);
 
@@ -299,7 +300,9 @@ enum {
  * else logits / temperature, keep the top_k largest (ties by lower id), softmax, keep the smallest set of largest
  * probabilities that sums to top_p or more, drop those below min_p times the largest, and draw one by inverse CDF in
  * ascending token id with the first uniform of Philox4x32-10 (Salmon et al. 2011), key = seed, counter = (position, 0, 0,
- * 0). A NaN logit counts as -infinity; a row without a finite logit faults.
+ * 0): the upper 24 bits of its first word, over 2^24. Probabilities are integers, round(exp(x - largest) * 2^30), so that
+ * their sums have no order and every library draws alike: top_p keeps ceil(top_p * sum), the draw is floor(uniform * sum),
+ * min_p drops what is below round(min_p * 2^30). A NaN logit counts as -infinity; a row without a finite logit faults.
  * Log-probabilities are of the raw logits (log-softmax before bias, penalties and temperature).
  *
  * logits: F32 [rows, vocabulary], left as it is; floats: F32 [rows, UPBEAT_SAMPLING_FLOATS]; ints: int32 [rows,

@@ -8,7 +8,7 @@
  */
 import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { UpbeatError } from "../../errors.ts";
+import { type ErrorDetails, UpbeatError } from "../../errors.ts";
 import { duplicateMember } from "./header_json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors.ts";
@@ -139,7 +139,7 @@ function isPlainFileName(name: string): boolean {
 }
 
 function invalidIndex(index: string, problem: string, tensor: string | null = null): UpbeatError {
-  const details = tensor === null ? { file: index } : { file: index, tensor };
+  const details: ErrorDetails = tensor === null ? { file: index } : { file: index, tensor };
   return new UpbeatError("WEIGHTS_INVALID", `${index} is not a valid weight index: ${problem}`, details);
 }
 

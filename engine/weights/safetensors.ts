@@ -15,7 +15,7 @@
  */
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { UpbeatError } from "../../errors.ts";
+import { type ErrorDetails, UpbeatError } from "../../errors.ts";
 import { bitsPerElement } from "./dtypes.ts";
 import { duplicateMember } from "./header_json.ts";
 import { showValue } from "./show_value.ts";
@@ -230,7 +230,7 @@ function checkCoverage(file: string, tensors: readonly TensorInfo[], dataStart: 
 }
 
 function invalid(file: string, problem: string, tensor: string | null = null): UpbeatError {
-  const details = tensor === null ? { file } : { file, tensor };
+  const details: ErrorDetails = tensor === null ? { file } : { file, tensor };
   return new UpbeatError("WEIGHTS_INVALID", `${file} is not a valid safetensors file: ${problem}`, details);
 }
 
