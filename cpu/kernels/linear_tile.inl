@@ -39,18 +39,6 @@ struct LinearOutput {
       }
     }
   }
-
-  // Brings in what store() will touch: one row's part of a panel at most.
-  void prefetch(int rows, size_t row, size_t column) const {
-    for (size_t at = row * columns + column; rows > 0; rows--, at += columns) {
-      __builtin_prefetch(output + at, 1, 3);
-      __builtin_prefetch(output + at + kLanes, 1, 3);
-      if (residual != nullptr && residual != output) {
-        __builtin_prefetch(residual + at, 0, 3);
-        __builtin_prefetch(residual + at + kLanes, 0, 3);
-      }
-    }
-  }
 };
 
 // Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987): long
