@@ -8,9 +8,7 @@ using namespace upbeat;
 
 extern "C" {
 
-int32_t upbeat_abi_version(void) {
-  return UPBEAT_ABI_VERSION;
-}
+int32_t upbeat_abi_version(void) { return UPBEAT_ABI_VERSION; }
 
 int32_t upbeat_last_error(uint8_t* message, int32_t capacity) {
   const char* error = last_error();
@@ -26,9 +24,7 @@ int32_t upbeat_last_error(uint8_t* message, int32_t capacity) {
   return int32_t(length);
 }
 
-int32_t upbeat_device_count(void) {
-  return 1;
-}
+int32_t upbeat_device_count(void) { return 1; }
 
 int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd) {
   return guarded("upbeat_device_open", [&]() -> int32_t {

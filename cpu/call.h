@@ -26,21 +26,13 @@ Object& object_of(HandleKind kind, const char* argument, int32_t handle) {
   return *static_cast<Object*>(object);
 }
 
-inline Device& device_of(int32_t handle) {
-  return object_of<Device>(HandleKind::device, "device", handle);
-}
-inline Stream& stream_of(int32_t handle) {
-  return object_of<Stream>(HandleKind::stream, "stream", handle);
-}
+inline Device& device_of(int32_t handle) { return object_of<Device>(HandleKind::device, "device", handle); }
+inline Stream& stream_of(int32_t handle) { return object_of<Stream>(HandleKind::stream, "stream", handle); }
 inline Event& event_of(int32_t handle, const char* argument = "event") {
   return object_of<Event>(HandleKind::event, argument, handle);
 }
-inline Graph& graph_of(int32_t handle) {
-  return object_of<Graph>(HandleKind::graph, "graph", handle);
-}
-inline Weight& weight_of(int32_t handle) {
-  return object_of<Weight>(HandleKind::weight, "weight", handle);
-}
+inline Graph& graph_of(int32_t handle) { return object_of<Graph>(HandleKind::graph, "graph", handle); }
+inline Weight& weight_of(int32_t handle) { return object_of<Weight>(HandleKind::weight, "weight", handle); }
 
 // A weight as an operand: of this device, with a source given for every row.
 const PackedWeight& complete_weight(const Device& device, int32_t handle);

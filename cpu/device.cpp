@@ -91,13 +91,9 @@ int32_t Device::create_stream() {
   }
 }
 
-int32_t Device::create_event() {
-  return adopt(events_, HandleKind::event, Ref<Event>(new Event(*this)));
-}
+int32_t Device::create_event() { return adopt(events_, HandleKind::event, Ref<Event>(new Event(*this))); }
 
-int32_t Device::add_graph(Ref<Graph> graph) {
-  return adopt(graphs_, HandleKind::graph, std::move(graph));
-}
+int32_t Device::add_graph(Ref<Graph> graph) { return adopt(graphs_, HandleKind::graph, std::move(graph)); }
 
 int32_t Device::create_weight(Dtype dtype, int32_t rows, int32_t columns) {
   auto weight = std::make_unique<Weight>(*this, dtype, rows, columns);

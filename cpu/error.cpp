@@ -41,8 +41,6 @@ int32_t caught(const char* function) noexcept {
   }
 }
 
-const char* last_error() noexcept {
-  return last_message;
-}
+const char* last_error() noexcept { return last_message; }
 
 }  // namespace upbeat

@@ -24,9 +24,7 @@ namespace {
 
 #if defined(__linux__)
 
-CgroupLimits own_limits() {
-  return read_cgroup_limits("/proc/self/cgroup", "/sys/fs/cgroup");
-}
+CgroupLimits own_limits() { return read_cgroup_limits("/proc/self/cgroup", "/sys/fs/cgroup"); }
 
 int affinity_cores() {
   for (int capacity = 1024; capacity <= 1 << 16; capacity *= 4) {

@@ -24,9 +24,7 @@ constexpr size_t kHugePage = 2 << 20;
 // Bytes mapped and not freed, by all devices: pages not touched yet do not show in what the system calls free.
 std::atomic<int64_t> promised{0};
 
-size_t round_up(size_t value, size_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
+size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
 }  // namespace
 

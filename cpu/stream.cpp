@@ -47,13 +47,9 @@ Command& Stream::capture_slot(const Operation& operation) {
   return capturing_->add();
 }
 
-void Stream::begin_capture() {
-  capturing_ = Ref<Graph>(new Graph(device_));
-}
+void Stream::begin_capture() { capturing_ = Ref<Graph>(new Graph(device_)); }
 
-Ref<Graph> Stream::end_capture() {
-  return std::move(capturing_);
-}
+Ref<Graph> Stream::end_capture() { return std::move(capturing_); }
 
 bool Stream::synchronize(int64_t deadline) {
   const uint64_t all = enqueued();

@@ -85,9 +85,7 @@ ThreadPool::ThreadPool(int threads) : threads_(threads < 1 ? 1 : threads), state
   }
 }
 
-ThreadPool::~ThreadPool() {
-  state_->stop();
-}
+ThreadPool::~ThreadPool() { state_->stop(); }
 
 void ThreadPool::run_erased(int tasks, Function function, void* context) {
   if (tasks <= 1 || threads_ == 1) {

@@ -1,6 +1,7 @@
-// upbeat_attention_bench [threads [rounds [case]]]:  attention in prefill against the machine's FMA peak, in decode against its read
-// bandwidth. The peaks are measured in every round, next to the kernels; printed are the medians over the rounds, and the
-// best call against the best peak of the run. Prefill counts the causal half only, without the softmax.
+// upbeat_attention_bench [threads [rounds [case]]]:  attention in prefill against the machine's FMA peak, in decode
+// against its read bandwidth. The peaks are measured in every round, next to the kernels; printed are the medians over
+// the rounds, and the best call against the best peak of the run. Prefill counts the causal half only, without the
+// softmax.
 //
 // UPBEAT_BENCH_SIMD: one of the UPBEAT_SIMD_* numbers.
 #include <algorithm>
@@ -121,9 +122,10 @@ int main(int argc, char** argv) {
       for (int& block : tables) {  // memory not touched lately, in no order
         block = int(int64_t(next_block++) * 7919 % blocks);
       }
-      const upbeat::AttentionArguments arguments = {query.data(), width, keys, values, c.dtype, tables.data(), max_blocks,
-                                                    starts.data(), lengths.data(), c.requests, rows, c.heads, c.kv_heads,
-                                                    c.head_dim, kBlockSize, 0.125f, 0, output.data()};
+      const upbeat::AttentionArguments arguments = {
+          query.data(), width,         keys,           values,     c.dtype, tables.data(),
+          max_blocks,   starts.data(), lengths.data(), c.requests, rows,    c.heads,
+          c.kv_heads,   c.head_dim,    kBlockSize,     0.125f,     0,       output.data()};
       upbeat::Fault fault;
       const upbeat::machine::Stopwatch stopwatch(threads);
       if (!kernels->attention(arguments, pool, fault)) {

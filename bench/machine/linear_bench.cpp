@@ -2,9 +2,9 @@
 // layers and the output layer, each layer with weights of its own), held against what the machine can do.
 //
 // The floor of a call is the larger of (operations / FMA peak) and (weight bytes / read bandwidth). Both are measured
-// again in every round, next to the kernels, and a round's ratio uses that round's peaks: on a shared machine the ratio is
-// steadier than any time. Printed: the median over the rounds of floor / time, and the same from the best time and the
-// best peaks of the run. With one thread all times are CPU times (see Stopwatch).
+// again in every round, next to the kernels, and a round's ratio uses that round's peaks: on a shared machine the ratio
+// is steadier than any time. Printed: the median over the rounds of floor / time, and the same from the best time and
+// the best peaks of the run. With one thread all times are CPU times (see Stopwatch).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -31,7 +31,7 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    {"qkv", 1152, 896, 24}, {"attention output", 896, 896, 24}, {"gate_up", 9728, 896, 24},
+    {"qkv", 1152, 896, 24},  {"attention output", 896, 896, 24}, {"gate_up", 9728, 896, 24},
     {"down", 896, 4864, 24}, {"vocabulary", 151936, 896, 1},
 };
 constexpr int kShapeCount = int(sizeof kShapes / sizeof kShapes[0]);
@@ -159,7 +159,8 @@ int main(int argc, char** argv) {
     const double best_fma = Rates{fma_rates.values}.highest(), best_read = Rates{read_rates.values}.highest();
     std::printf("\nrows %d: FMA peak %.0f GFLOP/s (best %.0f), read %.1f GB/s (best %.1f)\n", rows, fma_rates.median(),
                 best_fma, read_rates.median(), best_read);
-    std::printf("  %-18s %10s %10s %8s %8s %8s %8s\n", "", "median ms", "best ms", "GFLOP/s", "GB/s", "ratio", "of best");
+    std::printf("  %-18s %10s %10s %8s %8s %8s %8s\n", "", "median ms", "best ms", "GFLOP/s", "GB/s", "ratio",
+                "of best");
     double best_floor_sum = 0, operations_sum = 0, bytes_sum = 0;
     for (int shape = 0; shape <= kShapeCount; shape++) {
       const bool whole = shape == kShapeCount;

@@ -47,8 +47,8 @@ double run_together(int threads, const Body& body) {
 // Keeps a result alive without storing it where another thread could see it.
 inline void consume(float value) { asm volatile("" : : "g"(value) : "memory"); }
 
-// Each fma_* runs `iterations` times over kChains independent accumulators; more chains than latency x ports, fewer than
-// registers.
+// Each fma_* runs `iterations` times over kChains independent accumulators; more chains than latency x ports, fewer
+// than registers.
 constexpr int kChains = 14;
 
 #if defined(__x86_64__)

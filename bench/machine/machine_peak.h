@@ -15,8 +15,8 @@ struct Rates {
   double highest() const;
 };
 
-// Measures wall time; with one thread that thread's CPU time instead, so that what a busy machine gives to others does not
-// count. (Spinning and waiting threads leave no such choice with several.)
+// Measures wall time; with one thread that thread's CPU time instead, so that what a busy machine gives to others does
+// not count. (Spinning and waiting threads leave no such choice with several.)
 class Stopwatch {
  public:
   explicit Stopwatch(int threads);

@@ -1,9 +1,9 @@
 // Paged causal attention over a ragged batch.
 //
-// The memory idea: K and V are what is large. The query heads of a group and neighbouring query rows read the same keys,
-// so they form a tile of up to 48 rows that passes over K and V once; a chunk of 128 keys stays in the first two cache
-// levels while all rows of the tile use it. A decode row's tile is its group of heads, and it reads the cache straight
-// through, bound by memory.
+// The memory idea: K and V are what is large. The query heads of a group and neighbouring query rows read the same
+// keys, so they form a tile of up to 48 rows that passes over K and V once; a chunk of 128 keys stays in the first two
+// cache levels while all rows of the tile use it. A decode row's tile is its group of heads, and it reads the cache
+// straight through, bound by memory.
 //
 // A long context is cut at multiples of 1024 keys, so that one decoding request can use every thread. The states of the
 // splits are merged in ascending order, in a tile that one worker has to itself just as between workers
@@ -122,8 +122,7 @@ inline bool plan_attention(const AttentionArguments& arguments, int threads, Scr
 }
 
 inline float* partial_states(const AttentionArguments& arguments, const Tile& tile, float* partials, int split) {
-  return partials + tile.partials +
-         int64_t(split - first_split(tile)) * tile.rows * state_stride(arguments.head_dim);
+  return partials + tile.partials + int64_t(split - first_split(tile)) * tile.rows * state_stride(arguments.head_dim);
 }
 
 inline void write_tile(const AttentionArguments& arguments, const Tile& tile, const float* states) {

@@ -1,9 +1,9 @@
 // The two register-blocked products of attention, scores = Q.K and output += P.V, for a block of a few query rows.
 //
-// Both keep rows x vectors accumulators in registers and stream K or V past them, so that every load of K or V serves all
-// rows, and every broadcast of q or p serves all vectors. Per row and lane both are one chain of fused multiply-adds in
-// ascending order (of the dimension; of the key): the block's shape never changes a bit. Each also asks for what lies at
-// the same places of another operand, `ahead`, which it does not read.
+// Both keep rows x vectors accumulators in registers and stream K or V past them, so that every load of K or V serves
+// all rows, and every broadcast of q or p serves all vectors. Per row and lane both are one chain of fused
+// multiply-adds in ascending order (of the dimension; of the key): the block's shape never changes a bit. Each also
+// asks for what lies at the same places of another operand, `ahead`, which it does not read.
 #pragma once
 
 #include "kv_layout.h"
@@ -108,13 +108,20 @@ template <typename Work>
 void with_rows(int rows, Work&& work) {
   static_assert(kQueryBlock == 6 && kTallBlock == 8);
   switch (rows) {
-    case 1: return work.template operator()<1>();
-    case 2: return work.template operator()<2>();
-    case 3: return work.template operator()<3>();
-    case 4: return work.template operator()<4>();
-    case 5: return work.template operator()<5>();
-    case 6: return work.template operator()<6>();
-    default: break;
+    case 1:
+      return work.template operator()<1>();
+    case 2:
+      return work.template operator()<2>();
+    case 3:
+      return work.template operator()<3>();
+    case 4:
+      return work.template operator()<4>();
+    case 5:
+      return work.template operator()<5>();
+    case 6:
+      return work.template operator()<6>();
+    default:
+      break;
   }
   if constexpr (kAttentionVectors > 1) {
     if (rows == 7) return work.template operator()<7>();
@@ -122,8 +129,8 @@ void with_rows(int rows, Work&& work) {
   }
 }
 
-// Calls work.template operator()<Vectors>(first) so that the vectors [begin, end) are covered, by `Most` at a time while
-// they last.
+// Calls work.template operator()<Vectors>(first) so that the vectors [begin, end) are covered, by `Most` at a time
+// while they last.
 template <int Most, typename Work>
 void with_vectors(int begin, int end, Work&& work) {
   int vector = begin;

@@ -1,10 +1,11 @@
 // Attention of one tile: some query rows that share a kv head, against one split of their keys.
 //
 // The softmax is computed online (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): for each chunk of 128
-// keys the running maximum m, the sum l of the weights and the weighted sum o of the values are brought up to date. Splits
-// of 1024 keys start afresh and are merged in ascending order. Chunks and splits lie at absolute positions, a row uses
-// exactly the keys it sees, and l is kept as sixteen lanes, so a row's result depends on nothing but its own query, keys
-// and values: not on the rows beside it, nor on the chunk of the prompt that it came with, nor on who computed a split.
+// keys the running maximum m, the sum l of the weights and the weighted sum o of the values are brought up to date.
+// Splits of 1024 keys start afresh and are merged in ascending order. Chunks and splits lie at absolute positions, a
+// row uses exactly the keys it sees, and l is kept as sixteen lanes, so a row's result depends on nothing but its own
+// query, keys and values: not on the rows beside it, nor on the chunk of the prompt that it came with, nor on who
+// computed a split.
 #pragma once
 
 #include "attention_blocks.inl"
@@ -12,7 +13,7 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-inline constexpr int kSplit = 1024;  // keys
+inline constexpr int kSplit = 1024;    // keys
 inline constexpr int kQueryTile = 96;  // a multiple of kQueryBlock and of kLanes
 inline constexpr int kMostBlocks = kQueryTile / kQueryBlock;
 inline constexpr int kConvertRows = 12;  // from here on a BF16 chunk is converted once, not in every block of rows
@@ -27,20 +28,20 @@ struct Tile {
   int kv_head;
   int first_row;
   int rows;
-  int begin;         // keys seen by any row: [begin, end)
+  int begin;  // keys seen by any row: [begin, end)
   int end;
   int first_position;  // of the request's first query row
-  int64_t partials;  // where the partial states of all its splits lie, in floats; -1: one worker has the whole tile
+  int64_t partials;    // where the partial states of all its splits lie, in floats; -1: one worker has the whole tile
 };
 
 // What a worker needs for a tile.
 struct TileWork {
-  float* query;    // blocks of [head_dim][rows of the block], scaled
-  float* scores;   // [kQueryTile][kChunk]
-  float* state;    // [kQueryTile][state stride]
-  float* partial;  // [kQueryTile][state stride]
-  float* keys;     // [kChunkGranules][head_dim][kGranule]
-  float* values;   // [kChunk][padded head_dim]
+  float* query;           // blocks of [head_dim][rows of the block], scaled
+  float* scores;          // [kQueryTile][kChunk]
+  float* state;           // [kQueryTile][state stride]
+  float* partial;         // [kQueryTile][state stride]
+  float* keys;            // [kChunkGranules][head_dim][kGranule]
+  float* values;          // [kChunk][padded head_dim]
   int begin[kQueryTile];  // keys seen by each row
   int end[kQueryTile];
   int blocks;
@@ -74,7 +75,8 @@ inline void prepare_tile(const AttentionArguments& arguments, const Tile& tile, 
     work.end[r] = position + 1;
     work.begin[r] = arguments.sliding_window > 0 ? larger(0, position + 1 - arguments.sliding_window) : 0;
     const int64_t row = arguments.query_starts[tile.request] + index / group;
-    queries[r] = arguments.query + row * arguments.query_stride + int64_t(tile.kv_head * group + index % group) * head_dim;
+    queries[r] =
+        arguments.query + row * arguments.query_stride + int64_t(tile.kv_head * group + index % group) * head_dim;
     for (int d = 0; d < head_dim; d += kLanes) __builtin_prefetch(queries[r] + d);
   }
   work.blocks = block_count(tile.rows);
@@ -91,7 +93,8 @@ inline void prepare_tile(const AttentionArguments& arguments, const Tile& tile, 
   }
 }
 
-// The largest of a row's scores of keys [begin, end) of the chunk; those beside them in their granules become -infinity.
+// The largest of a row's scores of keys [begin, end) of the chunk; those beside them in their granules become
+// -infinity.
 inline float largest_score(float* scores, int begin, int end) {
   const F32x16 lowest = F32x16::broadcast(-__builtin_inff());
   static const float kLaneNumbers[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -130,17 +133,17 @@ inline void weigh_scores(float* scores, int begin, int end, float m, float resca
   sum.store(sums);
 }
 
-// Brings the states of all rows up to date with a chunk's scores, but for the values: m, l and the scale of o. The rows'
-// factors 2^(old m - new m) are computed sixteen at a time; for a row that sees no key of the chunk the factor is 1.
+// Brings the states of all rows up to date with a chunk's scores, but for the values: m, l and the scale of o. The
+// rows' factors 2^(old m - new m) are computed sixteen at a time; for a row that sees no key of the chunk the factor
+// is 1.
 template <typename BeginOf, typename EndOf>
 void update_softmax(const TileWork& work, int rows, BeginOf&& begin_of, EndOf&& end_of, int head_dim, float* states) {
   const int64_t stride = state_stride(head_dim);
   const int width = padded(head_dim);
   float m[kQueryTile], rescale[kQueryTile];
   for (int row = 0; row < rows; row++) {
-    m[row] = begin_of(row) < end_of(row)
-                 ? largest_score(work.scores + row * kChunk, begin_of(row), end_of(row))
-                 : -__builtin_inff();
+    m[row] = begin_of(row) < end_of(row) ? largest_score(work.scores + row * kChunk, begin_of(row), end_of(row))
+                                         : -__builtin_inff();
     rescale[row] = states[row * stride + width + kLanes];
   }
   for (int row = rows; row % kLanes != 0; row++) m[row] = rescale[row] = 0;
@@ -171,8 +174,8 @@ struct Ahead {
   }
 };
 
-// One chunk, from key `origin` on. states: [tile rows][state stride]. `ahead` is where the next chunk's keys are: while one
-// product runs, the operands of the next come in, which a row that decodes would otherwise wait for.
+// One chunk, from key `origin` on. states: [tile rows][state stride]. `ahead` is where the next chunk's keys are: while
+// one product runs, the operands of the next come in, which a row that decodes would otherwise wait for.
 template <typename Element>
 void attend_chunk(const TileWork& work, const ChunkPointers<Element>& chunk, const Element* const* ahead, int origin,
                   int head_dim, float* states) {
@@ -211,8 +214,8 @@ void attend_chunk(const TileWork& work, const ChunkPointers<Element>& chunk, con
       const int shared_end = larger(end_of(start), shared_begin);
       const auto alone = [&](int row, int begin, int end) {
         if (begin >= end) return;
-        block_values<1, Vectors>(work.scores + row * kChunk, chunk.values, chunk.values, padded(head_dim), vector, begin,
-                                 end, states + row * stride, stride);
+        block_values<1, Vectors>(work.scores + row * kChunk, chunk.values, chunk.values, padded(head_dim), vector,
+                                 begin, end, states + row * stride, stride);
       };
       for (int row = start; row <= last; row++) alone(row, begin_of(row), smaller(shared_begin, end_of(row)));
       if (shared_begin < shared_end) {
@@ -254,7 +257,8 @@ void copy_chunk(const AttentionArguments& arguments, const Tile& tile, const Til
         const int next = position + kGranule;
         const int64_t next_base =
             kv_tile_offset(table[next / block_size], tile.kv_head, arguments.kv_heads, block_size, head_dim);
-        next_keys = static_cast<const Element*>(arguments.key_cache) + next_base + key_offset(next % block_size, head_dim);
+        next_keys =
+            static_cast<const Element*>(arguments.key_cache) + next_base + key_offset(next % block_size, head_dim);
         next_values =
             static_cast<const Element*>(arguments.value_cache) + next_base + value_offset(next % block_size, head_dim);
       }
@@ -330,8 +334,8 @@ void attend_split(const AttentionArguments& arguments, const Tile& tile, const T
   }
 }
 
-// Adds what one split gave a row that sees keys [begin, end) to the row's state. A split without a key of the row is left
-// out, and the first one is taken as it is.
+// Adds what one split gave a row that sees keys [begin, end) to the row's state. A split without a key of the row is
+// left out, and the first one is taken as it is.
 inline void merge_state(int split, int begin, int end, const float* next, int head_dim, float* state) {
   if (end <= split * kSplit || begin >= (split + 1) * kSplit) return;
   if (split == begin / kSplit) {

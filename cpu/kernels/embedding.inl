@@ -4,8 +4,8 @@
 #pragma once
 
 #include "kernels.h"
-#include "simd.h"
 #include "scratch.inl"
+#include "simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

@@ -8,16 +8,16 @@
 #include "kernels.h"
 #include "simd.h"
 
+#include "attention.inl"
 #include "convert.inl"
-#include "pack.inl"
 #include "embedding.inl"
+#include "gather.inl"
 #include "linear.inl"
+#include "pack.inl"
 #include "rms_norm.inl"
 #include "rotary.inl"
-#include "attention.inl"
-#include "silu_multiply.inl"
-#include "gather.inl"
 #include "sample.inl"
+#include "silu_multiply.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

@@ -24,8 +24,8 @@ struct Fault {
 // Output columns that one panel of a packed weight holds; also the alignment of every panel in columns.
 inline constexpr int kPanelColumns = 32;
 
-// A weight matrix W [rows = outputs, columns = inputs] as the kernels read it: panels of 32 consecutive outputs; within a
-// panel, for each input k in order, the 32 weights of those outputs side by side, in the matrix's own dtype. Outputs
+// A weight matrix W [rows = outputs, columns = inputs] as the kernels read it: panels of 32 consecutive outputs; within
+// a panel, for each input k in order, the 32 weights of those outputs side by side, in the matrix's own dtype. Outputs
 // beyond `rows` in the last panel are zeros. So SIMD lanes are outputs, and every product sum runs over k in order, in
 // GEMM and GEMV alike.
 struct PackedWeight {

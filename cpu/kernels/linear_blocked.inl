@@ -1,11 +1,11 @@
 // Linear for many rows (prefill): bound by arithmetic, so everything an FMA reads comes from the near caches.
 //
 // First all workers copy the input rows into a slab, laid out for the register tiles (linear_slab.inl). A task then
-// takes one block of rows and some panels. For each block of inputs, whose slab stays in the second-level cache, and for
-// each panel one register tile of rows after the other runs over the block. The first tile converts the panel's weights
-// to F32 and leaves them in the worker's scratch for the others; conversion and its stores hide behind the arithmetic.
-// The next panel's weights and the tile's outputs come in by prefetch meanwhile, a little at a time: the core can wait
-// for few lines from memory at once, and the arithmetic's own misses need some.
+// takes one block of rows and some panels. For each block of inputs, whose slab stays in the second-level cache, and
+// for each panel one register tile of rows after the other runs over the block. The first tile converts the panel's
+// weights to F32 and leaves them in the worker's scratch for the others; conversion and its stores hide behind the
+// arithmetic. The next panel's weights and the tile's outputs come in by prefetch meanwhile, a little at a time: the
+// core can wait for few lines from memory at once, and the arithmetic's own misses need some.
 #pragma once
 
 #include "linear_scratch.inl"
@@ -32,14 +32,14 @@ inline constexpr int kPrefetchDepth = 16;
 inline constexpr int kUnrolledDepth = 8;
 
 struct LinearTile {
-  const float* slab;   // [k][row of the tile]
+  const float* slab;    // [k][row of the tile]
   const void* weights;  // packed, of the tile's columns: read by the panel's first tile
   float* panel;         // as F32, [k][kTileColumns] in load order: written by the first tile, read by the others
   int depth;
-  float* sums;         // of the tile's first row and column, [row][32]
-  bool first;          // block of inputs: the sums begin at zero
-  const char* ahead;   // weights to come
-  int ahead_lines;     // of them to prefetch every kPrefetchDepth inputs
+  float* sums;            // of the tile's first row and column, [row][32]
+  bool first;             // block of inputs: the sums begin at zero
+  const char* ahead;      // weights to come
+  int ahead_lines;        // of them to prefetch every kPrefetchDepth inputs
   const float* output;    // in the last block of inputs: where the tile's sums go, else null
   const float* residual;  // likewise: what is added to them, or null
   size_t columns;         // of both; a row to prefetch every kPrefetchDepth inputs

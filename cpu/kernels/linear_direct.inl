@@ -1,6 +1,7 @@
 // Linear for few rows (decode): bound by reading the weights, so every weight is read from memory once, in one long
-// stream per worker, and converted in registers. More rows than one tile holds take the panel in several passes, the later
-// of which find it in the second-level cache; each prefetches its part of the next panel, so that memory never rests.
+// stream per worker, and converted in registers. More rows than one tile holds take the panel in several passes, the
+// later of which find it in the second-level cache; each prefetches its part of the next panel, so that memory never
+// rests.
 #pragma once
 
 #include "linear_tile.inl"
@@ -77,8 +78,8 @@ void multiply_direct(const LinearArguments& arguments, const LinearOutput& outpu
   }
 }
 
-// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from memory
-// than one.
+// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from
+// memory than one.
 struct DirectFunctions {
   using Function = void (*)(const LinearArguments&, const LinearOutput&, const DirectTile&);
   Function one;
@@ -99,8 +100,8 @@ DirectFunctions direct_functions(int rows) {
   return {multiply_direct<Element, R, 1>, multiply_direct<Element, R, kPanels>, kPanels};
 }
 
-// In how many passes `rows` are taken. Up to some rows above a wide tile, two passes of wide tiles are faster than one of a
-// narrow tile, which pays only close to its full height.
+// In how many passes `rows` are taken. Up to some rows above a wide tile, two passes of wide tiles are faster than one
+// of a narrow tile, which pays only close to its full height.
 inline int direct_passes(int rows) {
   if (rows > kWideTileRows && rows <= 2 * kWideTileRows - 2) return 2;
   return ceil_divide(rows, kDirectTileRows);

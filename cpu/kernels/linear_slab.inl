@@ -1,6 +1,6 @@
-// The input rows of one linear_blocked call, laid out for its register tiles: for each block of inputs, tile after tile,
-// in a tile [k][row]. So a tile reads one stream, whatever the stride of the rows. Filled once per call by all workers,
-// then read by all.
+// The input rows of one linear_blocked call, laid out for its register tiles: for each block of inputs, tile after
+// tile, in a tile [k][row]. So a tile reads one stream, whatever the stride of the rows. Filled once per call by all
+// workers, then read by all.
 #pragma once
 
 #include <stdlib.h>

@@ -18,8 +18,8 @@ struct LinearOutput {
   size_t columns;  // of the output: rows of the weight
 
   // Adds bias and residual to sums [rows][32], of which `width` columns from `column` on are meant, and stores them,
-  // without those beyond the matrix. Kept out of the many instances of the inner loops, which leave their sums in memory
-  // that is still in the first-level cache.
+  // without those beyond the matrix. Kept out of the many instances of the inner loops, which leave their sums in
+  // memory that is still in the first-level cache.
   [[gnu::noinline]] void store(const float* sums, int rows, size_t row, size_t column, size_t width) const {
     if (column >= columns) return;
     if (width > columns - column) width = columns - column;
@@ -41,9 +41,9 @@ struct LinearOutput {
   }
 };
 
-// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987): long
-// ones first, for streaming and little hand-out, short ones last, so that no worker waits long for another that the
-// system has interrupted.
+// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987):
+// long ones first, for streaming and little hand-out, short ones last, so that no worker waits long for another that
+// the system has interrupted.
 struct GuidedRanges {
   static constexpr int kCapacity = 1024;
   int count = 0;

@@ -16,8 +16,8 @@ inline F32x16 exp_reduced(F32x16 r, F32x16 n) {
   return times_exp2(fma(fma(p, r, one), r, one), n);
 }
 
-// exp(x) within 2 ulp where the result is a normal number; exactly 1 at 0; 0 below -87.33 (so at -infinity) and for NaN;
-// above 88.37 it stays at exp(88.37), which is finite. The argument is cut into n ln 2 + r (Cody and Waite 1980).
+// exp(x) within 2 ulp where the result is a normal number; exactly 1 at 0; 0 below -87.33 (so at -infinity) and for
+// NaN; above 88.37 it stays at exp(88.37), which is finite. The argument is cut into n ln 2 + r (Cody and Waite 1980).
 inline F32x16 exp(F32x16 x) {
   const F32x16 bounded = min(x, F32x16::broadcast(88.37626f));
   const F32x16 n = round(bounded * F32x16::broadcast(1.44269504f));

@@ -26,7 +26,8 @@ inline Philox philox(const uint32_t counter[4], const uint32_t key[2]) {
   return state;
 }
 
-// The uniform of a sample as an integer in [0, 2^24): the upper 24 bits of the first word; u = uniform24 / 2^24 in [0, 1).
+// The uniform of a sample as an integer in [0, 2^24): the upper 24 bits of the first word; u = uniform24 / 2^24 in [0,
+// 1).
 inline uint32_t uniform24(uint32_t seed_low, uint32_t seed_high, uint32_t position) {
   const uint32_t counter[4] = {position, 0, 0, 0};
   const uint32_t key[2] = {seed_low, seed_high};

@@ -1,7 +1,8 @@
 // Root mean square normalisation (Zhang and Sennrich 2019).
 //
-// The squares of a row are summed in four vectors of sixteen lanes: element i goes to lane i % 16 of vector (i / 16) % 4.
-// The vectors are added as (0 + 1) + (2 + 3), then the lanes as a tree. This order depends on the row's length only.
+// The squares of a row are summed in four vectors of sixteen lanes: element i goes to lane i % 16 of vector (i / 16)
+// % 4. The vectors are added as (0 + 1) + (2 + 3), then the lanes as a tree. This order depends on the row's length
+// only.
 #pragma once
 
 #include "math.inl"

@@ -1,5 +1,5 @@
-// Rotary position embedding (Su et al. 2021) in the half-split form, fused with the per-head norm of q and k and with the
-// write of k and v to the paged cache.
+// Rotary position embedding (Su et al. 2021) in the half-split form, fused with the per-head norm of q and k and with
+// the write of k and v to the paged cache.
 #pragma once
 
 #include "kv_layout.h"

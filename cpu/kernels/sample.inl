@@ -1,7 +1,7 @@
 // Choosing one token per row: the order of operations is the contract of upbeat_sample.
 //
-// Rows are shared out to the workers; a row is one worker's from start to end. A greedy row without bias and penalties is
-// one pass over its logits; a row with top-k looks at the whole vocabulary once; sorting is never needed
+// Rows are shared out to the workers; a row is one worker's from start to end. A greedy row without bias and penalties
+// is one pass over its logits; a row with top-k looks at the whole vocabulary once; sorting is never needed
 // (sample_scan.inl, select.inl, sample_draw.inl).
 #pragma once
 
@@ -48,7 +48,7 @@ inline SampleFault choose_token(const SampleArguments& arguments, const SampleRo
     highest = scan_maxima(logits, vocabulary, work.maxima);
   }
   *token = row.value(UPBEAT_SAMPLING_TEMPERATURE) > 0.0f ? draw(row, logits, vocabulary, highest, work)
-                                                          : first_of(logits, vocabulary, work.maxima, highest);
+                                                         : first_of(logits, vocabulary, work.maxima, highest);
   return {};
 }
 

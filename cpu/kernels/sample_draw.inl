@@ -1,8 +1,8 @@
 // Drawing a token from the softmax of a row, cut by top-k, top-p and min-p.
 //
 // A probability is held as an integer weight, round(exp((logit - largest) / temperature) * 2^30), so the likeliest has
-// 2^30 and what is below 2^-31 of it has none. Integers add to the same sum in any order: top-p and the inverse CDF give
-// the same token on every instruction set, with any number of threads, and on a GPU that has the same exp.
+// 2^30 and what is below 2^-31 of it has none. Integers add to the same sum in any order: top-p and the inverse CDF
+// give the same token on every instruction set, with any number of threads, and on a GPU that has the same exp.
 //
 //   weight   the argument is (logit - largest) * (1 / temperature), in F32
 //   top-k    the k best by (logit, lower id); only they have weights
@@ -54,9 +54,9 @@ struct WeightOf {
   }
 };
 
-// Top-p looks for its edge among buckets of logits first: bucket 0 has the largest, each next one those 1/64 lower (after
-// the temperature), the last one all that are without weight. Unlike the weight, which is rounded, the bucket never
-// rises when the logit falls.
+// Top-p looks for its edge among buckets of logits first: bucket 0 has the largest, each next one those 1/64 lower
+// (after the temperature), the last one all that are without weight. Unlike the weight, which is rounded, the bucket
+// never rises when the logit falls.
 inline constexpr int kBuckets = 2048;
 inline constexpr float kBucketsPerUnit = 64;
 
@@ -199,7 +199,9 @@ inline int32_t draw(const SampleRow& row, const float* logits, int vocabulary, f
   const float top_p = row.value(UPBEAT_SAMPLING_TOP_P);
   const float min_p = row.value(UPBEAT_SAMPLING_MIN_P);
   const float least = min_p * kWeightOne;
-  const int32_t floor = !(least > 1.0f) ? 1 : least < kWeightOne ? int32_t(__builtin_rintf(least)) : int32_t(kWeightOne);
+  const int32_t floor = !(least > 1.0f)      ? 1
+                        : least < kWeightOne ? int32_t(__builtin_rintf(least))
+                                             : int32_t(kWeightOne);
 
   bool listed = top_k > 0 && top_k < vocabulary;
   int count = vocabulary;

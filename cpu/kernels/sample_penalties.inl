@@ -41,9 +41,9 @@ inline SampleFault add_bias(const SampleArguments& arguments, const SampleRow& r
   return {};
 }
 
-// counts: [vocabulary], zeros before and after. While a row is worked on, the top bit marks a token of the history and the
-// rest counts it in the output, so a token is changed once however often it occurs. The walk costs the history's length,
-// not the vocabulary's.
+// counts: [vocabulary], zeros before and after. While a row is worked on, the top bit marks a token of the history and
+// the rest counts it in the output, so a token is changed once however often it occurs. The walk costs the history's
+// length, not the vocabulary's.
 inline SampleFault apply_penalties(const SampleArguments& arguments, const SampleRow& row, uint32_t* counts,
                                    float* logits) {
   constexpr uint32_t kSeen = 1u << 31;

@@ -1,8 +1,9 @@
 // Passes over a row of logits: maxima of its parts, and what they allow to skip.
 //
 // A row is cut into pieces of 1024 ids; lane i of a piece holds the largest logit of the piece's ids i, i + 16, ... The
-// 16 maxima of every piece are kept: the n-th largest of them is a lower bound of the n-th largest logit, so a search for
-// the best n reads the whole row once and looks again only at pieces that can matter. NaN counts as -infinity throughout.
+// 16 maxima of every piece are kept: the n-th largest of them is a lower bound of the n-th largest logit, so a search
+// for the best n reads the whole row once and looks again only at pieces that can matter. NaN counts as -infinity
+// throughout.
 #pragma once
 
 #include "math.inl"
@@ -106,8 +107,8 @@ inline int collect_best(const float* logits, int vocabulary, const float* maxima
   return kept;
 }
 
-// log(sum(exp(logits))): in each piece, vector by vector into one vector of sixteen sums, which are added as a tree; then
-// the pieces in order, in double precision.
+// log(sum(exp(logits))): in each piece, vector by vector into one vector of sixteen sums, which are added as a tree;
+// then the pieces in order, in double precision.
 inline double log_sum_exp(const float* logits, int vocabulary, float highest) {
   const F32x16 shift = F32x16::broadcast(highest);
   double total = 0;

@@ -22,8 +22,8 @@ struct Scratch {
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() { free(data); }
 
-  // At least `bytes`, 64-byte aligned, with undefined contents, or null. `zeroed`: fresh memory is zeros, and the kernel
-  // leaves zeros behind.
+  // At least `bytes`, 64-byte aligned, with undefined contents, or null. `zeroed`: fresh memory is zeros, and the
+  // kernel leaves zeros behind.
   uint8_t* reserve(size_t bytes, bool zeroed = false) {
     if (bytes <= capacity) return data;
     const size_t rounded = (bytes + bytes / 4 + 4095) / 4096 * 4096;
@@ -61,8 +61,8 @@ inline bool fail_memory(Fault& fault, const char* kernel, size_t bytes) {
   return fail(fault, "%s: out of memory for %zu bytes of working space", kernel, bytes);
 }
 
-// Calls body(begin, end) on ranges that cover [0, count). Each range but the last holds `grain` items, the least that is
-// worth handing to another thread.
+// Calls body(begin, end) on ranges that cover [0, count). Each range but the last holds `grain` items, the least that
+// is worth handing to another thread.
 template <typename Body>
 void for_ranges(ThreadPool& pool, int count, int grain, Body&& body) {
   if (pool.size() == 1 || count <= grain) {

@@ -1,7 +1,7 @@
 // Choosing the best of many by (logit falling, id rising), without sorting them.
 //
-// A candidate is a 64-bit key: the logit's bits, made to order as integers, above the complement of its id. Keys are all
-// different, larger is better, and a prefix of the falling order is the set of keys from some bound on.
+// A candidate is a 64-bit key: the logit's bits, made to order as integers, above the complement of its id. Keys are
+// all different, larger is better, and a prefix of the falling order is the set of keys from some bound on.
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,8 @@
 // Sixteen floats, the unit all kernels are written in. One source serves every instruction set: an AVX-512 register
 // holds the sixteen lanes, AVX2 takes two, NEON four, and the portable form is a plain array the compiler vectorises as
-// it can. Lanes never mix, and multiply-add is fused wherever the machine fuses, so AVX-512, AVX2 and NEON give the same
-// bits. (Portable code multiplies and adds in two roundings: a software fma would be slower by two orders of magnitude.)
+// it can. Lanes never mix, and multiply-add is fused wherever the machine fuses, so AVX-512, AVX2 and NEON give the
+// same bits. (Portable code multiplies and adds in two roundings: a software fma would be slower by two orders of
+// magnitude.)
 //
 // This header is compiled once per instruction set; everything lives in an inline namespace of that set, so that the
 // linker can never mix two sets' inline functions.
@@ -163,9 +164,7 @@ struct F32x16 {
     return {{v, v, v, v}};
   }
   static F32x16 zero() { return broadcast(0.0f); }
-  static F32x16 load(const float* p) {
-    return {{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}};
-  }
+  static F32x16 load(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}}; }
   static F32x16 load_bf16(const uint16_t* p) {
     F32x16 r;
     for (int i = 0; i < 4; i++) r.v[i] = vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * i), 16));
@@ -180,8 +179,8 @@ struct F32x16 {
     for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, v[i]);
   }
 };
-#define UPBEAT_EACH(expression) \
-  F32x16 r;                     \
+#define UPBEAT_EACH(expression)                      \
+  F32x16 r;                                          \
   for (int i = 0; i < 4; i++) r.v[i] = (expression); \
   return r;
 inline F32x16 operator+(F32x16 a, F32x16 b) { UPBEAT_EACH(vaddq_f32(a.v[i], b.v[i])) }
@@ -193,8 +192,8 @@ inline F32x16 min(F32x16 a, F32x16 b) { UPBEAT_EACH(vbslq_f32(vcltq_f32(a.v[i], 
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { UPBEAT_EACH(vfmaq_f32(c.v[i], a.v[i], b.v[i])) }
 inline F32x16 round(F32x16 a) { UPBEAT_EACH(vrndnq_f32(a.v[i])) }
 inline F32x16 times_exp2(F32x16 a, F32x16 n) {
-  UPBEAT_EACH(vmulq_f32(a.v[i], vreinterpretq_f32_s32(
-                                    vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v[i]), vdupq_n_s32(127)), 23))))
+  UPBEAT_EACH(
+      vmulq_f32(a.v[i], vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n.v[i]), vdupq_n_s32(127)), 23))))
 }
 inline F32x16 select_greater_equal(F32x16 a, F32x16 b, F32x16 yes, F32x16 no) {
   UPBEAT_EACH(vbslq_f32(vcgeq_f32(a.v[i], b.v[i]), yes.v[i], no.v[i]))
@@ -239,8 +238,8 @@ struct F32x16 {
   }
   void store(float* p) const { std::memcpy(p, v, sizeof v); }
 };
-#define UPBEAT_EACH(expression) \
-  F32x16 r;                     \
+#define UPBEAT_EACH(expression)                       \
+  F32x16 r;                                           \
   for (int i = 0; i < 16; i++) r.v[i] = (expression); \
   return r;
 inline F32x16 operator+(F32x16 a, F32x16 b) { UPBEAT_EACH(a.v[i] + b.v[i]) }
@@ -269,8 +268,8 @@ inline void store_int32(F32x16 a, int32_t* p) {
 
 #endif
 
-// Sum and maximum over the lanes. The sum is a fixed tree of halves (lanes i and i + 8, then i and i + 4, ...): the same
-// order on every instruction set. Of numbers a maximum is the same in any order.
+// Sum and maximum over the lanes. The sum is a fixed tree of halves (lanes i and i + 8, then i and i + 4, ...): the
+// same order on every instruction set. Of numbers a maximum is the same in any order.
 inline float sum(F32x16 a) {
 #if defined(UPBEAT_KERNELS_AVX512) || defined(UPBEAT_KERNELS_AVX2)
 #if defined(UPBEAT_KERNELS_AVX512)
@@ -333,8 +332,8 @@ inline F32x16 load_lanes(const F16* p) {
   return F32x16::load_f16(reinterpret_cast<const uint16_t*>(p));
 }
 
-// Thirty-two weights of any dtype as floats, in the order that loads fastest: a pair of BF16 values in one 32-bit word is
-// a shift and a mask away from two floats, so wide registers take even and odd columns apart. Whatever was computed
+// Thirty-two weights of any dtype as floats, in the order that loads fastest: a pair of BF16 values in one 32-bit word
+// is a shift and a mask away from two floats, so wide registers take even and odd columns apart. Whatever was computed
 // lane by lane goes back to column order through in_column_order.
 template <typename Element>
 inline void load_columns(const Element* p, F32x16& a, F32x16& b) {

@@ -201,6 +201,4 @@ TEST("attention writes zeros for a request without tokens, skips one without row
   }
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

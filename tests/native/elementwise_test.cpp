@@ -269,6 +269,4 @@ TEST("AVX2 and AVX-512 give the same bits") {
   }
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

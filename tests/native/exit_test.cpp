@@ -46,6 +46,9 @@ TEST("a process exits when its devices are idle and their threads asleep") {
               43);
 }
 
+// AddressSanitizer's allocator and its leak check at exit are not made for a fork of a process with threads: the child
+// may hang in them. The other builds run this.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST("a forked child is refused when the parent has a device") {
   CHECK_EQUAL(in_child([] {
                 const TestDevice* test = new TestDevice;
@@ -57,7 +60,6 @@ TEST("a forked child is refused when the parent has a device") {
               }),
               44);
 }
+#endif
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

@@ -105,6 +105,4 @@ TEST("the first of several faults is the one that is told") {
   CHECK_ERROR(upbeat_stream_synchronize(test.stream, -1), UPBEAT_ERROR_FAULT, "cut short");
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

@@ -108,6 +108,4 @@ TEST("a stream that captures can be destroyed") {
   CHECK_EQUAL(memory[0], 0);
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

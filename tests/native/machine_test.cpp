@@ -79,6 +79,4 @@ TEST("this machine has a core, memory and a name") {
   CHECK(!upbeat::processor_name().empty());
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

@@ -202,6 +202,4 @@ TEST("Handles refuses more objects than it has slots, and goes on when some are 
   CHECK(handles.find(upbeat::HandleKind::graph, again) == &object);
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

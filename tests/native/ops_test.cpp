@@ -181,6 +181,4 @@ TEST("attention and cache ops refuse wrong shapes") {
   test.finish();
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

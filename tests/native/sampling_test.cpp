@@ -327,6 +327,4 @@ TEST("sample gives -1 for padding and faults on what it cannot use, naming it") 
   }
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

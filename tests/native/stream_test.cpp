@@ -184,6 +184,4 @@ TEST("two devices work at the same time when each has its own thread") {
   second.join();
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

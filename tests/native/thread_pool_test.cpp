@@ -74,6 +74,4 @@ TEST("ThreadPool stops its threads when it is destroyed unused") {
   for (int round = 0; round < 50; ++round) ThreadPool pool(4);
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }

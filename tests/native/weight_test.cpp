@@ -190,6 +190,4 @@ TEST("many pending loads of one file take one descriptor, and none is left") {
   CHECK_EQUAL(descriptors(), before);
 }
 
-int main() {
-  return check::run_all();
-}
+int main() { return check::run_all(); }
