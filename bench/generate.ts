@@ -3,7 +3,7 @@
  *
  * `bun run bench -- [--model FOLDER] [--prompt-tokens N] [--threads N] [--json FILE]`
  *
- * The machine's FMA peak and read bandwidth are measured before and after, in the same run; figures are medians.
+ * The machine's FMA peak and read bandwidth are measured beside every sample; figures and ratios are medians over samples.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import process from "node:process";
 import { Engine, type ExecutorCounters, type GenerationResult } from "../mod.ts";
 import { benchModel } from "./bench_model.ts";
 import { countCallsPerStep } from "./calls_per_step.ts";
-import { type MachinePeak, measureMachinePeak } from "./machine_peak.ts";
+import { MachinePeak, type MachineRoof } from "./machine_peak.ts";
 import { decodeBytes, prefillFlops } from "./model_work.ts";
 
 const flags = parseArgs(process.argv.slice(2), { string: ["model", "prompt-tokens", "threads", "json"] });
@@ -45,42 +45,68 @@ async function measure(maxTokens: number): Promise<Measured> {
   return { result, steps: after.steps - before.steps, stepTime, hostTime };
 }
 
-const hostPerStep: number[] = [];
+using machine = new MachinePeak(device.threads);
+const roofs: MachineRoof[] = [];
+
+/** A sample and the roofs measured just before and after it; the better one counts, for a disturbance lowers either. */
+async function beside(maxTokens: number): Promise<{ measured: Measured; fmaGflops: number; readGBps: number }> {
+  const before = await machine.measure();
+  const measured = await measure(maxTokens);
+  const after = await machine.measure();
+  roofs.push(before, after);
+  return {
+    measured,
+    fmaGflops: Math.max(before.fmaGflops.median, after.fmaGflops.median),
+    readGBps: Math.max(before.readGBps.median, after.readGBps.median),
+  };
+}
+
 const nanoseconds = (milliseconds: number): number => milliseconds * 1e6;
+const flops = prefillFlops(model, promptTokens);
+const bytes = decodeBytes(model, engine.info, promptTokens + DECODE_TOKENS / 2);
+const samples = {
+  prefillMs: [] as number[],
+  shareOfFmaPeak: [] as number[],
+  decodeMs: [] as number[],
+  shareOfReadBandwidth: [] as number[],
+  hostMicroseconds: [] as number[],
+};
 
 bench(`time to first token, ${promptTokens} prompt tokens`, function* () {
-  yield { manual: async () => nanoseconds((await measure(1)).result.metrics.ttftMs!), budget: "manual" };
-});
-bench(`prefill step, ${promptTokens} tokens`, function* () {
-  yield { manual: async () => nanoseconds((await measure(1)).stepTime), budget: "manual" };
+  yield {
+    manual: async () => {
+      const { measured: { result, stepTime }, fmaGflops } = await beside(1);
+      samples.prefillMs.push(stepTime);
+      samples.shareOfFmaPeak.push(flops / (stepTime * 1e6) / fmaGflops);
+      return nanoseconds(result.metrics.ttftMs!);
+    },
+    budget: "manual",
+  };
 });
 bench("decode, per token", function* () {
   yield {
     manual: async () => {
-      const measured = await measure(DECODE_TOKENS);
-      hostPerStep.push((measured.hostTime / measured.steps) * 1000);
-      return nanoseconds(measured.result.metrics.tpotMs!);
+      const { measured: { result, hostTime, steps }, readGBps } = await beside(DECODE_TOKENS);
+      const tpot = result.metrics.tpotMs!;
+      samples.decodeMs.push(tpot);
+      samples.shareOfReadBandwidth.push(bytes / (tpot * 1e6) / readGBps);
+      samples.hostMicroseconds.push((hostTime / steps) * 1000);
+      return nanoseconds(tpot);
     },
     budget: "manual",
   };
 });
 
-const before = measureMachinePeak(device.threads);
 const { benchmarks } = await run();
-const after = measureMachinePeak(device.threads);
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function spread(values: readonly number[]): { median: number; min: number; max: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)]!, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
-/** The roof is the better of the two measurements: what disturbed one of them does not lower the bar. */
-function roof(pick: (peak: MachinePeak) => number): number {
-  return Math.max(pick(before), pick(after));
-}
-
-const [ttft, prefill, decode] = benchmarks.map(({ runs }) => runs[0]!.stats!.p50 / 1e6) as [number, number, number];
-const prefillGflops = prefillFlops(model, promptTokens) / (prefill * 1e6);
-const decodeGBps = decodeBytes(model, engine.info, promptTokens + DECODE_TOKENS / 2) / (decode * 1e6);
+const ttft = benchmarks[0]!.runs[0]!.stats!;
+const prefill = spread(samples.prefillMs);
+const decode = spread(samples.decodeMs);
 const calls = countCallsPerStep(folder, prompt);
 const report = {
   date: new Date().toISOString(),
@@ -90,33 +116,37 @@ const report = {
   threads: device.threads,
   model: folder.split("/").at(-1),
   promptTokens,
-  ttftMs: ttft,
-  prefillTokensPerSecond: (promptTokens / prefill) * 1000,
-  prefillGflops,
-  prefillShareOfFmaPeak: prefillGflops / roof(({ fmaGflops }) => fmaGflops.median),
-  decodeTokensPerSecond: 1000 / decode,
-  decodeGBps,
-  decodeShareOfReadBandwidth: decodeGBps / roof(({ readGBps }) => readGBps.median),
+  ttftMs: { median: ttft.p50 / 1e6, min: ttft.min / 1e6, max: ttft.max / 1e6 },
+  prefillTokensPerSecond: (promptTokens / prefill.median) * 1000,
+  prefillGflops: flops / (prefill.median * 1e6),
+  prefillShareOfFmaPeak: spread(samples.shareOfFmaPeak),
+  decodeTokensPerSecond: 1000 / decode.median,
+  decodeGBps: bytes / (decode.median * 1e6),
+  decodeShareOfReadBandwidth: spread(samples.shareOfReadBandwidth),
   ffiCallsPerDecodeStep: calls.decode,
   ffiCallsPerPrefillStep: calls.prefill,
-  hostMicrosecondsPerStep: median(hostPerStep),
-  machine: { before, after },
+  hostMicrosecondsPerStep: spread(samples.hostMicroseconds),
+  machine: {
+    fmaGflops: spread(roofs.map(({ fmaGflops }) => fmaGflops.median)),
+    readGBps: spread(roofs.map(({ readGBps }) => readGBps.median)),
+  },
 };
 
-const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+const percent = ({ median, min, max }: { median: number; min: number; max: number }): string =>
+  `${(median * 100).toFixed(0)} % (${(min * 100).toFixed(0)} to ${(max * 100).toFixed(0)})`;
 console.log(`
-${device.name}, ${device.threads} threads, ${device.instructionSet}; ${report.model}
-  FMA peak        ${roof(({ fmaGflops }) => fmaGflops.median).toFixed(0)} GFLOP/s, read bandwidth ${
-  roof(({ readGBps }) => readGBps.median).toFixed(1)
-} GB/s, measured in this run
-  TTFT            ${ttft.toFixed(1)} ms for ${promptTokens} prompt tokens
-  prefill         ${report.prefillTokensPerSecond.toFixed(0)} tokens/s, ${prefillGflops.toFixed(0)} GFLOP/s, ${
+${device.name}, ${device.threads} threads, ${device.instructionSet}; ${report.model}; medians
+  machine         ${report.machine.fmaGflops.median.toFixed(0)} GFLOP/s FMA peak, ${
+  report.machine.readGBps.median.toFixed(1)
+} GB/s read bandwidth, measured beside every sample
+  TTFT            ${report.ttftMs.median.toFixed(1)} ms for ${promptTokens} prompt tokens
+  prefill         ${report.prefillTokensPerSecond.toFixed(0)} tokens/s, ${report.prefillGflops.toFixed(0)} GFLOP/s, ${
   percent(report.prefillShareOfFmaPeak)
 } of the FMA peak
-  decode          ${report.decodeTokensPerSecond.toFixed(1)} tokens/s, ${decodeGBps.toFixed(1)} GB/s, ${
+  decode          ${report.decodeTokensPerSecond.toFixed(1)} tokens/s, ${report.decodeGBps.toFixed(1)} GB/s, ${
   percent(report.decodeShareOfReadBandwidth)
 } of the read bandwidth
   host            ${
-  report.hostMicrosecondsPerStep.toFixed(0)
-} us per step, ${calls.decode} FFI calls per decode step, ${calls.prefill} per prefill step`);
+  report.hostMicrosecondsPerStep.median.toFixed(0)
+} us per decode step, ${calls.decode} FFI calls per decode step, ${calls.prefill} per prefill step`);
 if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(report, null, 2) + "\n");

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { execFileSync } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { UpbeatError } from "../mod.ts";
 
@@ -16,7 +18,7 @@ export interface Spread {
 }
 
 /** The machine's roof. */
-export interface MachinePeak {
+export interface MachineRoof {
   readonly threads: number;
   readonly isa: string;
   /** F32 multiply-adds from registers, GFLOP/s. */
@@ -25,17 +27,44 @@ export interface MachinePeak {
   readonly readGBps: Spread;
 }
 
+/** Short rounds per measurement; its median counts. */
+const ROUNDS = 3;
+
 /**
- * Measure the machine, now.
- *
- * @param threads How many threads compute and read.
- * @returns Its roof.
- * @throws {UpbeatError} `LIBRARY_NOT_FOUND` when the program is not built.
+ * Measures the machine whenever it is asked, in a quarter of a second: shared machines change their speed from minute to
+ * minute, so each sample of a benchmark is held against a roof measured right beside it.
  */
-export function measureMachinePeak(threads: number): MachinePeak {
-  const program = fileURLToPath(new URL("../build/upbeat_machine_peak", import.meta.url));
-  if (!existsSync(program)) {
-    throw new UpbeatError("LIBRARY_NOT_FOUND", `${program} does not exist; bun run bench builds it`);
+export class MachinePeak implements Disposable {
+  readonly #program: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+
+  /**
+   * @param threads How many threads compute and read.
+   * @throws {UpbeatError} `LIBRARY_NOT_FOUND` when the program is not built.
+   */
+  constructor(threads: number) {
+    const program = fileURLToPath(new URL("../build/upbeat_machine_peak", import.meta.url));
+    if (!existsSync(program)) {
+      throw new UpbeatError("LIBRARY_NOT_FOUND", `${program} does not exist; bun run bench builds it`);
+    }
+    this.#program = spawn(program, [String(threads), String(ROUNDS)], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#lines = createInterface({ input: this.#program.stdout })[Symbol.asyncIterator]();
   }
-  return JSON.parse(execFileSync(program, [String(threads)], { encoding: "utf8" })) as MachinePeak;
+
+  /**
+   * Measure now.
+   *
+   * @returns The machine's roof at this moment.
+   */
+  async measure(): Promise<MachineRoof> {
+    this.#program.stdin.write("\n");
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new UpbeatError("INTERNAL", "the machine benchmark ended before its answer");
+    return JSON.parse(value) as MachineRoof;
+  }
+
+  /** End the program. */
+  [Symbol.dispose](): void {
+    this.#program.stdin.end();
+  }
 }
