@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { Engine, type GenerationResult, type RequestEvent, UpbeatError } from "../../mod.ts";
 import { withModelFolder, withRandomEngine } from "../support/test_engine.ts";
@@ -87,6 +87,19 @@ test("generate() repeats itself with the seed that a result names", async () => 
     const other = await engine.generate("hello", { maxTokens: 20, temperature: 1.5, seed: first.seed + 1 }).result;
     assertEquals(again.tokenIds, first.tokenIds);
     assert(other.tokenIds.join() !== first.tokenIds.join());
+  });
+});
+
+test("generate() counts only the output for frequency penalties, and the prompt too for repetition penalties", async () => {
+  await withRandomEngine({}, {}, async (engine) => {
+    const favoured = 77;
+    const prompt = new Array<number>(50).fill(favoured);
+    const options = { maxTokens: 1, temperature: 0, ignoreEos: true, logitBias: { [favoured]: 40 } };
+    const first = async (penalty: object) =>
+      (await engine.generate(prompt, { ...options, ...penalty }).result).tokenIds[0];
+    assertEquals(await first({}), favoured);
+    assertEquals(await first({ frequencyPenalty: 2 }), favoured);
+    assertNotEquals(await first({ repetitionPenalty: 1e6 }), favoured);
   });
 });
 
