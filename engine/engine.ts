@@ -11,7 +11,6 @@ import { type EngineOptions, resolveEngineOptions } from "./options.ts";
 import { preparePrompt, type Prompt } from "./prompt.ts";
 import type { EngineInfo, ExecutorCounters, SubmitMessage } from "./protocol.ts";
 import { integer, invalid, resolveSampling, type SamplingOptions } from "./sampling.ts";
-import { readGenerationConfig, type SamplingDefaults } from "./models/generation_config.ts";
 import { Tokenizer } from "./text/tokenizer.ts";
 
 /** How one generation goes. Everything is optional. */
@@ -58,7 +57,6 @@ export class Engine implements AsyncDisposable {
 
   readonly #thread: ExecutorThread;
   readonly #now: () => number;
-  readonly #samplingDefaults: SamplingDefaults;
   readonly #generations = new Map<number, Generation>();
   #nextRequestId = 1;
   #tokenTableSent = false;
@@ -69,13 +67,11 @@ export class Engine implements AsyncDisposable {
     thread: ExecutorThread,
     info: EngineInfo,
     tokenizer: Tokenizer | null,
-    samplingDefaults: SamplingDefaults,
     now: () => number,
   ) {
     this.#thread = thread;
     this.info = info;
     this.tokenizer = tokenizer;
-    this.#samplingDefaults = samplingDefaults;
     this.#now = now;
     thread.onUpdates = (updates, counters) => {
       this.#counters = counters;
@@ -115,8 +111,7 @@ export class Engine implements AsyncDisposable {
       // The tokenizer is read while the worker reads the weights.
       const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model)]);
       checkTokenizer(tokenizer, info);
-      const { sampling } = readGenerationConfig(model, info.model.vocabularySize);
-      return new Engine(thread, info, tokenizer, sampling, createClock(origin));
+      return new Engine(thread, info, tokenizer, createClock(origin));
     } catch (error) {
       await thread.end(SHUTDOWN_TIMEOUT);
       throw error;
@@ -187,7 +182,7 @@ export class Engine implements AsyncDisposable {
   /** Check everything a caller can get wrong, and put it into the executor's terms. */
   #prepare(id: number, prompt: Prompt, options: GenerateOptions): SubmitMessage {
     const { model, maxContext } = this.info;
-    const sampling = resolveSampling(options, this.#samplingDefaults, model.vocabularySize);
+    const sampling = resolveSampling(options, model.sampling, model.vocabularySize);
     const stopStrings = readStopStrings(options.stop, this.tokenizer !== null);
     const promptTokenIds = preparePrompt(prompt, this.tokenizer, model.vocabularySize, options);
     const maxTokens = checkLength(promptTokenIds.length, options.maxTokens, maxContext, model.maxPositions);

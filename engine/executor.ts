@@ -216,8 +216,6 @@ export class Executor {
   }
 
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
-    request.finishReason = reason;
-    request.stopReason = stopReason;
     this.#scheduler.remove(request);
     this.#requests.delete(request.id);
     this.#updateOf(request).finish = { reason, stopReason, time };

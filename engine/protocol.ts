@@ -6,7 +6,7 @@
 import type { DeviceInfo, DeviceUsage } from "../ffi/interface.ts";
 import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
-import type { DecoderConfig } from "./models/config.ts";
+import type { ModelConfig } from "./models/config.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import type { FinishReason } from "./request.ts";
 import type { SamplingParameters } from "./sampling.ts";
@@ -102,9 +102,8 @@ export interface ExecutorCounters {
 /** What an engine runs, for people and for checks. */
 export interface EngineInfo {
   readonly modelFolder: string;
-  readonly model: DecoderConfig;
-  /** Parameters counted once, tied ones too. */
-  readonly parameters: number;
+  /** Its shape, and the sampling that its authors suggest. */
+  readonly model: Omit<ModelConfig, "folder">;
   readonly weightBytes: number;
   readonly device: DeviceInfo;
   readonly deviceUsage: DeviceUsage;

@@ -45,10 +45,6 @@ export class Request {
   readonly tokenIds: number[] = [];
   /** Set when a cancel arrives; acted on where requests are finished, never in the middle of a step. */
   cancelRequested = false;
-  /** Set once, when it is over. */
-  finishReason: FinishReason | null = null;
-  /** The stop string or end-of-sequence token that ended it. */
-  stopReason: string | number | null = null;
 
   constructor(specification: RequestSpecification) {
     this.id = specification.id;

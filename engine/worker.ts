@@ -50,17 +50,17 @@ function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
 
 function open(options: ResolvedEngineOptions): { device: Device; libraryPath: string } {
   const kinds = options.device === "auto" ? (["cuda", "cpu"] as const) : [options.device];
-  let firstError: unknown = null;
+  let lastError: unknown = null;
   for (const device of kinds) {
     try {
       const libraryPath = findLibrary({ device, path: options.libraryPath ?? undefined });
       return { device: openDevice({ device, libraryPath, threads: options.threads, simd: options.simd }), libraryPath };
     } catch (error) {
       // With "auto" the CPU library is the one that must be there, and its error the one to tell.
-      firstError = error;
+      lastError = error;
     }
   }
-  throw firstError;
+  throw lastError;
 }
 
 function describe(
@@ -70,13 +70,10 @@ function describe(
   device: Device,
   libraryPath: string,
 ): EngineInfo {
-  const { folder, sampling: _sampling, ...model } = config;
-  const matrices = [...plan.layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])];
-  const embeddings = [...new Set([plan.embedding, plan.languageModelHead])];
+  const { folder, ...model } = config;
   return {
     modelFolder: folder,
     model,
-    parameters: [...matrices, ...embeddings].reduce((sum, { rows, columns }) => sum + rows * columns, 0),
     weightBytes: plan.weightBytes,
     device: device.info(),
     deviceUsage: device.usage(),

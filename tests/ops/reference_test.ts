@@ -1,23 +1,8 @@
 import { test } from "node:test";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { attention, fusedMultiplyAdd, rotaryTable, rotate } from "../support/reference_ops.ts";
-import { distribution, draw, philox, type SamplingRow, uniformAt } from "../support/reference_sampling.ts";
+import { distribution, draw, philox, PLAIN_ROW, uniformAt } from "../support/reference_sampling.ts";
 import { forCases } from "./random.ts";
-
-const plain: SamplingRow = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0n,
-  position: 0,
-  prompt: [],
-  output: [],
-  bias: [],
-};
 
 test("philox() gives the published test vectors", () => {
   const hex = (words: number[]) => words.map((word) => word.toString(16)).join(" ");
@@ -88,15 +73,15 @@ test("attention() gives a token's own value when the window is 1", () => {
 
 test("distribution() keeps what top-k, top-p and min-p say", () => {
   const logits = [0.5, 0.25, 0.125, 0.0625, 0.0625].map(Math.log);
-  assertEquals(distribution(logits, { ...plain, topK: 4 }).tokens, [0, 1, 2, 3]);
-  assertEquals(distribution(logits, { ...plain, topP: 0.7 }).tokens, [0, 1]);
-  assertEquals(distribution(logits, { ...plain, topP: 0.76 }).tokens, [0, 1, 2]);
-  assertEquals(distribution(logits, { ...plain, minP: 0.2 }).tokens, [0, 1, 2]);
-  assertEquals(distribution(logits, { ...plain, temperature: 0, output: [0], frequencyPenalty: 2 }).tokens, [1]);
+  assertEquals(distribution(logits, { ...PLAIN_ROW, topK: 4 }).tokens, [0, 1, 2, 3]);
+  assertEquals(distribution(logits, { ...PLAIN_ROW, topP: 0.7 }).tokens, [0, 1]);
+  assertEquals(distribution(logits, { ...PLAIN_ROW, topP: 0.76 }).tokens, [0, 1, 2]);
+  assertEquals(distribution(logits, { ...PLAIN_ROW, minP: 0.2 }).tokens, [0, 1, 2]);
+  assertEquals(distribution(logits, { ...PLAIN_ROW, temperature: 0, output: [0], frequencyPenalty: 2 }).tokens, [1]);
 });
 
 test("draw() follows the probabilities", () => {
-  const from = distribution([Math.log(0.2), Math.log(0.5), Math.log(0.3)], plain);
+  const from = distribution([Math.log(0.2), Math.log(0.5), Math.log(0.3)], PLAIN_ROW);
   const counts = [0, 0, 0];
   for (let position = 0; position < 4000; position++) counts[draw(from, uniformAt(7n, position)).token]!++;
   for (const [token, expected] of [0.2, 0.5, 0.3].entries()) assertAlmostEquals(counts[token]! / 4000, expected, 0.03);

@@ -1,24 +1,16 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../errors.ts";
-import { distribution, draw, logProbabilities, type SamplingRow, uniformAt } from "../support/reference_sampling.ts";
+import {
+  distribution,
+  draw,
+  logProbabilities,
+  PLAIN_ROW,
+  type SamplingRow,
+  uniformAt,
+} from "../support/reference_sampling.ts";
 import { isUntouched, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";
 import { type BatchRow, sampleBatch } from "./sampling_batch.ts";
-
-const plain: SamplingRow = {
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  seed: 0n,
-  position: 0,
-  prompt: [],
-  output: [],
-  bias: [],
-};
 
 function randomSampling(random: Random, vocabulary: number): SamplingRow {
   const token = () => random.integer(0, vocabulary - 1);
@@ -81,7 +73,7 @@ testOp("upbeat_sample() chooses the reference's token from a vocabulary of 50,00
   const parameters = [{ topP: 0.9375 }, { topK: 50, minP: 0.03125 }, { temperature: 0 }];
   const rows = parameters.map((changes, position) => ({
     logits,
-    sampling: { ...plain, ...changes, seed: 99n, position },
+    sampling: { ...PLAIN_ROW, ...changes, seed: 99n, position },
     logprobs: -1,
   }));
   const { tokens } = sampleBatch(bench, rows, vocabulary);
@@ -136,7 +128,7 @@ testOp("upbeat_sample() gives log-probabilities of the raw logits, the likeliest
 testOp("upbeat_sample() takes the lowest id among equal logits", (bench) => {
   const logits = new Float32Array(3000).fill(-1);
   for (const id of [40, 41, 1999, 2048]) logits[id] = 7;
-  const sampling = { ...plain, temperature: 0 };
+  const sampling = { ...PLAIN_ROW, temperature: 0 };
   const zeros = Float32Array.from(logits, (_, id) => id === 5 ? -0 : id === 9 ? 0 : -3);
   const rows = [{ logits, sampling, logprobs: 3 }, { logits: zeros, sampling, logprobs: 2 }];
   const { tokens, logprobTokens } = sampleBatch(bench, rows, 3000, 3);
@@ -145,7 +137,7 @@ testOp("upbeat_sample() takes the lowest id among equal logits", (bench) => {
   // With temperature, top-k keeps the lowest ids among equals.
   const many = Array.from({ length: 64 }, (_, position) => ({
     logits,
-    sampling: { ...plain, topK: 2, position, seed: 3n },
+    sampling: { ...PLAIN_ROW, topK: 2, position, seed: 3n },
     logprobs: -1,
   }));
   assertEquals(new Set(sampleBatch(bench, many, 3000).tokens), new Set([40, 41]));
@@ -156,7 +148,7 @@ testOp("upbeat_sample() draws tokens as often as their probabilities say", (benc
   const count = 2000;
   const rows = Array.from({ length: count }, (_, position) => ({
     logits,
-    sampling: { ...plain, seed: 0x1234567890abcdefn, position },
+    sampling: { ...PLAIN_ROW, seed: 0x1234567890abcdefn, position },
     logprobs: -1,
   }));
   const counts = [0, 0, 0, 0];
@@ -167,7 +159,7 @@ testOp("upbeat_sample() draws tokens as often as their probabilities say", (benc
 testOp("upbeat_sample() faults on a row without a finite logit", (bench) => {
   const logits = new Float32Array(50).fill(NaN);
   const error = assertThrows(
-    () => sampleBatch(bench, [{ logits, sampling: plain, logprobs: -1 }], 50),
+    () => sampleBatch(bench, [{ logits, sampling: PLAIN_ROW, logprobs: -1 }], 50),
     UpbeatError,
   );
   assertEquals(error.code, "DEVICE_FAULT");

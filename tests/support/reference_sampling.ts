@@ -34,6 +34,22 @@ export interface SamplingRow {
   readonly bias: readonly (readonly [token: number, value: number])[];
 }
 
+/** A row that leaves the distribution as it is: temperature 1, everything else off. */
+export const PLAIN_ROW: SamplingRow = {
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  seed: 0n,
+  position: 0,
+  prompt: [],
+  output: [],
+  bias: [],
+};
+
 /** What one token was chosen from. */
 export interface Distribution {
   /** The tokens that may be drawn, ascending. */
