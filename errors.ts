@@ -5,43 +5,65 @@
  * @module
  */
 
+/** All values of {@linkcode ErrorCode}. */
+export const ERROR_CODES = [
+  "LIBRARY_NOT_FOUND",
+  "LIBRARY_VERSION_MISMATCH",
+  "LIBRARY_INVALID",
+  "DEVICE_UNAVAILABLE",
+  "DEVICE_OUT_OF_MEMORY",
+  "DEVICE_INVALID_ARGUMENT",
+  "DEVICE_FAULT",
+  "DEVICE_STALLED",
+  "MODEL_NOT_FOUND",
+  "MODEL_CONFIG_INVALID",
+  "MODEL_UNSUPPORTED",
+  "WEIGHTS_INVALID",
+  "WEIGHTS_MISSING_TENSOR",
+  "WEIGHTS_WRONG_SHAPE",
+  "WEIGHTS_UNSUPPORTED_DTYPE",
+  "TOKENIZER_INVALID",
+  "TOKENIZER_MISSING",
+  "TOKENIZER_MISMATCH",
+  "CHAT_TEMPLATE_INVALID",
+  "INVALID_PARAMETER",
+  "PROMPT_INVALID",
+  "PROMPT_TOO_LONG",
+  "QUEUE_FULL",
+  "EVENT_INVALID",
+  "EVENT_OUT_OF_ORDER",
+  "RECORD_INVALID",
+  "BATCH_FULL",
+  "KV_BLOCKS_EXHAUSTED",
+  "ENGINE_CLOSED",
+  "ENGINE_FAILED",
+  "INTERNAL",
+] as const;
+
 /** The stable, machine-readable cause of an {@linkcode UpbeatError}. */
-export type ErrorCode =
-  | "LIBRARY_NOT_FOUND"
-  | "LIBRARY_VERSION_MISMATCH"
-  | "LIBRARY_INVALID"
-  | "DEVICE_UNAVAILABLE"
-  | "DEVICE_OUT_OF_MEMORY"
-  | "DEVICE_INVALID_ARGUMENT"
-  | "DEVICE_FAULT"
-  | "DEVICE_STALLED"
-  | "MODEL_NOT_FOUND"
-  | "MODEL_CONFIG_INVALID"
-  | "MODEL_UNSUPPORTED"
-  | "WEIGHTS_INVALID"
-  | "WEIGHTS_MISSING_TENSOR"
-  | "WEIGHTS_WRONG_SHAPE"
-  | "WEIGHTS_UNSUPPORTED_DTYPE"
-  | "TOKENIZER_INVALID"
-  | "TOKENIZER_MISSING"
-  | "TOKENIZER_MISMATCH"
-  | "CHAT_TEMPLATE_INVALID"
-  | "INVALID_PARAMETER"
-  | "PROMPT_INVALID"
-  | "PROMPT_TOO_LONG"
-  | "QUEUE_FULL"
-  | "ENGINE_CLOSED"
-  | "ENGINE_FAILED"
-  | "INTERNAL";
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Facts about an error that survive `postMessage` and JSON: field names to plain values. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
+
+/** The error underneath another one, as a plain value. */
+export interface SerializedCause {
+  /** The class: `"UpbeatError"`, `"TypeError"`, … */
+  readonly name: string;
+  readonly message: string;
+  /** With {@linkcode details}, where it is an {@linkcode UpbeatError} itself. */
+  readonly code?: ErrorCode;
+  readonly details?: ErrorDetails;
+  readonly cause?: SerializedCause;
+}
 
 /** An {@linkcode UpbeatError} as a plain value, for `postMessage` and JSON. */
 export interface SerializedError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details: ErrorDetails;
+  /** What it came from, where an error was underneath. */
+  readonly cause?: SerializedCause;
 }
 
 /**
@@ -90,22 +112,52 @@ export function toUpbeatError(thrown: unknown, code: ErrorCode = "INTERNAL"): Up
   return new UpbeatError(code, message, {}, { cause: thrown });
 }
 
+/** Causes of causes are followed this far: a chain may be a circle. */
+const MAX_CAUSES = 8;
+
+/** The classes that {@linkcode deserializeError} can give a foreign cause back as. */
+const FOREIGN_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map(
+  [Error, TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError].map((type) => [type.name, type]),
+);
+
 /**
  * An error as a plain value that crosses threads and files.
  *
  * @param error The error.
- * @returns Code, message and details.
+ * @returns Code, message, details, and the errors underneath.
  */
 export function serializeError(error: UpbeatError): SerializedError {
-  return { code: error.code, message: error.message, details: error.details };
+  const { code, message, details } = error;
+  const cause = serializeCause(error.cause, MAX_CAUSES);
+  return { code, message, details, ...(cause === null ? {} : { cause }) };
+}
+
+function serializeCause(error: unknown, left: number): SerializedCause | null {
+  if (!(error instanceof Error) || left === 0) return null;
+  const { name, message } = error;
+  const cause = serializeCause(error.cause, left - 1);
+  const known = error instanceof UpbeatError ? { code: error.code, details: error.details } : {};
+  return { name, message, ...known, ...(cause === null ? {} : { cause }) };
 }
 
 /**
  * The error that {@linkcode serializeError} wrote.
  *
  * @param serialized The plain value.
- * @returns An {@linkcode UpbeatError} with the same code, message and details.
+ * @returns An {@linkcode UpbeatError} with the same code, message, details, and errors underneath.
  */
 export function deserializeError(serialized: SerializedError): UpbeatError {
-  return new UpbeatError(serialized.code, serialized.message, serialized.details);
+  const { code, message, details, cause } = serialized;
+  return new UpbeatError(code, message, details, causeOption(cause));
+}
+
+function deserializeCause({ name, message, code, details, cause }: SerializedCause): Error {
+  if (code !== undefined) return new UpbeatError(code, message, details, causeOption(cause));
+  const error = new (FOREIGN_CLASSES.get(name) ?? Error)(message, causeOption(cause));
+  if (error.name !== name) error.name = name;
+  return error;
+}
+
+function causeOption(cause: SerializedCause | undefined): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause: deserializeCause(cause) };
 }

@@ -13,25 +13,64 @@
  *
  * @module
  */
-export { DEFAULT_MAX_TOKENS, Engine, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/engine.ts";
+export { Engine } from "./engine/engine.ts";
+export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/generate_options.ts";
 export type { EngineOptions, LoadProgress } from "./engine/options.ts";
 export type { EngineInfo, ExecutorCounters } from "./engine/protocol.ts";
+export { Generation, type GenerationMetrics, type GenerationResult, type Usage } from "./engine/generation.ts";
 export {
-  Generation,
-  type GenerationMetrics,
-  type GenerationResult,
-  type StepLogprobs,
-  type Usage,
-} from "./engine/generation.ts";
-export {
+  type CancelReason,
+  type CompactTokenEvent,
+  createEvent,
+  DETAIL_EVENT_TYPES,
+  type EventOf,
+  type EventPayloads,
   formatEvent,
   type GeneratedToken,
+  LIFECYCLE_EVENT_TYPES,
+  type PrefillChunk,
   type RequestError,
   type RequestEvent,
   type RequestEventType,
+  type StoredEvent,
   type TokenLogprob,
 } from "./engine/events.ts";
-export { type ErrorCode, type ErrorDetails, type SerializedError, UpbeatError } from "./errors.ts";
+export { checkEventOrder, EventLog } from "./engine/event_log.ts";
+export {
+  deserializeEvent,
+  deserializeRecord,
+  deserializeRequest,
+  type EventContext,
+  type EventMode,
+  SERIALIZATION_VERSION,
+  type SerializedEvent,
+  type SerializedRecord,
+  type SerializedRequest,
+  serializeEvent,
+  type SerializeOptions,
+  serializeRecord,
+  serializeRequest,
+} from "./engine/event_serialization.ts";
+export type { RequestMetrics } from "./engine/metrics.ts";
+export {
+  type MergedRequest,
+  type RecordStatus,
+  RequestRecord,
+  type RequestSegment,
+  type SegmentRequest,
+  type StepLogprobs,
+} from "./engine/request_record.ts";
+export type { Tracking, TrackingOptions } from "./engine/tracking.ts";
+export {
+  deserializeError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type SerializedCause,
+  type SerializedError,
+  serializeError,
+  UpbeatError,
+} from "./errors.ts";
 export type { FinishReason } from "./engine/request.ts";
 export type { Prompt } from "./engine/prompt.ts";
 export { MAX_LOGIT_BIASES, MAX_LOGPROBS, type SamplingOptions } from "./engine/sampling.ts";

@@ -72,7 +72,7 @@ export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): C
   scheduler.enqueue(request);
   const counts: number[] = [];
   for (let steps = 0; steps < 4; steps++) {
-    const step = scheduler.schedule((admitted) => runner.admit(admitted))!;
+    const step = scheduler.schedule({ admitted: (admitted) => runner.admit(admitted) })!;
     const before = calls();
     runner.launchForward(step);
     runner.launchSampling(step);

@@ -22,7 +22,12 @@ const folder = flags.model ?? benchModel();
 const promptTokens = Number(flags["prompt-tokens"] ?? 128);
 const DECODE_TOKENS = 24;
 
-await using engine = await Engine.load(folder, { threads: Number(flags.threads ?? 0), maxContext: 2048 });
+await using engine = await Engine.load(folder, {
+  threads: Number(flags.threads ?? 0),
+  maxContext: 2048,
+  // Every measurement computes its prompt.
+  prefixCache: false,
+});
 const { model, device } = engine.info;
 const prompt = Int32Array.from({ length: promptTokens }, (_, index) => (index * 7919 + 13) % model.vocabularySize);
 
@@ -34,7 +39,7 @@ interface Measured {
   readonly hostTime: number;
 }
 
-const none: ExecutorCounters = { steps: 0, stepTime: 0, waitTime: 0, usedBlocks: 0, running: 0, waiting: 0 };
+const none: Pick<ExecutorCounters, "steps" | "stepTime" | "waitTime"> = { steps: 0, stepTime: 0, waitTime: 0 };
 
 async function measure(maxTokens: number): Promise<Measured> {
   const before = engine.counters ?? none;

@@ -44,6 +44,7 @@ export const ENGINE_FLAGS = {
   "kv-dtype": { kind: "choice", choices: ["f32", "bf16"], help: "element type of the KV cache" },
   "kv-blocks": { kind: "integer", min: 1, help: "blocks of the KV cache" },
   "block-size": { kind: "integer", min: 1, help: "tokens per block" },
+  "max-queue": { kind: "integer", min: 1, help: "prompts that may wait to be admitted; others fail" },
 } as const;
 
 /** `T` without the properties that are undefined, which the engine takes for "not said". */
@@ -94,6 +95,7 @@ export function engineOptions(values: FlagValues<typeof ENGINE_FLAGS>, requests:
     kvDtype: values["kv-dtype"],
     kvBlocks: values["kv-blocks"],
     blockSize: values["block-size"],
+    maxQueue: values["max-queue"],
   });
 }
 

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { Engine, GenerateOptions, Generation, GenerationResult } from "../mod.ts";
+import {
+  type Engine,
+  type EventMode,
+  type GenerateOptions,
+  type Generation,
+  type GenerationResult,
+  serializeRequest,
+} from "../mod.ts";
 import type { Command } from "./command.ts";
 import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS, modelAndArguments } from "./engine_flags.ts";
 import { parseFlags } from "./flags.ts";
@@ -21,6 +28,11 @@ const FLAGS = {
   ...GENERATION_FLAGS,
   logprobs: { kind: "integer", min: 0, max: 20, help: "with --json: log-probabilities, and of the N likeliest tokens" },
   json: { kind: "boolean", help: "print one JSON object per prompt instead of text" },
+  events: {
+    kind: "choice",
+    choices: ["full", "compact"],
+    help: "with --json: all events of each request, tokens as events or as bare ids",
+  },
   quiet: { kind: "boolean", help: "no summary on standard error" },
   ...ENGINE_FLAGS,
 } as const;
@@ -44,6 +56,7 @@ export const generate: Command = {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
     }
     if (values.logprobs !== undefined && !values.json) throw new UsageError("--logprobs goes with --json");
+    if (values.events !== undefined && !values.json) throw new UsageError("--events goes with --json");
     const prompts = readPrompts(values, text);
 
     const { loadEngine } = await import("./load.ts");
@@ -77,6 +90,9 @@ async function generateAll(engine: Engine, prompts: readonly Prompt[], values: V
   const options: GenerateOptions = generateOptions(values);
   if (values.logprobs !== undefined) Object.assign(options, { logprobs: values.logprobs });
   if (values["no-special"]) Object.assign(options, { addSpecialTokens: false });
+  if (values.events !== undefined) {
+    Object.assign(options, { trackGeneratedTokenEvents: true, trackPausedRequestEvents: true });
+  }
 
   const start = performance.now();
   const generations: Generation[] = [];
@@ -94,14 +110,15 @@ async function generateAll(engine: Engine, prompts: readonly Prompt[], values: V
         if (!values.json) await streamText(generation);
         const result = await generation.result;
         results.push(result);
-        if (values.json) print(`${JSON.stringify(toJson(result))}\n`);
+        if (values.json) print(`${JSON.stringify({ ...toJson(result), ...eventsOf(generation, values.events) })}\n`);
       } catch (error) {
         const isRequestError = (error as Error).name === "UpbeatError";
         if (!isBatch || !isRequestError) throw error;
         // The others go on; the line keeps its place.
         failed++;
         const { code, message } = error as Error & { code: string };
-        if (values.json) print(`${JSON.stringify({ error: { code, message } })}\n`);
+        const json = { error: { code, message }, ...eventsOf(generation, values.events) };
+        if (values.json) print(`${JSON.stringify(json)}\n`);
         note(`upbeat: prompt ${at + 1}: ${message}\n`);
       }
     }
@@ -133,18 +150,23 @@ async function streamText(generation: Generation): Promise<void> {
   if (last !== "\n") print("\n");
 }
 
+/** A request's events, where they were asked for. */
+function eventsOf(generation: Generation, mode: EventMode | undefined): { readonly events?: unknown } {
+  return mode === undefined ? {} : { events: serializeRequest(generation.record.merge(), { mode }).events };
+}
+
 /** The result as one object, with the fields that programs rely on. */
 function toJson(result: GenerationResult): Record<string, unknown> {
   const { text, tokenIds, promptTokenIds, finishReason, usage, metrics, logprobs } = result;
   const { promptTokens, completionTokens } = usage;
-  const { ttftMs, tpotMs, e2eMs } = metrics;
+  const { ttftMs, tpotMs, e2eMs, queueMs, prefillMs, cachedTokens, preemptions } = metrics;
   const json = {
     text,
     tokenIds,
     promptTokenIds,
     finishReason,
     usage: { promptTokens, completionTokens },
-    metrics: { ttftMs, tpotMs, e2eMs },
+    metrics: { ttftMs, tpotMs, e2eMs, queueMs, prefillMs, cachedTokens, preemptions },
   };
   return logprobs === null || logprobs === undefined ? json : { ...json, logprobs };
 }

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import type { GenerationResult } from "../mod.ts";
+import type { GenerationMetrics, GenerationResult } from "../mod.ts";
 
 /** What the lines are made of. */
-export type Finished = Pick<GenerationResult, "finishReason" | "usage" | "metrics">;
+export type Finished = Pick<GenerationResult, "finishReason" | "usage"> & {
+  readonly metrics: Pick<GenerationMetrics, "ttftMs" | "tpotMs" | "e2eMs">;
+};
 
 function milliseconds(value: number): string {
   return value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(value < 10 ? 2 : 1)} ms`;

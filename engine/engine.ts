@@ -3,37 +3,18 @@
  *
  * @module
  */
-import { clockOrigin, createClock } from "./clock.ts";
+import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
-import { Generation } from "./generation.ts";
+import { checkRequest, type GenerateOptions, type PreparedRequest, unknownRequest } from "./generate_options.ts";
+import { type EventSink, Generation } from "./generation.ts";
 import { type EngineOptions, resolveEngineOptions } from "./options.ts";
-import { preparePrompt, type Prompt } from "./prompt.ts";
-import type { EngineInfo, ExecutorCounters, SubmitMessage } from "./protocol.ts";
-import { integer, invalid, resolveSampling, type SamplingOptions } from "./sampling.ts";
+import type { Prompt } from "./prompt.ts";
+import type { EngineInfo, ExecutorCounters } from "./protocol.ts";
+import type { SegmentRequest } from "./request_record.ts";
+import { integer } from "./sampling.ts";
 import { Tokenizer } from "./text/tokenizer.ts";
-
-/** How one generation goes. Everything is optional. */
-export interface GenerateOptions extends SamplingOptions {
-  /** Generated tokens at most. Default: 256, or fewer where the context ends before. */
-  readonly maxTokens?: number | undefined;
-  /** Strings that end the generation; they are not part of the text. At most {@linkcode MAX_STOP_STRINGS}. */
-  readonly stop?: string | readonly string[] | undefined;
-  /** Go on past end-of-sequence tokens. */
-  readonly ignoreEos?: boolean | undefined;
-  /** Cancels the generation when it aborts. */
-  readonly signal?: AbortSignal | undefined;
-  /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default true. */
-  readonly addSpecialTokens?: boolean | undefined;
-  /** Further variables for the chat template, such as `tools` or `enable_thinking`. */
-  readonly templateVariables?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** The most stop strings a request may have. */
-export const MAX_STOP_STRINGS = 64;
-
-/** The default for `maxTokens`: enough to see what a model does, and an end for one that does not end by itself. */
-export const DEFAULT_MAX_TOKENS = 256;
+import { NO_TRACKING, resolveTracking, type Tracking } from "./tracking.ts";
 
 /** Milliseconds that a worker has to end after a shutdown message, before it is terminated. */
 const SHUTDOWN_TIMEOUT = 10_000;
@@ -56,8 +37,14 @@ export class Engine implements AsyncDisposable {
   readonly tokenizer: Tokenizer | null;
 
   readonly #thread: ExecutorThread;
-  readonly #now: () => number;
+  readonly #now: Clock;
+  readonly #tracking: Tracking;
+  readonly #maxQueue: number;
   readonly #generations = new Map<number, Generation>();
+  /** Requests that were submitted and not admitted yet. */
+  readonly #queued = new Set<number>();
+  /** Every event of every request passes here. */
+  readonly #sink: EventSink = { listener: null };
   #nextRequestId = 1;
   #tokenTableSent = false;
   #counters: ExecutorCounters | null = null;
@@ -67,24 +54,29 @@ export class Engine implements AsyncDisposable {
     thread: ExecutorThread,
     info: EngineInfo,
     tokenizer: Tokenizer | null,
-    now: () => number,
+    now: Clock,
+    limits: CallerLimits,
   ) {
     this.#thread = thread;
     this.info = info;
     this.tokenizer = tokenizer;
     this.#now = now;
-    thread.onUpdates = (updates, counters) => {
+    this.#tracking = limits.tracking;
+    this.#maxQueue = limits.maxQueue;
+    thread.onUpdates = (updates, counters, emittedAt) => {
       this.#counters = counters;
       for (const update of updates) {
         const generation = this.#generations.get(update.id);
-        generation?.handleUpdate(update);
-        if (generation?.isOver) this.#forget(update.id);
+        if (generation === undefined) continue;
+        generation.handleUpdate(update, emittedAt);
+        if (generation.wasAdmitted) this.#queued.delete(update.id);
+        if (generation.isOver) this.#forget(update.id);
       }
     };
     thread.onEnd = (error) => {
       const cause = error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running");
       for (const [id, generation] of this.#generations) {
-        generation.fail(cause, this.#now());
+        generation.fail([cause]);
         this.#forget(id);
       }
     };
@@ -101,17 +93,18 @@ export class Engine implements AsyncDisposable {
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const origin = clockOrigin();
+    const limits = callerLimits(options);
     const thread = new ExecutorThread({
       modelFolder: model,
       options: resolveEngineOptions(options),
-      clockOrigin: origin,
+      clockOrigin: clockOriginForThread(origin),
       onProgress: options.onProgress ?? null,
     });
     try {
       // The tokenizer is read while the worker reads the weights.
       const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model)]);
       checkTokenizer(tokenizer, info);
-      return new Engine(thread, info, tokenizer, createClock(origin));
+      return new Engine(thread, info, tokenizer, createClock(origin), limits);
     } catch (error) {
       await thread.end(SHUTDOWN_TIMEOUT);
       throw error;
@@ -136,62 +129,60 @@ export class Engine implements AsyncDisposable {
   generate(prompt: Prompt, options: GenerateOptions = {}): Generation {
     const arrival = this.#now();
     const requestId = this.#nextRequestId++;
-    try {
-      if (this.#disposal !== null || this.#thread.hasEnded) {
-        throw new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate");
-      }
-      return this.#submit(this.#prepare(requestId, prompt, options), options, arrival);
-    } catch (error) {
-      const generation = new Generation({
-        requestId,
-        arrival,
-        promptTokenIds: [],
-        seed: 0,
-        stopStrings: [],
-        tokenTable: null,
-        onCancel: () => {},
-      });
-      generation.fail(error, this.#now());
-      return generation;
+    const unknown = unknownRequest(requestId, arrival, this.#tracking);
+    if (this.#disposal !== null || this.#thread.hasEnded) {
+      return this.#refuse(unknown, [
+        new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate"),
+      ]);
     }
+    if (this.#queued.size >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
+    const { info, tokenizer } = this;
+    const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
+    const checked = checkRequest(requestId, arrival, prompt, options, limits);
+    if (!checked.isValid) return this.#refuse(checked.request, checked.errors);
+    const generation = this.#submit(checked.request, checked.tokenizeMs);
+    followSignal(generation, options.signal);
+    return generation;
   }
 
-  #submit(message: SubmitMessage, options: GenerateOptions, arrival: number): Generation {
-    const { id, promptTokenIds, sampling, stopStrings } = message;
-    const cancel = () => this.#thread.post({ type: "cancel", id });
-    const generation = new Generation({
-      requestId: id,
-      arrival,
-      promptTokenIds: Array.from(promptTokenIds),
-      seed: sampling.seed,
-      stopStrings,
-      tokenTable: this.tokenizer?.tokenTable ?? null,
-      onCancel: cancel,
-    });
+  #refuse(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
+    const generation = this.#open(request, null, () => {});
+    generation.fail(errors, transient);
+    return generation;
+  }
+
+  #submit(request: PreparedRequest, tokenizeMs: number | null): Generation {
+    const { requestId: id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings, tracking } = request;
+    const generation = this.#open(request, tokenizeMs, () => this.#thread.post({ type: "cancel", id }));
     if (stopStrings.length > 0 && !this.#tokenTableSent && this.tokenizer !== null) {
       this.#thread.post({ type: "tokenTable", table: this.tokenizer.tokenTable.shared });
       this.#tokenTableSent = true;
     }
     this.#generations.set(id, generation);
+    this.#queued.add(id);
     this.#thread.holdOpen(true);
-    this.#thread.post(message);
-    followSignal(generation, options.signal);
+    const trackTokens = tracking.generatedTokens;
+    this.#thread.post({
+      type: "submit",
+      id,
+      promptTokenIds,
+      maxTokens,
+      sampling,
+      eosTokenIds,
+      stopStrings,
+      trackTokens,
+    });
     return generation;
   }
 
-  /** Check everything a caller can get wrong, and put it into the executor's terms. */
-  #prepare(id: number, prompt: Prompt, options: GenerateOptions): SubmitMessage {
-    const { model, maxContext } = this.info;
-    const sampling = resolveSampling(options, model.sampling, model.vocabularySize);
-    const stopStrings = readStopStrings(options.stop, this.tokenizer !== null);
-    const promptTokenIds = preparePrompt(prompt, this.tokenizer, model.vocabularySize, options);
-    const maxTokens = checkLength(promptTokenIds.length, options.maxTokens, maxContext, model.maxPositions);
-    const eosTokenIds = options.ignoreEos === true ? [] : model.eosTokenIds;
-    return { type: "submit", id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings };
+  #open(request: SegmentRequest, tokenizeMs: number | null, onCancel: () => void): Generation {
+    const tokenTable = this.tokenizer?.tokenTable ?? null;
+    return new Generation({ request, tokenizeMs, tokenTable, now: this.#now, sink: this.#sink, onCancel });
   }
 
   #forget(id: number): void {
     this.#generations.delete(id);
+    this.#queued.delete(id);
     if (this.#generations.size === 0) this.#thread.holdOpen(false);
   }
 
@@ -201,7 +192,11 @@ export class Engine implements AsyncDisposable {
    * @returns When everything is over.
    */
   dispose(): Promise<void> {
-    return this.#disposal ??= this.#thread.end(SHUTDOWN_TIMEOUT);
+    if (this.#disposal === null) {
+      for (const generation of this.#generations.values()) generation.cancel("shutdown");
+      this.#disposal = this.#thread.end(SHUTDOWN_TIMEOUT);
+    }
+    return this.#disposal;
   }
 
   /** The same as {@linkcode Engine.dispose}, at the end of an `await using` scope. */
@@ -236,59 +231,40 @@ function checkTokenizer(tokenizer: Tokenizer | null, info: EngineInfo): void {
   }
 }
 
-/**
- * The most tokens to generate, within the context.
- *
- * @throws {UpbeatError} `PROMPT_TOO_LONG` or `INVALID_PARAMETER`.
- */
-function checkLength(
-  promptTokens: number,
-  maxTokens: number | undefined,
-  maxContext: number,
-  maxPositions: number,
-): number {
-  const room = maxContext - promptTokens;
-  const wanted = maxTokens === undefined
-    ? Math.max(1, Math.min(DEFAULT_MAX_TOKENS, room))
-    : integer("maxTokens", maxTokens, 1, 2 ** 31 - 1);
-  if (wanted <= room) return wanted;
-  const larger = maxContext < maxPositions
-    ? `, or load the engine with a larger maxContext (the model allows ${maxPositions})`
-    : "";
-  throw new UpbeatError(
-    "PROMPT_TOO_LONG",
-    room < 1
-      ? `the prompt has ${promptTokens} tokens and the engine's context ${maxContext}, of which one must be left to ` +
-        `generate: shorten the prompt${larger}`
-      : `the prompt's ${promptTokens} tokens and maxTokens ${wanted} exceed the engine's context of ${maxContext}: ` +
-        `set maxTokens to ${room} or less${larger}`,
-    { promptTokens, maxTokens: wanted, maxContext },
-  );
+/** What of an engine's options concerns the caller's side alone. */
+interface CallerLimits {
+  readonly tracking: Tracking;
+  readonly maxQueue: number;
 }
 
-function readStopStrings(stop: GenerateOptions["stop"], hasTokenizer: boolean): readonly string[] {
-  const strings = stop === undefined ? [] : typeof stop === "string" ? [stop] : [...stop];
-  for (const text of strings) {
-    if (typeof text !== "string" || text === "") throw invalid("stop", "must be non-empty strings", text);
-  }
-  if (strings.length > MAX_STOP_STRINGS) {
-    throw invalid("stop", `may have at most ${MAX_STOP_STRINGS} strings`, strings.length);
-  }
-  if (strings.length > 0 && !hasTokenizer) {
-    throw new UpbeatError("TOKENIZER_MISSING", "stop strings need a tokenizer, and the model's folder has none");
-  }
-  return strings;
+function callerLimits(options: EngineOptions): CallerLimits {
+  const { maxQueue } = options;
+  return {
+    tracking: resolveTracking(options, NO_TRACKING),
+    maxQueue: maxQueue === undefined ? Infinity : integer("maxQueue", maxQueue, 1, 2 ** 31 - 1),
+  };
+}
+
+function queueFull(maxQueue: number): UpbeatError {
+  return new UpbeatError(
+    "QUEUE_FULL",
+    `${maxQueue} request${maxQueue === 1 ? " waits" : "s wait"} for admission already, as many as maxQueue allows: ` +
+      "try again later, or load the engine with a larger maxQueue",
+    { maxQueue },
+  );
 }
 
 /** Cancel a generation when a signal aborts, and let go of the signal when the generation is over. */
 function followSignal(generation: Generation, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
-  if (signal.aborted) {
-    generation.cancel();
-    return;
-  }
-  const cancel = () => generation.cancel();
+  const cancel = () => generation.cancel(isTimeout(signal.reason) ? "deadline" : "user");
+  if (signal.aborted) return cancel();
   signal.addEventListener("abort", cancel, { once: true });
   const letGo = () => signal.removeEventListener("abort", cancel);
   generation.result.then(letGo, letGo);
+}
+
+/** Whether a signal aborted as `AbortSignal.timeout()` does. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
 }

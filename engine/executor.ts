@@ -7,15 +7,16 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
-import { serializeError, toUpbeatError, type UpbeatError } from "../errors.ts";
+import { toUpbeatError, UpbeatError } from "../errors.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import type { ExecutorCounters, InboxMessage, RequestUpdate, SubmitMessage, TokenUpdate } from "./protocol.ts";
+import type { ExecutorCounters, InboxMessage, RequestUpdate, StepUsage, SubmitMessage } from "./protocol.ts";
 import { type FinishReason, Request } from "./request.ts";
-import { MAX_LOGPROBS } from "./sampling.ts";
-import type { Scheduler, Step } from "./scheduler.ts";
+import type { Scheduler, SchedulingListener } from "./scheduler.ts";
+import type { Step } from "./step_plan.ts";
 import { StopCriteria } from "./stop_criteria.ts";
 import { TokenTable } from "./text/token_table.ts";
+import { chunkMoment, requestError, tokenMoment, Updates } from "./updates.ts";
 
 /** How the executor hears and speaks. */
 export interface ExecutorPort {
@@ -23,8 +24,8 @@ export interface ExecutorPort {
   receive(): InboxMessage | null;
   /** Block until there may be a message. */
   waitForMessage(): void;
-  /** Hand over what became of requests. */
-  send(updates: readonly RequestUpdate[], counters: ExecutorCounters): void;
+  /** Hand over what became of requests; `emittedAt` is the time of this call, on the engine's clock. */
+  send(updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number): void;
 }
 
 /** What the runner must offer: {@linkcode ModelRunner}, or a stand-in with the same promises. */
@@ -41,7 +42,7 @@ export class Executor {
   readonly #runner: StepRunner;
   readonly #now: Clock;
   readonly #requests = new Map<number, Request>();
-  #updates = new Map<number, RequestUpdate>();
+  readonly #updates = new Updates();
   #tokenTable: TokenTable | null = null;
   #shutdown = false;
   #steps = 0;
@@ -67,13 +68,14 @@ export class Executor {
         this.#drainInbox();
         this.#finishCancelled();
         if (this.#shutdown) break;
-        const step = this.#scheduler.schedule((request) => this.#runner.admit(request));
-        if (step === null) {
+        const step = this.#scheduler.schedule(this.#listener);
+        if (step !== null) {
+          this.#runPlainStep(step);
+        } else {
+          this.#scheduler.checkIdle();
           this.#flush();
           this.#port.waitForMessage();
-          continue;
         }
-        this.#runPlainStep(step);
       }
     } catch (thrown) {
       const error = toUpbeatError(thrown);
@@ -87,12 +89,11 @@ export class Executor {
   /** The plain loop's step: launch, wait, process, with nothing in flight before or after. */
   #runPlainStep(step: Step): void {
     const start = this.#now();
-    this.#stampContext(step, start);
+    this.#stampChunks(step, start);
     this.#runner.launchForward(step);
     this.#runner.launchSampling(step);
     const tokenTime = this.#resolve();
     this.#process(step, tokenTime);
-    this.#steps++;
     this.#stepTime += this.#now() - start;
     this.#flush();
   }
@@ -123,19 +124,16 @@ export class Executor {
   }
 
   #submit(message: SubmitMessage): void {
-    const { id, promptTokenIds, maxTokens, sampling } = message;
-    const stopCriteria = new StopCriteria(message, this.#tokenTable, promptTokenIds);
-    const request = new Request({ id, promptTokenIds, maxTokens, sampling, stopCriteria });
-    this.#requests.set(id, request);
+    const stopCriteria = new StopCriteria(message, this.#tokenTable, message.promptTokenIds);
+    const request = new Request({ ...message, stopCriteria });
+    this.#requests.set(request.id, request);
     this.#scheduler.enqueue(request);
   }
 
   /** Hand over everything that has become of requests, in one message. */
   #flush(): void {
-    if (this.#updates.size === 0) return;
-    const updates = [...this.#updates.values()];
-    this.#updates = new Map();
-    this.#port.send(updates, this.#counters());
+    const updates = this.#updates.take();
+    if (updates.length > 0) this.#port.send(updates, this.#counters(), this.#now());
   }
 
   #counters(): ExecutorCounters {
@@ -144,26 +142,33 @@ export class Executor {
       stepTime: this.#stepTime,
       waitTime: this.#waitTime,
       usedBlocks: this.#blocks.usedBlocks,
-      running: this.#scheduler.running.length,
-      waiting: this.#scheduler.waiting.length,
+      cachedBlocks: this.#blocks.cachedBlocks,
+      wastedSteps: 0,
+      ...this.#scheduler.counters(),
     };
   }
 
-  #updateOf(request: Request): RequestUpdate {
-    let update = this.#updates.get(request.id);
-    if (update === undefined) {
-      update = { id: request.id, tokens: [] };
-      this.#updates.set(request.id, update);
-    }
-    return update;
-  }
+  // ---- What the scheduler decides ----------------------------------------------------------------------------------
+
+  readonly #listener: SchedulingListener = {
+    admitted: (request) => this.#runner.admit(request),
+    refused: (request, code, message) => {
+      const error = requestError(new UpbeatError(code, message), request, true);
+      this.#updates.push(request, { type: "refused", time: this.#now(), error });
+    },
+    paused: (request) => this.#updates.push(request, { type: "pause", time: this.#now() }),
+    resumed: (request) => this.#updates.push(request, { type: "resume", time: this.#now() }),
+    evicted: (request) => this.#updates.push(request, { type: "evict", time: this.#now() }),
+  };
 
   // ---- A step's results --------------------------------------------------------------------------------------------
 
-  /** Requests whose last prompt token is in this step have their whole prompt in the context from now on. */
-  #stampContext(step: Step, time: number): void {
-    for (const { request, samples } of step.scheduled) {
-      if (samples && request.tokenIds.length === 0) this.#updateOf(request).contextTime = time;
+  /** Tell of the chunks in a step, and of the contexts that it completes. */
+  #stampChunks(step: Step, time: number): void {
+    for (const scheduled of step.scheduled) {
+      if (!scheduled.request.isPrefilling) continue;
+      this.#updates.push(scheduled.request, chunkMoment(scheduled, time));
+      if (scheduled.samples) this.#updates.push(scheduled.request, { type: "context", time });
     }
   }
 
@@ -176,33 +181,33 @@ export class Executor {
     return end;
   }
 
-  /** Append the step's tokens and end the requests that are complete. */
+  /** Append the step's tokens, let later requests find their full blocks, and end the requests that are complete. */
   #process(step: Step, time: number): void {
+    this.#steps++;
+    const usage = this.#usage(step);
     for (const [row, { request, count, samples }] of step.scheduled.entries()) {
       request.computedTokens += count;
+      this.#scheduler.confirm(request, request.computedTokens);
       if (!samples) continue;
       const tokenId = this.#runner.outputs.tokens[row]!;
       request.tokenIds.push(tokenId);
-      this.#updateOf(request).tokens.push(this.#tokenUpdate(request, row, tokenId, time));
+      this.#updates.push(request, tokenMoment(request, this.#runner.outputs, row, time, usage));
       const stopReason = request.stopCriteria.push(tokenId);
       if (stopReason !== null) this.#finish(request, "stop", stopReason, time);
       else if (request.tokenIds.length === request.maxTokens) this.#finish(request, "length", null, time);
     }
   }
 
-  #tokenUpdate(request: Request, row: number, tokenId: number, time: number): TokenUpdate {
-    const count = request.sampling.logprobs;
-    if (count < 0) return { tokenId, time };
-    const { logprobs, logprobTokens } = this.#runner.outputs;
-    const first = row * (1 + MAX_LOGPROBS);
+  /** How the KV cache stands, once for all tokens of a step; null where no request records its tokens. */
+  #usage({ scheduled }: Step): StepUsage | null {
+    if (!scheduled.some(({ request, samples }) => samples && request.trackTokens)) return null;
+    const { totalBlocks, usedBlocks, cachedBlocks } = this.#blocks;
     return {
-      tokenId,
-      time,
-      logprob: logprobs[first]!,
-      topLogprobs: Array.from({ length: count }, (_, rank) => ({
-        tokenId: logprobTokens[row * MAX_LOGPROBS + rank]!,
-        logprob: logprobs[first + 1 + rank]!,
-      })),
+      step: this.#steps,
+      blocksTotal: totalBlocks,
+      blocksAllocated: usedBlocks + cachedBlocks,
+      blocksActive: usedBlocks,
+      activeTokens: scheduled.reduce((sum, { start, count }) => sum + start + count, 0),
     };
   }
 
@@ -218,14 +223,14 @@ export class Executor {
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
     this.#scheduler.remove(request);
     this.#requests.delete(request.id);
-    this.#updateOf(request).finish = { reason, stopReason, time };
+    this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: 0 });
   }
 
   #failAll(error: UpbeatError): void {
     const time = this.#now();
     for (const request of this.#requests.values()) {
-      const requestError = { ...serializeError(error), requestId: request.id, transient: false };
-      this.#updateOf(request).failure = { error: requestError, time };
+      request.status = "failed";
+      this.#updates.push(request, { type: "failure", time, error: requestError(error, request, false) });
     }
     this.#requests.clear();
   }

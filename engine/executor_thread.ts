@@ -28,8 +28,8 @@ export interface ExecutorThreadStart {
 export class ExecutorThread {
   /** Resolves when the model is loaded; rejects with what prevented it. */
   readonly ready: Promise<EngineInfo>;
-  /** Called with what became of requests. */
-  onUpdates: (updates: readonly RequestUpdate[], counters: ExecutorCounters) => void = () => {};
+  /** Called with what became of requests, and when that was handed over. */
+  onUpdates: (updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number) => void = () => {};
   /** Called once when the thread is over: null after a shutdown, else what ended it. */
   onEnd: (error: UpbeatError | null) => void = () => {};
 
@@ -105,7 +105,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(message.updates, message.counters);
+        this.onUpdates(message.updates, message.counters, message.emittedAt);
         break;
       case "closed":
         this.#end(message.error === null ? null : deserializeError(message.error));

@@ -1,15 +1,28 @@
 /**
- * One generation, as its caller sees it: a stream of events, a stream of text, a result.
+ * One generation, as its caller sees it: a stream of events, a stream of text, a record, a result.
  *
  * @module
  */
-import { deserializeError, serializeError, toUpbeatError, type UpbeatError } from "../errors.ts";
-import type { GeneratedToken, RequestError, RequestEvent, TokenLogprob } from "./events.ts";
-import type { RequestUpdate, TokenUpdate } from "./protocol.ts";
+import type { Clock } from "./clock.ts";
+import { deserializeError, serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
+import { EventLog } from "./event_log.ts";
+import { checkPayload, integerOf } from "./event_payloads.ts";
+import {
+  type CancelReason,
+  createEvent,
+  type EventPayloads,
+  isDetailType,
+  type RequestError,
+  type RequestEvent,
+  type RequestEventType,
+} from "./events.ts";
+import { MetricsAccumulator, type RequestMetrics } from "./metrics.ts";
+import type { Moment, RequestUpdate } from "./protocol.ts";
 import type { FinishReason } from "./request.ts";
-import { StreamingDetokenizer } from "./text/detokenizer.ts";
-import { StopStringMatcher } from "./text/stop_strings.ts";
+import { newSegment, RequestRecord, type SegmentRequest, type StepLogprobs } from "./request_record.ts";
+import { GeneratedText } from "./text/generated_text.ts";
 import type { TokenTable } from "./text/token_table.ts";
+import { Timeline } from "./timeline.ts";
 
 /** Tokens counted. */
 export interface Usage {
@@ -19,24 +32,9 @@ export interface Usage {
   readonly completionTokens: number;
 }
 
-/** Times of one request in milliseconds; null where there is no such time. */
-export interface GenerationMetrics {
-  /** From the call of `generate()` to the first token. */
-  readonly ttftMs: number | null;
-  /** Mean time per token after the first; null with fewer than two tokens. */
-  readonly tpotMs: number | null;
-  /** From the call of `generate()` to the end. */
+/** Times and counts of a generation that has ended. */
+export interface GenerationMetrics extends RequestMetrics {
   readonly e2eMs: number;
-}
-
-/** Log-probabilities at one step. */
-export interface StepLogprobs {
-  /** The token that was chosen. */
-  readonly tokenId: number;
-  /** Its log-probability under the model's raw logits. */
-  readonly logprob: number;
-  /** The likeliest tokens, falling. */
-  readonly top: readonly TokenLogprob[];
 }
 
 /** What a generation came to. */
@@ -57,19 +55,25 @@ export interface GenerationResult {
   readonly metrics: GenerationMetrics;
   /** Per token, when asked for. */
   readonly logprobs: StepLogprobs[] | null;
+  /** What was kept of its life; see `trackGeneratedTokenEvents` and the other tracking options. */
+  readonly record: RequestRecord;
+}
+
+/** Where the events of all of an engine's requests pass. Without a listener nothing is made for it. */
+export interface EventSink {
+  listener: ((event: RequestEvent) => void) | null;
 }
 
 /** What a generation is made of. */
 export interface GenerationSetup {
-  readonly requestId: number;
-  /** When `generate()` was called, on the engine's clock. */
-  readonly arrival: number;
-  readonly promptTokenIds: readonly number[];
-  readonly seed: number;
-  readonly stopStrings: readonly string[];
+  readonly request: SegmentRequest;
+  /** Time to turn the prompt into tokens; null where it was given as tokens. */
+  readonly tokenizeMs: number | null;
   /** null: the model has no tokenizer, text stays empty. */
   readonly tokenTable: TokenTable | null;
-  /** Called once, when the caller wants it ended. */
+  readonly now: Clock;
+  readonly sink: EventSink;
+  /** Called when it is to end: by its caller, or because it cannot go on. */
   readonly onCancel: () => void;
 }
 
@@ -94,38 +98,44 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
    * rejects with an {@linkcode UpbeatError}.
    */
   readonly result: Promise<GenerationResult>;
+  /** What is kept of its life so far, also when it fails. */
+  readonly record: RequestRecord;
 
   readonly #setup: GenerationSetup;
-  readonly #events: RequestEvent[] = [];
-  readonly #tokenIds: number[] = [];
-  readonly #logprobs: StepLogprobs[] = [];
-  readonly #detokenizer: StreamingDetokenizer | null;
-  readonly #stopMatcher: StopStringMatcher | null;
+  readonly #log = new EventLog();
+  readonly #timeline: Timeline;
+  readonly #measured: MetricsAccumulator;
+  readonly #text: GeneratedText | null;
   readonly #resolve: (result: GenerationResult) => void;
   readonly #reject: (error: UpbeatError) => void;
-  #text = "";
-  #firstTokenTime: number | null = null;
-  #lastTokenTime: number | null = null;
+  /** Text of tokens that became certain only at the end. */
+  #lastText = "";
   #error: UpbeatError | null = null;
   #isOver = false;
-  #cancelSent = false;
+  #cancelAsked = false;
+  /** A cancel whose event has not found its place between the moments of the other thread yet. */
+  #pendingCancel: { readonly time: number; readonly reason: CancelReason } | null = null;
   #wake = Promise.withResolvers<void>();
 
   /** @internal Made by `Engine.generate`. */
   constructor(setup: GenerationSetup) {
+    const { request, tokenTable, tokenizeMs } = setup;
+    const { requestId, promptTokenIds, arrival } = request;
     this.#setup = setup;
-    this.requestId = setup.requestId;
+    this.requestId = requestId;
     const { promise, resolve, reject } = Promise.withResolvers<GenerationResult>();
     this.result = promise;
     this.#resolve = resolve;
     this.#reject = reject;
     // Who only iterates hears of a failure there; that must not be an unhandled rejection.
     promise.catch(() => {});
-    this.#detokenizer = setup.tokenTable === null
+    this.record = new RequestRecord([newSegment(request)], tokenTable);
+    this.#timeline = new Timeline(requestId);
+    this.#measured = new MetricsAccumulator(arrival, tokenizeMs);
+    this.#text = tokenTable === null || promptTokenIds === null
       ? null
-      : new StreamingDetokenizer(setup.tokenTable, { skipSpecialTokens: true, prompt: setup.promptTokenIds });
-    this.#stopMatcher = setup.stopStrings.length === 0 ? null : new StopStringMatcher([...setup.stopStrings]);
-    this.#emit({ requestId: this.requestId, type: "ADD_ENGINE", timestamp: setup.arrival, payload: null });
+      : new GeneratedText(tokenTable, { ...request, promptTokenIds });
+    this.#emit("ADD_ENGINE", arrival, null);
   }
 
   /** Whether it has ended, in whatever way. */
@@ -133,10 +143,25 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     return this.#isOver;
   }
 
-  /** End it as soon as possible; what was generated stays. Does nothing when it is over. */
-  cancel(): void {
-    if (this.#isOver || this.#cancelSent) return;
-    this.#cancelSent = true;
+  /** Whether a step has computed some of it, so that it no longer waits for its first admission. */
+  get wasAdmitted(): boolean {
+    return this.#measured.wasScheduled;
+  }
+
+  /** Times and counts so far. */
+  get metrics(): RequestMetrics {
+    return this.#measured.metrics(this.#setup.request.tracking.generatedTokens ? this.#timeline.tokenTimes : null);
+  }
+
+  /**
+   * End it as soon as possible; what was generated stays. Does nothing when it is over.
+   *
+   * @param reason Who wants it; kept in its `CANCEL` event.
+   */
+  cancel(reason: CancelReason = "user"): void {
+    if (this.#isOver || this.#cancelAsked) return;
+    this.#cancelAsked = true;
+    this.#pendingCancel = { time: this.#setup.now(), reason };
     this.#setup.onCancel();
   }
 
@@ -147,10 +172,10 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
 
   /** The events from the beginning on, each as soon as it is there. Ends after the terminal event. */
   async *[Symbol.asyncIterator](): AsyncGenerator<RequestEvent, void, undefined> {
-    let next = 0;
+    const cursor = { tokens: 0, events: 0 };
     try {
       while (true) {
-        while (next < this.#events.length) yield this.#events[next++]!;
+        for (let event = this.#timeline.next(cursor); event !== null; event = this.#timeline.next(cursor)) yield event;
         if (this.#isOver) return;
         await this.#wake.promise;
       }
@@ -165,108 +190,176 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
    * @throws {UpbeatError} In the loop, when the generation fails.
    */
   async *text(): AsyncGenerator<string, void, undefined> {
-    for await (const event of this) {
-      if (event.type === "GENERATED_TOKEN" && event.payload.text !== "") yield event.payload.text;
+    const { texts } = this.#timeline;
+    let next = 0;
+    try {
+      while (true) {
+        for (; next < texts.length; next++) if (texts[next] !== "") yield texts[next]!;
+        if (this.#isOver) break;
+        await this.#wake.promise;
+      }
+      if (this.#error !== null) throw this.#error;
+      if (this.#lastText !== "") yield this.#lastText;
+    } finally {
+      this.cancel();
     }
-    if (this.#error !== null) throw this.#error;
   }
 
-  /** @internal Take what the executor says. */
-  handleUpdate(update: RequestUpdate): void {
-    if (this.#isOver) return;
-    if (update.contextTime !== undefined) {
-      this.#emit({ requestId: this.requestId, type: "ADD_CONTEXT", timestamp: update.contextTime, payload: null });
+  /**
+   * @internal Take what the executor says. A moment that has no legal place in the request's life fails the request with
+   * the reason, and ends it on the other side.
+   */
+  handleUpdate(update: RequestUpdate, emittedAt: number): void {
+    for (const moment of update.moments) {
+      if (this.#isOver) break;
+      try {
+        this.#handle(moment, emittedAt);
+      } catch (thrown) {
+        this.#setup.onCancel();
+        this.#failWith([toUpbeatError(thrown)], this.#setup.now(), false);
+      }
     }
-    const { tokens, finish, failure } = update;
-    for (const [index, token] of tokens.entries()) {
-      const isLast = finish !== undefined && index === tokens.length - 1;
-      this.#handleToken(token, isLast, isLast && typeof finish.stopReason === "number");
-    }
-    if (finish !== undefined) this.#finish(finish);
-    else if (failure !== undefined) this.#fail(failure.error, failure.time);
     this.#notify();
   }
 
-  /** @internal Fail it for a reason outside the request's own steps. */
-  fail(thrown: unknown, time: number): void {
+  /**
+   * @internal Fail it for reasons outside the request's own steps.
+   *
+   * @param errors One at least; the first one is what the result rejects with.
+   * @param transient Whether the same request may succeed later.
+   */
+  fail(errors: readonly UpbeatError[], transient = false): void {
     if (this.#isOver) return;
-    const error = toUpbeatError(thrown);
-    this.#fail({ ...serializeError(error), requestId: this.requestId, transient: false }, time, error);
+    this.#failWith(errors, this.#setup.now(), transient);
     this.#notify();
   }
 
-  #handleToken({ tokenId, time, logprob, topLogprobs }: TokenUpdate, isLast: boolean, isEos: boolean): void {
-    this.#tokenIds.push(tokenId);
-    this.#firstTokenTime ??= time;
-    this.#lastTokenTime = time;
-    const text = this.#textOf(tokenId, isLast, isEos);
-    this.#text += text;
-    let payload: GeneratedToken = { tokenId, text };
-    if (logprob !== undefined) {
-      payload = { ...payload, logprob, topLogprobs: topLogprobs ?? [] };
-      this.#logprobs.push({ tokenId, logprob, top: topLogprobs ?? [] });
+  // ---- Moments to events -------------------------------------------------------------------------------------------
+
+  #handle(moment: Moment, emittedAt: number): void {
+    this.#placeCancel(moment);
+    const time = this.#timeOf(moment.time);
+    switch (moment.type) {
+      case "refused":
+        return this.#emit(errorType(moment.error), time, moment.error);
+      case "chunk": {
+        const { tokens, computed, total, cached } = moment;
+        this.#emit("PREFILL_CHUNK", time, { tokens, computed, total, cached });
+        return this.#measured.chunk(time, cached);
+      }
+      case "context":
+        return this.#emit("ADD_CONTEXT", time, null);
+      case "token":
+        return this.#addToken(moment, time, emittedAt);
+      case "pause":
+        return this.#emit("PAUSE", time, null);
+      case "resume":
+        return this.#emit("RESUME", time, null);
+      case "evict":
+        this.#emit("EVICT", time, null);
+        return this.#measured.evicted();
+      case "finish":
+        return this.#finish(moment, time);
+      case "failure": {
+        const { error } = moment;
+        return this.#failWith([deserializeError(error)], time, error.transient);
+      }
     }
-    this.#emit({ requestId: this.requestId, type: "GENERATED_TOKEN", timestamp: time, payload });
   }
 
-  /** The text that is certain with this token, and may not turn out to be part of a stop string. */
-  #textOf(tokenId: number, isLast: boolean, isEos: boolean): string {
-    if (this.#detokenizer === null) return "";
-    let text = isEos ? "" : this.#detokenizer.push(tokenId);
-    if (isLast) text += this.#detokenizer.flush();
-    if (this.#stopMatcher === null) return text;
-    const { text: safe, matched } = this.#stopMatcher.push(text);
-    return isLast && matched === null ? safe + this.#stopMatcher.flush() : safe;
+  /**
+   * A time for the next event. The clocks of two threads agree to their resolution; what one thread did in answer to the
+   * other must not seem to come before it.
+   */
+  #timeOf(time: number): number {
+    return Math.max(time, this.#log.lastTime);
   }
 
-  #finish({ reason, stopReason, time }: NonNullable<RequestUpdate["finish"]>): void {
+  /** Add anything but a token: to the record where it is kept, and to the stream where it is shown. */
+  #emit<Type extends RequestEventType>(
+    type: Type,
+    time: number,
+    payload: EventPayloads[Type],
+    finishReason: FinishReason | null = null,
+  ): void {
+    const event = createEvent(this.requestId, type, time, payload) as RequestEvent;
+    this.#log.accept(type, time, finishReason);
+    const { tracking } = this.#setup.request;
+    const isShown = tracking.details || !isDetailType(type);
+    const isKept = isShown && (tracking.pauses || (type !== "PAUSE" && type !== "RESUME"));
+    this.record.add(type, isKept ? event : null);
+    if (!isShown) return;
+    this.#timeline.addEvent(event);
+    this.#setup.sink.listener?.(event);
+  }
+
+  /** The executor may not have heard of a cancel when a moment happened; the event stands where its time says. */
+  #placeCancel(moment: Moment): void {
+    if (this.#pendingCancel === null) return;
+    const isAnswer = moment.type === "finish" && moment.reason === "cancelled";
+    if (isAnswer || moment.time >= this.#pendingCancel.time) this.#emitCancel();
+  }
+
+  #emitCancel(): void {
+    const { time, reason } = this.#pendingCancel!;
+    this.#pendingCancel = null;
+    this.#emit("CANCEL", this.#timeOf(time), { reason });
+  }
+
+  #addToken(moment: Extract<Moment, { type: "token" }>, time: number, emittedAt: number): void {
+    const { tokenId, logprob, topLogprobs, usage } = moment;
+    const isKept = this.#setup.request.tracking.generatedTokens;
+    const logprobs = logprob === undefined ? null : { tokenId, logprob, top: topLogprobs ?? [] };
+    const details = isKept ? { emittedAt, ...usage } : null;
+    // Checked here, as its event is made when somebody asks for it, and must not fail there.
+    if (details === null) integerOf("payload.tokenId", tokenId);
+    else checkPayload("GENERATED_TOKEN", this.requestId, { tokenId, text: "", ...details });
+    this.#log.accept("GENERATED_TOKEN", time);
+    this.#measured.token(time, emittedAt);
+    this.#timeline.addToken(tokenId, time, this.#text?.push(tokenId) ?? "", logprobs, details);
+    const { listener } = this.#setup.sink;
+    const event = isKept || listener !== null ? this.#timeline.tokenEvent(this.#timeline.tokenIds.length - 1) : null;
+    this.record.addToken(tokenId, time, logprobs, isKept ? event : null);
+    if (event !== null) listener?.(event);
+  }
+
+  // ---- Ends --------------------------------------------------------------------------------------------------------
+
+  #finish({ reason, stopReason, wastedSteps }: Extract<Moment, { type: "finish" }>, time: number): void {
+    this.#emit("FINISH", time, null, reason);
+    this.record.finish(reason, stopReason);
+    this.#measured.over(time, wastedSteps);
     // A cancelled request ends between tokens; text still held back belongs to the tokens that were generated.
-    if (reason === "cancelled" && this.#detokenizer !== null) {
-      const rest = this.#detokenizer.flush();
-      this.#text += this.#stopMatcher === null ? rest : this.#stopMatcher.push(rest).text + this.#stopMatcher.flush();
-    }
-    this.#emit({ requestId: this.requestId, type: "FINISH", timestamp: time, payload: null });
+    this.#lastText = this.#text?.end() ?? "";
     this.#isOver = true;
+    const { promptTokenIds, promptLength, sampling } = this.#setup.request;
+    const { tokenIds, texts, logprobs } = this.#timeline;
     this.#resolve({
-      text: this.#text,
-      tokenIds: this.#tokenIds,
-      promptTokenIds: [...this.#setup.promptTokenIds],
+      text: texts.join("") + this.#lastText,
+      tokenIds,
+      promptTokenIds: Array.from(promptTokenIds ?? []),
       finishReason: reason,
       stopReason,
-      seed: this.#setup.seed,
-      usage: { promptTokens: this.#setup.promptTokenIds.length, completionTokens: this.#tokenIds.length },
-      metrics: this.#metrics(time),
-      logprobs: this.#logprobs.length > 0 ? this.#logprobs : null,
+      seed: sampling?.seed ?? 0,
+      usage: { promptTokens: promptLength, completionTokens: tokenIds.length },
+      metrics: this.metrics as GenerationMetrics,
+      logprobs: logprobs.length > 0 ? logprobs : null,
+      record: this.record,
     });
   }
 
-  #fail(error: RequestError, time: number, original?: UpbeatError): void {
-    this.#emit({
-      requestId: this.requestId,
-      type: error.transient ? "ERROR_TRANSIENT" : "ERROR_NONTRANSIENT",
-      timestamp: time,
-      payload: error,
-    });
-    this.#emit({ requestId: this.requestId, type: "FAIL", timestamp: time, payload: null });
+  #failWith(errors: readonly UpbeatError[], moment: number, transient: boolean): void {
+    if (this.#pendingCancel !== null) this.#emitCancel();
+    const time = this.#timeOf(moment);
+    for (const error of errors) {
+      const payload: RequestError = { ...serializeError(error), requestId: this.requestId, transient };
+      this.#emit(errorType(payload), time, payload);
+    }
+    this.#emit("FAIL", time, null);
+    this.#measured.over(time, null);
     this.#isOver = true;
-    this.#error = original ?? deserializeError(error);
+    this.#error = errors[0]!;
     this.#reject(this.#error);
-  }
-
-  #metrics(end: number): GenerationMetrics {
-    const { arrival } = this.#setup;
-    const first = this.#firstTokenTime;
-    const last = this.#lastTokenTime;
-    const count = this.#tokenIds.length;
-    return {
-      ttftMs: first === null ? null : toMicroseconds(first - arrival),
-      tpotMs: first === null || last === null || count < 2 ? null : toMicroseconds((last - first) / (count - 1)),
-      e2eMs: toMicroseconds(end - arrival),
-    };
-  }
-
-  #emit(event: RequestEvent): void {
-    this.#events.push(event);
   }
 
   #notify(): void {
@@ -275,7 +368,6 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 }
 
-/** Milliseconds without the digits that the clock does not have. */
-function toMicroseconds(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000;
+function errorType({ transient }: RequestError): "ERROR_TRANSIENT" | "ERROR_NONTRANSIENT" {
+  return transient ? "ERROR_TRANSIENT" : "ERROR_NONTRANSIENT";
 }

@@ -1,23 +1,33 @@
 /**
- * The paged KV cache's bookkeeping: which blocks are free, and which belong to whom (Kwon et al. 2023, PagedAttention).
+ * The paged KV cache's bookkeeping: how many hold each block, and which ones nobody holds (Kwon et al. 2023,
+ * PagedAttention).
  *
  * @module
  */
 import { UpbeatError } from "../errors.ts";
+import { BlockList } from "./block_list.ts";
 
 /**
- * A pool of KV blocks of equal size. A block holds the keys and values of `blockSize` consecutive tokens of one request,
- * in all layers. The pool hands out numbers; the memory behind them belongs to the device.
+ * A pool of KV blocks of equal size. A block holds the keys and values of `blockSize` consecutive tokens, in all layers.
+ * The pool hands out numbers; the memory behind them belongs to the device.
+ *
+ * A block has any number of holders. One that nobody holds is available; if its content is *kept*, for whoever needs the
+ * same tokens again, it is handed out for something else only when no other is left, the one not held for longest first.
  */
 export class KvBlockPool {
   /** Tokens per block. */
   readonly blockSize: number;
   /** Blocks in the pool. */
   readonly totalBlocks: number;
-  /** A stack of free blocks: the one freed last is the one most likely still in the processor's cache. */
-  readonly #free: Int32Array;
-  readonly #isFree: Uint8Array;
-  #freeCount: number;
+  /** Called when a block whose content was kept is handed out for something else. */
+  onReclaim: (block: number) => void = () => {};
+
+  /** In the order in which they are handed out: those without content, the last one freed first; then the kept ones. */
+  readonly #available: BlockList;
+  /** Holders of each block. */
+  readonly #holders: Int32Array;
+  readonly #isKept: Uint8Array;
+  #cachedBlocks = 0;
 
   /**
    * @param totalBlocks Blocks in the pool, at least 1.
@@ -26,20 +36,25 @@ export class KvBlockPool {
   constructor(totalBlocks: number, blockSize: number) {
     this.totalBlocks = totalBlocks;
     this.blockSize = blockSize;
-    // Descending, so that the first blocks handed out are 0, 1, 2, ...
-    this.#free = Int32Array.from({ length: totalBlocks }, (_, index) => totalBlocks - 1 - index);
-    this.#isFree = new Uint8Array(totalBlocks).fill(1);
-    this.#freeCount = totalBlocks;
+    this.#holders = new Int32Array(totalBlocks);
+    this.#isKept = new Uint8Array(totalBlocks);
+    this.#available = new BlockList(totalBlocks);
+    for (let block = 0; block < totalBlocks; block++) this.#available.pushBack(block);
   }
 
-  /** Blocks nobody holds. */
-  get freeBlocks(): number {
-    return this.#freeCount;
+  /** Blocks nobody holds, kept ones included: this many can be taken. */
+  get availableBlocks(): number {
+    return this.#available.length;
   }
 
   /** Blocks somebody holds. */
   get usedBlocks(): number {
-    return this.totalBlocks - this.#freeCount;
+    return this.totalBlocks - this.#available.length;
+  }
+
+  /** Blocks nobody holds and whose content is kept. */
+  get cachedBlocks(): number {
+    return this.#cachedBlocks;
   }
 
   /**
@@ -58,44 +73,81 @@ export class KvBlockPool {
    * @param count Blocks wanted.
    */
   canAllocate(count: number): boolean {
-    return count <= this.#freeCount;
+    return count <= this.#available.length;
+  }
+
+  /** Whether somebody holds a block. */
+  isHeld(block: number): boolean {
+    return this.#holders[block]! > 0;
   }
 
   /**
-   * Take blocks.
+   * Take blocks, to write to them. The caller is the one holder of each.
    *
    * @param count Blocks wanted.
    * @returns Their numbers.
-   * @throws {UpbeatError} `INTERNAL` when there are not so many: the scheduler asks `canAllocate` first.
+   * @throws {UpbeatError} `INTERNAL` when there are not so many: the scheduler asks {@linkcode canAllocate} first.
    */
-  allocate(count: number): Int32Array {
+  allocate(count: number): number[] {
     if (!this.canAllocate(count)) {
-      throw new UpbeatError("INTERNAL", `${count} KV blocks were taken where ${this.#freeCount} are free`, { count });
+      throw new UpbeatError("INTERNAL", `${count} KV blocks were taken where ${this.availableBlocks} are free`, {
+        count,
+        available: this.availableBlocks,
+      });
     }
-    const blocks = new Int32Array(count);
-    for (let index = 0; index < count; index++) {
-      const block = this.#free[--this.#freeCount]!;
-      this.#isFree[block] = 0;
-      blocks[index] = block;
+    return Array.from({ length: count }, () => this.#take());
+  }
+
+  #take(): number {
+    const block = this.#available.popFront();
+    if (this.#isKept[block] !== 0) {
+      this.#isKept[block] = 0;
+      this.#cachedBlocks--;
+      this.onReclaim(block);
     }
-    return blocks;
+    this.#holders[block] = 1;
+    return block;
+  }
+
+  /**
+   * Become one more holder of a block, to read it.
+   *
+   * @param block A block that is held, or whose content is kept.
+   */
+  share(block: number): void {
+    if (this.#holders[block]!++ > 0) return;
+    this.#available.remove(block);
+    this.#cachedBlocks--;
+  }
+
+  /**
+   * Keep a block's content when nobody holds it any more. From now on nobody may write to it.
+   *
+   * @param block A block that is held.
+   */
+  keep(block: number): void {
+    this.#isKept[block] = 1;
   }
 
   /**
    * Give blocks back. The caller has made sure that work on the device that uses them is ordered before whatever the
-   * next owner enqueues.
+   * next holder enqueues.
    *
-   * @param blocks Numbers from {@linkcode allocate}.
-   * @throws {UpbeatError} `INTERNAL` when one of them is free already.
+   * @param blocks Blocks of one sequence, in its order. The last one becomes available first, so that what is left of a
+   * sequence is always its beginning.
+   * @throws {UpbeatError} `INTERNAL` when nobody holds one of them.
    */
-  release(blocks: Int32Array): void {
+  release(blocks: readonly number[]): void {
     for (let index = blocks.length - 1; index >= 0; index--) {
       const block = blocks[index]!;
-      if (this.#isFree[block] !== 0) {
-        throw new UpbeatError("INTERNAL", `KV block ${block} was freed twice`, { block });
+      if (!this.isHeld(block)) throw new UpbeatError("INTERNAL", `KV block ${block} was freed twice`, { block });
+      if (--this.#holders[block]! > 0) continue;
+      if (this.#isKept[block] === 0) {
+        this.#available.pushFront(block);
+      } else {
+        this.#available.pushBack(block);
+        this.#cachedBlocks++;
       }
-      this.#isFree[block] = 1;
-      this.#free[this.#freeCount++] = block;
     }
   }
 }

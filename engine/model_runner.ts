@@ -15,7 +15,7 @@ import { inverseFrequencies } from "./models/rope.ts";
 import type { WeightPlan } from "./models/tensors.ts";
 import type { Request } from "./request.ts";
 import { MAX_LOGPROBS } from "./sampling.ts";
-import type { Step } from "./scheduler.ts";
+import type { Step } from "./step_plan.ts";
 import { SlotTables, StepInputs, type StepLimits, StepOutputs } from "./step_buffers.ts";
 
 /** What a model runner is made for. */

@@ -12,6 +12,7 @@ import type { WeightPlan } from "./models/tensors.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 import type { ResolvedEngineOptions } from "./protocol.ts";
 import { integer, invalid } from "./sampling.ts";
+import type { TrackingOptions } from "./tracking.ts";
 
 /** How far loading is. */
 export interface LoadProgress {
@@ -22,7 +23,7 @@ export interface LoadProgress {
 }
 
 /** How an engine is set up. Everything is optional. */
-export interface EngineOptions {
+export interface EngineOptions extends TrackingOptions {
   /** `"cpu"`, `"cuda"`, or `"auto"` (default): CUDA where there is a usable GPU, else the CPU. */
   readonly device?: "auto" | "cpu" | "cuda" | undefined;
   /** Path of the device library, instead of looking for it. */
@@ -43,8 +44,15 @@ export interface EngineOptions {
   readonly kvDtype?: "f32" | "bf16" | undefined;
   /** Tokens of the longest sequence, prompt and output. Default: the model's own, but at most 8192. */
   readonly maxContext?: number | undefined;
+  /** Whether prompts that begin like earlier ones reuse their KV blocks; it changes times, never tokens. Default true. */
+  readonly prefixCache?: boolean | undefined;
   /** Milliseconds after which a device that finishes no step counts as stalled. Default 600 000. */
   readonly stallTimeout?: number | undefined;
+  /**
+   * Requests that may wait for their first admission; further ones fail with `QUEUE_FULL`. A request waits until the first
+   * step that computes some of it, also when there is room. Default: no bound.
+   */
+  readonly maxQueue?: number | undefined;
   /** Called while weights are loaded. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
@@ -78,8 +86,14 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
     kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
+    prefixCache: boolean("prefixCache", options.prefixCache ?? true),
     stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
   };
+}
+
+function boolean(field: string, value: boolean): boolean {
+  if (typeof value !== "boolean") throw invalid(field, "must be true or false", value);
+  return value;
 }
 
 function oneOf<Value extends string>(field: string, value: string, allowed: readonly Value[]): Value {

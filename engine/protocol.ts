@@ -26,6 +26,8 @@ export interface ResolvedEngineOptions {
   readonly kvDtype: CacheDtype;
   /** null: the model's own, up to a bound. */
   readonly maxContext: number | null;
+  /** Whether sequences that begin alike share KV blocks. */
+  readonly prefixCache: boolean;
   /** Milliseconds. */
   readonly stallTimeout: number;
 }
@@ -51,6 +53,8 @@ export interface SubmitMessage {
   readonly sampling: SamplingParameters;
   readonly eosTokenIds: readonly number[];
   readonly stopStrings: readonly string[];
+  /** Whether token moments carry {@linkcode StepUsage}. */
+  readonly trackTokens: boolean;
 }
 
 /** Messages to the executor. */
@@ -61,29 +65,79 @@ export type InboxMessage =
   | { readonly type: "tokenTable"; readonly table: SharedTokenTable }
   | { readonly type: "shutdown" };
 
-/** One kept token. */
-export interface TokenUpdate {
-  readonly tokenId: number;
-  /** When its value was known to the host, on the engine's clock. */
-  readonly time: number;
-  readonly logprob?: number;
-  readonly topLogprobs?: readonly TokenLogprob[];
+/** How the KV cache stood when a step was resolved; computed once for all of the step's tokens. */
+export interface StepUsage {
+  /** The step's number, counted from 1. */
+  readonly step: number;
+  /** KV blocks of the pool. */
+  readonly blocksTotal: number;
+  /** KV blocks that are not free: of requests, or kept for their content. */
+  readonly blocksAllocated: number;
+  /** KV blocks that requests hold. */
+  readonly blocksActive: number;
+  /** Tokens in the cache of the requests of this step. */
+  readonly activeTokens: number;
 }
+
+/**
+ * One thing that happened to a request, as the executor tells it. `time` is on the engine's clock.
+ *
+ * What the caller sees of it is decided on the other side: these become events, record entries and metrics there.
+ */
+export type Moment =
+  /** Admission was refused for a cause that may go away; sent once per cause. */
+  | { readonly type: "refused"; readonly time: number; readonly error: RequestError }
+  /** A chunk of the sequence is in the next step; the first one ends the wait in the queue. */
+  | {
+    readonly type: "chunk";
+    readonly time: number;
+    /** Tokens in this chunk. */
+    readonly tokens: number;
+    /** Tokens in the cache once it is computed. */
+    readonly computed: number;
+    /** Tokens to compute before the next token can be sampled, cached ones included. */
+    readonly total: number;
+    /** Tokens that were found in the prefix cache when the request was admitted. */
+    readonly cached: number;
+  }
+  /** The last chunk is in the next step. */
+  | { readonly type: "context"; readonly time: number }
+  /** A kept token; `time` is when its value was known to the host, the same for all rows of a step. */
+  | {
+    readonly type: "token";
+    readonly time: number;
+    readonly tokenId: number;
+    readonly logprob?: number;
+    readonly topLogprobs?: readonly TokenLogprob[];
+    /** Only where the request records its tokens. */
+    readonly usage?: StepUsage;
+  }
+  /** Held back for want of KV blocks; its own stay. */
+  | { readonly type: "pause"; readonly time: number }
+  /** Runs again after a pause. */
+  | { readonly type: "resume"; readonly time: number }
+  /** Its KV blocks were taken; it is queued again and will be recomputed. */
+  | { readonly type: "evict"; readonly time: number }
+  /** Terminal. */
+  | {
+    readonly type: "finish";
+    readonly time: number;
+    readonly reason: FinishReason;
+    readonly stopReason: string | number | null;
+    /** Steps that computed a token which nobody sees. */
+    readonly wastedSteps: number;
+  }
+  /** Terminal. */
+  | { readonly type: "failure"; readonly time: number; readonly error: RequestError };
 
 /** What became of a request since the last update. */
 export interface RequestUpdate {
   readonly id: number;
-  /** When the last of its prompt went into the context. */
-  contextTime?: number;
-  /** New tokens, oldest first. */
-  readonly tokens: TokenUpdate[];
-  /** Terminal. */
-  finish?: { readonly reason: FinishReason; readonly stopReason: string | number | null; readonly time: number };
-  /** Terminal. */
-  failure?: { readonly error: RequestError; readonly time: number };
+  /** Oldest first. */
+  readonly moments: Moment[];
 }
 
-/** Counters of the executor's work, since it started. */
+/** Counters of the executor's work, since it started, and how things stand now. */
 export interface ExecutorCounters {
   /** Steps run. */
   readonly steps: number;
@@ -91,12 +145,26 @@ export interface ExecutorCounters {
   readonly stepTime: number;
   /** Milliseconds of them spent waiting for the device. */
   readonly waitTime: number;
-  /** KV blocks held now. */
+  /** KV blocks that requests hold now. */
   readonly usedBlocks: number;
-  /** Requests that hold a slot now. */
+  /** KV blocks that nobody holds and whose content is kept for later prompts. */
+  readonly cachedBlocks: number;
+  /** Requests that hold a slot now and are not paused. */
   readonly running: number;
-  /** Requests that wait for one now. */
+  /** Requests that hold a slot now and wait for KV blocks. */
+  readonly paused: number;
+  /** Requests that wait for a slot now, evicted ones included. */
   readonly waiting: number;
+  /** Times that a request was paused. */
+  readonly pauses: number;
+  /** Times that a request was evicted. */
+  readonly evictions: number;
+  /** Rows computed whose token nobody saw. */
+  readonly wastedSteps: number;
+  /** Prompt tokens of admitted requests. */
+  readonly prefixQueriedTokens: number;
+  /** How many of them were found in the prefix cache. */
+  readonly prefixHitTokens: number;
 }
 
 /** What an engine runs, for people and for checks. */
@@ -120,6 +188,12 @@ export interface EngineInfo {
 export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
-  | { readonly type: "updates"; readonly updates: readonly RequestUpdate[]; readonly counters: ExecutorCounters }
+  | {
+    readonly type: "updates";
+    readonly updates: readonly RequestUpdate[];
+    readonly counters: ExecutorCounters;
+    /** When they were handed over, on the engine's clock. */
+    readonly emittedAt: number;
+  }
   /** The worker is over: without an error after a shutdown, else with what ended it. */
   | { readonly type: "closed"; readonly error: SerializedError | null };

@@ -12,8 +12,11 @@ import type { StopCriteria } from "./stop_criteria.ts";
  */
 export type FinishReason = "stop" | "length" | "cancelled";
 
-/** A request's place: waiting for admission, holding a slot and KV blocks, or over. */
-export type RequestStatus = "queued" | "running" | "finished";
+/**
+ * A request's place: `queued → running ⇄ paused → finished | failed`, and from running or paused back to queued when it is
+ * evicted. Running and paused requests hold a slot and KV blocks; the others hold nothing.
+ */
+export type RequestStatus = "queued" | "running" | "paused" | "finished" | "failed";
 
 /** What a request is made of; all of it was checked before. */
 export interface RequestSpecification {
@@ -23,6 +26,8 @@ export interface RequestSpecification {
   readonly maxTokens: number;
   readonly sampling: SamplingParameters;
   readonly stopCriteria: StopCriteria;
+  /** Whether its tokens are told with the use of the KV cache; false unless given. */
+  readonly trackTokens?: boolean;
 }
 
 /** The mutable state of one request. Only the scheduler and the executor change it, each field where it says. */
@@ -32,15 +37,24 @@ export class Request {
   readonly maxTokens: number;
   readonly sampling: SamplingParameters;
   readonly stopCriteria: StopCriteria;
+  readonly trackTokens: boolean;
 
-  /** Changed by the scheduler, at admission and at release. */
+  /** Changed by the scheduler; `failed` by the executor. */
   status: RequestStatus = "queued";
-  /** The request's row in the token table, while running; else -1. */
+  /** The request's row in the token table, while it is admitted; else -1. */
   slot = -1;
-  /** The KV blocks it holds, in the order of its tokens. */
-  blocks: Int32Array = new Int32Array(0);
+  /** The KV blocks it holds, in the order of its tokens; the first ones may be shared with other requests. */
+  blocks: number[] = [];
   /** Tokens whose keys and values are in the cache, or will be after the steps in flight. */
   computedTokens = 0;
+  /** Tokens known when it was admitted: all of them must be in the cache before it decodes. */
+  contextTokens = 0;
+  /** How many of them were in the prefix cache then. */
+  cachedTokens = 0;
+  /** How many of its blocks, from the first on, the prefix cache knows. */
+  registeredBlocks = 0;
+  /** Times it was evicted. */
+  evictions = 0;
   /** Generated and kept tokens, oldest first. */
   readonly tokenIds: number[] = [];
   /** Set when a cancel arrives; acted on where requests are finished, never in the middle of a step. */
@@ -52,6 +66,7 @@ export class Request {
     this.maxTokens = specification.maxTokens;
     this.sampling = specification.sampling;
     this.stopCriteria = specification.stopCriteria;
+    this.trackTokens = specification.trackTokens ?? false;
   }
 
   /** Length of the prompt. */
@@ -69,8 +84,24 @@ export class Request {
     return this.promptTokenIds.length + this.maxTokens;
   }
 
-  /** Known tokens that are not in the cache yet: 1 while decoding, more while prefilling. */
+  /** Known tokens that are not in the cache yet: 1 while decoding, 1 or more while prefilling. */
   get remainingTokens(): number {
     return this.totalTokens - this.computedTokens;
+  }
+
+  /** Whether tokens that were known at its admission are still to be computed: the prompt, or more after an eviction. */
+  get isPrefilling(): boolean {
+    return this.computedTokens < this.contextTokens;
+  }
+
+  /**
+   * A known token.
+   *
+   * @param position Its position in the sequence, below {@linkcode totalTokens}.
+   * @returns The token id.
+   */
+  tokenAt(position: number): number {
+    const { promptTokenIds, tokenIds } = this;
+    return position < promptTokenIds.length ? promptTokenIds[position]! : tokenIds[position - promptTokenIds.length]!;
   }
 }

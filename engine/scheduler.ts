@@ -1,143 +1,313 @@
 /**
- * Who runs next: continuous batching with chunked prefill (Yu et al. 2022, Orca; Agrawal et al. 2024, Sarathi-Serve).
+ * Who runs next: continuous batching with chunked prefill (Yu et al. 2022, Orca; Agrawal et al. 2024, Sarathi-Serve), over
+ * KV blocks that are taken as sequences grow.
  *
- * Every step takes one token of each decoding request, then fills the rest of its token budget with prompt chunks, in the
- * order of arrival. A request is admitted when a slot is free and so are KV blocks for the longest it can get; so one that
- * runs never has to wait for memory.
+ * Requests are served in the order of arrival, and that order never changes: whoever is admitted is older than whoever
+ * waits, an evicted request included. A step takes one token of each decoding request, then chunks of prompts.
+ *
+ * A request is admitted with blocks for all tokens that are known of it and one more, so only decoding can run short. Then
+ * blocks go to the oldest first, and whoever gets none is paused: it keeps what it has and waits. The oldest request of
+ * all never waits for a younger one's blocks: the youngest is evicted for it, and starts again from the front of the
+ * queue. So the oldest always moves forward, and everybody becomes the oldest in the end.
  *
  * @module
  */
+import { type ErrorCode, UpbeatError } from "../errors.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
+import type { PrefixCache } from "./prefix_cache.ts";
+import type { ExecutorCounters } from "./protocol.ts";
 import type { Request } from "./request.ts";
-
-/** One request's share of a step: `count` tokens of its sequence, from position `start` on. */
-export interface ScheduledRequest {
-  readonly request: Request;
-  /** Position of the first token. */
-  readonly start: number;
-  /** Number of tokens; 1 when decoding. */
-  readonly count: number;
-  /** Whether the last of them is the last known token, so that its logits give the next one. */
-  readonly samples: boolean;
-}
-
-/** What one step computes. */
-export interface Step {
-  /** Each request at most once; those that sample before those that do not. */
-  readonly scheduled: readonly ScheduledRequest[];
-  /** Tokens of all of them. */
-  readonly tokens: number;
-  /** How many of them sample: the first ones. */
-  readonly samplingRequests: number;
-}
+import { type Step, StepPlan } from "./step_plan.ts";
 
 /** The bounds of a step. */
 export interface SchedulerLimits {
   /** Tokens in a step, at most. */
   readonly maxBatchTokens: number;
-  /** Requests that run at the same time, at most. */
+  /** Requests that are admitted at the same time, at most. */
   readonly maxBatchRequests: number;
 }
 
-/** The queue of waiting requests and the set of running ones. */
+/** Why admission is refused for now. */
+export type RefusalCode = Extract<ErrorCode, "BATCH_FULL" | "KV_BLOCKS_EXHAUSTED">;
+
+/** Who is told what the scheduler decides, as it decides it; what is left out is not told. */
+export interface SchedulingListener {
+  /** A request has its slot and blocks now; what is known of its tokens must be on the device before its first step. */
+  admitted(request: Request): void;
+  /** The next request to be admitted has to wait; told once per request and cause, and not of evicted ones. */
+  refused?(request: Request, code: RefusalCode, message: string): void;
+  /** A request that was running has no block to go on, and keeps what it has. */
+  paused?(request: Request): void;
+  /** A paused request goes on. */
+  resumed?(request: Request): void;
+  /** A request lost its blocks and its slot, and is at the front of the queue. */
+  evicted?(request: Request): void;
+}
+
+/** The counters that the scheduler keeps. */
+export type SchedulerCounters = Pick<
+  ExecutorCounters,
+  "running" | "paused" | "waiting" | "pauses" | "evictions" | "prefixQueriedTokens" | "prefixHitTokens"
+>;
+
+/** The queue of waiting requests and the list of admitted ones. */
 export class Scheduler {
   readonly #blocks: KvBlockPool;
+  readonly #prefixCache: PrefixCache | null;
   readonly #maxBatchTokens: number;
+  readonly #slots: number;
   readonly #freeSlots: number[];
+  /** In the order of arrival, evicted ones first. */
   readonly #waiting: Request[] = [];
-  readonly #running: Request[] = [];
+  /** In the order of arrival; all of them are older than those that wait. */
+  readonly #admitted: Request[] = [];
+  /** Causes told to waiting requests. */
+  readonly #refusals = new WeakMap<Request, Set<RefusalCode>>();
+  #pauses = 0;
+  #evictions = 0;
+  #prefixQueriedTokens = 0;
+  #prefixHitTokens = 0;
 
-  constructor(blocks: KvBlockPool, limits: SchedulerLimits) {
+  /**
+   * @param blocks Where KV blocks come from.
+   * @param limits The bounds of a step.
+   * @param prefixCache What is known of blocks' content; null: nothing is shared.
+   */
+  constructor(blocks: KvBlockPool, limits: SchedulerLimits, prefixCache: PrefixCache | null = null) {
     this.#blocks = blocks;
+    this.#prefixCache = prefixCache;
     this.#maxBatchTokens = limits.maxBatchTokens;
     // More running requests than tokens in a step could not all move forward in every step.
-    const slots = Math.min(limits.maxBatchRequests, limits.maxBatchTokens);
-    this.#freeSlots = Array.from({ length: slots }, (_, index) => slots - 1 - index);
+    this.#slots = Math.min(limits.maxBatchRequests, limits.maxBatchTokens);
+    this.#freeSlots = Array.from({ length: this.#slots }, (_, index) => this.#slots - 1 - index);
   }
 
-  /** Requests that wait for admission, in the order of arrival. */
+  /** Requests that wait for admission, next one first. */
   get waiting(): readonly Request[] {
     return this.#waiting;
   }
 
-  /** Requests that hold a slot, in the order of admission. */
-  get running(): readonly Request[] {
-    return this.#running;
+  /** Requests that hold a slot, running or paused, oldest first. */
+  get admitted(): readonly Request[] {
+    return this.#admitted;
   }
 
   /** Whether no request is here at all. */
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#running.length === 0;
+    return this.#waiting.length === 0 && this.#admitted.length === 0;
   }
 
-  /** Add a request to the end of the queue. */
+  /** How things stand, and what was counted so far. */
+  counters(): SchedulerCounters {
+    const paused = this.#admitted.filter(({ status }) => status === "paused").length;
+    return {
+      running: this.#admitted.length - paused,
+      paused,
+      waiting: this.#waiting.length,
+      pauses: this.#pauses,
+      evictions: this.#evictions,
+      prefixQueriedTokens: this.#prefixQueriedTokens,
+      prefixHitTokens: this.#prefixHitTokens,
+    };
+  }
+
+  /** Add a request, younger than all others. Alone in the pool, it must fit. */
   enqueue(request: Request): void {
     this.#waiting.push(request);
   }
 
   /**
-   * Choose the next step, admitting waiting requests where there is room.
+   * Choose the next step. Nothing may be in flight: blocks may change hands.
    *
-   * @param onAdmit Called for each request that is admitted, once it has its slot and blocks.
+   * @param listener Told of every decision.
    * @returns The step, or null when there is nothing to compute.
    */
-  schedule(onAdmit: (request: Request) => void): Step | null {
-    const sampling: ScheduledRequest[] = [];
-    const chunks: ScheduledRequest[] = [];
-    let budget = this.#maxBatchTokens;
-    const take = (request: Request): void => {
-      const count = Math.min(request.remainingTokens, budget);
-      if (count === 0) return;
-      const samples = count === request.remainingTokens;
-      (samples ? sampling : chunks).push({ request, start: request.computedTokens, count, samples });
-      budget -= count;
-    };
-
-    const isDecoding = (request: Request): boolean => request.remainingTokens === 1 && request.tokenIds.length > 0;
-    for (const request of this.#running) if (isDecoding(request)) take(request);
-    for (const request of this.#running) if (!isDecoding(request)) take(request);
-    while (budget > 0 && this.#mayAdmit()) {
-      const request = this.#admit();
-      onAdmit(request);
-      take(request);
+  schedule(listener: SchedulingListener): Step | null {
+    const plan = new StepPlan(this.#maxBatchTokens);
+    this.#evictForOldest(listener);
+    for (const request of this.#admitted) {
+      if (!request.isPrefilling && this.#mayDecode(request, listener)) plan.add(request);
     }
-
-    const scheduled = [...sampling, ...chunks];
-    if (scheduled.length === 0) return null;
-    return { scheduled, tokens: this.#maxBatchTokens - budget, samplingRequests: sampling.length };
+    plan.addPrompts(
+      this.#admitted.filter((request) => request.isPrefilling),
+      () => this.#admitNext(listener),
+    );
+    return plan.finish();
   }
 
   /**
-   * Take a request out, waiting or running, and free what it holds.
+   * Let later requests find what is in a request's full blocks.
    *
-   * Its blocks may be handed out again at once: whatever the next owner enqueues is ordered after this request's last
+   * @param request A request that is admitted.
+   * @param tokens How many of its tokens are computed and certain to stay.
+   */
+  confirm(request: Request, tokens: number): void {
+    this.#prefixCache?.register(request, tokens);
+  }
+
+  /**
+   * Take a request out, wherever it is, and free what it holds.
+   *
+   * Its blocks may be handed out again at once: whatever the next holder enqueues is ordered after this request's last
    * step on the same stream.
+   *
+   * @throws {UpbeatError} `INTERNAL` when it is not here (any more).
    */
   remove(request: Request): void {
-    const list = request.status === "running" ? this.#running : this.#waiting;
-    const index = list.indexOf(request);
-    if (index >= 0) list.splice(index, 1);
-    if (request.status === "running") {
-      this.#blocks.release(request.blocks);
-      this.#freeSlots.push(request.slot);
-      request.blocks = new Int32Array(0);
-      request.slot = -1;
-    }
+    if (request.status === "queued") take(this.#waiting, request);
+    else this.#free(request);
     request.status = "finished";
   }
 
-  #mayAdmit(): boolean {
-    const next = this.#waiting[0];
-    return next !== undefined && this.#freeSlots.length > 0 &&
-      this.#blocks.canAllocate(this.#blocks.blocksFor(next.maxTotalTokens));
+  /**
+   * Check that nothing is held when there is nothing to compute.
+   *
+   * @throws {UpbeatError} `INTERNAL`, with the numbers that do not fit.
+   */
+  checkIdle(): void {
+    const held = {
+      waiting: this.#waiting.length,
+      admitted: this.#admitted.length,
+      usedBlocks: this.#blocks.usedBlocks,
+      usedSlots: this.#slots - this.#freeSlots.length,
+    };
+    if (Object.values(held).every((count) => count === 0)) return;
+    throw new UpbeatError(
+      "INTERNAL",
+      `nothing can be computed, but ${held.waiting} requests wait, ${held.admitted} are admitted, and ` +
+        `${held.usedBlocks} of ${this.#blocks.totalBlocks} KV blocks and ${held.usedSlots} of ${this.#slots} slots are held`,
+      held,
+    );
   }
 
-  #admit(): Request {
-    const request = this.#waiting.shift()!;
-    request.slot = this.#freeSlots.pop()!;
-    request.blocks = this.#blocks.allocate(this.#blocks.blocksFor(request.maxTotalTokens));
-    request.status = "running";
-    this.#running.push(request);
-    return request;
+  // ---- Blocks for decoding -----------------------------------------------------------------------------------------
+
+  /**
+   * Evict the youngest until the oldest can go on. A prefill that has begun is completed first: what it took was promised
+   * to it, and whoever waits for it waits a bounded number of steps, as nobody is admitted meanwhile.
+   */
+  #evictForOldest(listener: SchedulingListener): void {
+    const oldest = this.#admitted[0];
+    while (oldest !== undefined && !oldest.isPrefilling && !this.#blocks.canAllocate(this.#missingBlocks(oldest))) {
+      const youngest = this.#admitted.at(-1)!;
+      if (youngest === oldest || youngest.isPrefilling) return;
+      this.#pause(youngest, listener);
+      this.#evict(youngest, listener);
+    }
   }
+
+  /** Take the block that the next token of a decoding request needs, if it needs one; pause the request if there is none. */
+  #mayDecode(request: Request, listener: SchedulingListener): boolean {
+    const missing = this.#missingBlocks(request);
+    if (!this.#blocks.canAllocate(missing)) {
+      this.#pause(request, listener);
+      return false;
+    }
+    if (missing > 0) request.blocks.push(...this.#blocks.allocate(missing));
+    if (request.status === "paused") {
+      request.status = "running";
+      listener.resumed?.(request);
+    }
+    return true;
+  }
+
+  /** 1 where the next token is the first one of a block, else 0. */
+  #missingBlocks(request: Request): number {
+    return this.#blocks.blocksFor(request.computedTokens + 1) - request.blocks.length;
+  }
+
+  #pause(request: Request, listener: SchedulingListener): void {
+    if (request.status === "paused") return;
+    request.status = "paused";
+    this.#pauses++;
+    listener.paused?.(request);
+  }
+
+  #evict(request: Request, listener: SchedulingListener): void {
+    this.#free(request);
+    request.status = "queued";
+    request.evictions++;
+    this.#waiting.unshift(request);
+    this.#evictions++;
+    listener.evicted?.(request);
+  }
+
+  /** Take an admitted request's slot and blocks. */
+  #free(request: Request): void {
+    take(this.#admitted, request);
+    this.#freeSlots.push(request.slot);
+    request.slot = -1;
+    this.#blocks.release(request.blocks);
+    request.blocks = [];
+    request.registeredBlocks = 0;
+    request.computedTokens = 0;
+    request.contextTokens = 0;
+  }
+
+  // ---- Admission ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Admit the request at the front of the queue, if it can be: nobody overtakes it. As long as anybody is paused, there is
+   * no block for it either.
+   */
+  #admitNext(listener: SchedulingListener): Request | null {
+    const next = this.#waiting[0];
+    if (next === undefined) return null;
+    if (this.#freeSlots.length === 0) {
+      return this.#refuse(next, "BATCH_FULL", `all ${this.#slots} slots are taken`, listener);
+    }
+    const cached = this.#cachedBlocks(next);
+    const needed = this.#blocks.blocksFor(next.totalTokens + 1);
+    // A cached block that nobody holds is one of the available ones too.
+    const available = this.#blocks.availableBlocks + cached.filter((block) => this.#blocks.isHeld(block)).length;
+    if (needed > available) {
+      const reason = `it needs ${needed} KV blocks and can have ${available}`;
+      return this.#refuse(next, "KV_BLOCKS_EXHAUSTED", reason, listener);
+    }
+    this.#admit(next, cached, needed);
+    listener.admitted(next);
+    return next;
+  }
+
+  #refuse(request: Request, code: RefusalCode, reason: string, listener: SchedulingListener): null {
+    const told = this.#refusals.get(request) ?? new Set();
+    if (request.evictions > 0 || told.has(code)) return null;
+    this.#refusals.set(request, told.add(code));
+    listener.refused?.(request, code, `the request waits for admission: ${reason}; it goes on as others finish`);
+    return null;
+  }
+
+  #admit(request: Request, cached: readonly number[], needed: number): void {
+    take(this.#waiting, request);
+    this.#admitted.push(request);
+    request.status = "running";
+    request.slot = this.#freeSlots.pop()!;
+    // Shared first, so that they are not handed out for something else.
+    for (const block of cached) this.#blocks.share(block);
+    request.blocks = [...cached, ...this.#blocks.allocate(needed - cached.length)];
+    request.registeredBlocks = cached.length;
+    request.cachedTokens = cached.length * this.#blocks.blockSize;
+    request.computedTokens = request.cachedTokens;
+    request.contextTokens = request.totalTokens;
+    if (request.evictions > 0) return;
+    this.#prefixQueriedTokens += request.promptLength;
+    this.#prefixHitTokens += request.cachedTokens;
+  }
+
+  /** Blocks that hold the beginning of a sequence. The last known token is always computed: its logits give the next. */
+  #cachedBlocks(request: Request): number[] {
+    return this.#prefixCache?.find(request, request.totalTokens - 1) ?? [];
+  }
+}
+
+/** Take a request out of a list. */
+function take(list: Request[], request: Request): void {
+  const index = list.indexOf(request);
+  if (index < 0) {
+    throw new UpbeatError("INTERNAL", `request ${request.id}, which is ${request.status}, is not where it was`, {
+      requestId: request.id,
+      status: request.status,
+    });
+  }
+  list.splice(index, 1);
 }

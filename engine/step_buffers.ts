@@ -10,7 +10,7 @@ import type { Device, DeviceMemory, HostMemory } from "../ffi/interface.ts";
 import type { Pointer, StreamHandle } from "../ffi/types.ts";
 import type { Request } from "./request.ts";
 import { MAX_LOGIT_BIASES, MAX_LOGPROBS } from "./sampling.ts";
-import type { ScheduledRequest, Step } from "./scheduler.ts";
+import type { ScheduledRequest, Step } from "./step_plan.ts";
 
 /** Sizes that step buffers are made for. */
 export interface StepLimits {
@@ -153,10 +153,7 @@ export class StepInputs {
     for (const [row, scheduled] of step.scheduled.entries()) {
       this.#queryStarts[row] = token;
       this.#sequenceLengths[row] = scheduled.start + scheduled.count;
-      this.#blockTables.set(
-        scheduled.request.blocks.subarray(0, Math.ceil((scheduled.start + scheduled.count) / this.#limits.blockSize)),
-        row * this.maxBlocks,
-      );
+      this.#blockTables.set(scheduled.request.blocks, row * this.maxBlocks);
       token = this.#writeTokens(scheduled, token);
       if (scheduled.samples) this.#writeSampling(scheduled, row, token - 1);
     }

@@ -48,7 +48,7 @@ export function warmUp(runner: ModelRunner, blocks: KvBlockPool, limits: Schedul
   });
   scheduler.enqueue(request);
   while (request.tokenIds.length < request.maxTokens) {
-    const step = scheduler.schedule((admitted) => runner.admit(admitted));
+    const step = scheduler.schedule({ admitted: (admitted) => runner.admit(admitted) });
     if (step === null) break;
     runner.launchForward(step);
     runner.launchSampling(step);

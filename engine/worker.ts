@@ -15,6 +15,7 @@ import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
 import { planWeights, type WeightPlan } from "./models/tensors.ts";
 import { resolveLimits } from "./options.ts";
+import { PrefixCache } from "./prefix_cache.ts";
 import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -38,7 +39,7 @@ function createPort(doorbell: Int32Array): ExecutorPort {
       Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
-    send: (updates, counters) => post({ type: "updates", updates, counters }),
+    send: (updates, counters, emittedAt) => post({ type: "updates", updates, counters, emittedAt }),
   };
 }
 
@@ -102,7 +103,9 @@ function run(): void {
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
     warmUp(runner, blocks, limits);
     const port = createPort(new Int32Array(start.doorbell));
-    const executor = new Executor(port, new Scheduler(blocks, limits), blocks, runner, createClock(start.clockOrigin));
+    const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
+    const scheduler = new Scheduler(blocks, limits, prefixCache);
+    const executor = new Executor(port, scheduler, blocks, runner, createClock(start.clockOrigin));
     post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
     executor.run();
   } finally {

@@ -15,7 +15,16 @@ interface Output {
   readonly promptTokenIds: number[];
   readonly finishReason: string;
   readonly usage: { promptTokens: number; completionTokens: number };
-  readonly metrics: { ttftMs: number; tpotMs: number; e2eMs: number };
+  readonly metrics: {
+    ttftMs: number;
+    tpotMs: number;
+    e2eMs: number;
+    queueMs: number;
+    prefillMs: number;
+    cachedTokens: number;
+    preemptions: number;
+  };
+  readonly events?: (number | { type: string; timestamp: number; payload: unknown })[];
 }
 
 test("upbeat generate streams the text that --json reports, with the documented fields", async () => {
@@ -27,7 +36,15 @@ test("upbeat generate streams the text that --json reports, with the documented 
     assertEquals(Object.keys(output), ["text", "tokenIds", "promptTokenIds", "finishReason", "usage", "metrics"]);
     assertEquals(output.usage, { promptTokens: output.promptTokenIds.length, completionTokens: 12 });
     assertEquals([output.tokenIds.length, output.finishReason], [12, "length"]);
-    assertEquals(Object.keys(output.metrics), ["ttftMs", "tpotMs", "e2eMs"]);
+    assertEquals(Object.keys(output.metrics), [
+      "ttftMs",
+      "tpotMs",
+      "e2eMs",
+      "queueMs",
+      "prefillMs",
+      "cachedTokens",
+      "preemptions",
+    ]);
     assert(output.metrics.ttftMs > 0 && output.metrics.e2eMs >= output.metrics.ttftMs);
 
     const text = await runCli(["generate", folder, "-", ...GREEDY, "--max-tokens", "12"], { stdin: "Hello\n" });
@@ -100,5 +117,48 @@ test("upbeat generate ends quietly when its output is closed", async () => {
       { onStart: (child) => child.stdout?.once("data", () => child.stdout?.destroy()) },
     );
     assertEquals([code, stderr], [0, ""]);
+  });
+});
+
+test("upbeat generate --events prints what happened, tokens as events or as bare ids", async () => {
+  await withModelFolder(async (folder) => {
+    writeRandomModel(folder, { tokenizer: true });
+    // Two sequences of 3 and later 5 blocks of 8 tokens, in a pool of 8.
+    const file = join(folder, "prompts.txt");
+    writeFileSync(file, "the first prompt of two\nand the second prompt\n");
+    const pressure = ["--kv-blocks", "8", "--block-size", "8"];
+    const flags = ["--prompts-file", file, ...GREEDY, "--max-tokens", "24", ...pressure, "--json", "--quiet"];
+    const outputs = new Map<string, Output[]>();
+    for (const mode of ["full", "compact"]) {
+      const { code, stdout } = await runCli(["generate", folder, ...flags, "--events", mode]);
+      assertEquals(code, 0);
+      outputs.set(mode, stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Output));
+    }
+    const [full, compact] = [outputs.get("full")!, outputs.get("compact")!];
+    for (const [index, { tokenIds, events, metrics }] of full.entries()) {
+      const types = events!.map((event) => (event as { type: string }).type);
+      assertEquals([types[0], types.at(-1)], ["ADD_ENGINE", "FINISH"]);
+      const tokens = events!.filter((event) => (event as { type: string }).type === "GENERATED_TOKEN");
+      assertEquals(tokens.map((event) => (event as { payload: { tokenId: number } }).payload.tokenId), tokenIds);
+      assertEquals(types.filter((type) => type === "EVICT").length, metrics.preemptions);
+      assertEquals(compact[index]!.events!.filter((event) => typeof event === "number"), tokenIds);
+      assertEquals(compact[index]!.tokenIds, tokenIds);
+    }
+    assert(full.some(({ events }) => events!.some((event) => (event as { type: string }).type === "PAUSE")));
+  });
+});
+
+test("upbeat generate --max-queue fails the prompts that do not fit, with their events", async () => {
+  await withModelFolder(async (folder) => {
+    writeRandomModel(folder, { tokenizer: true });
+    const file = join(folder, "prompts.txt");
+    writeFileSync(file, "one\ntwo\nthree\n");
+    const flags = [...GREEDY, "--max-tokens", "4", "--max-queue", "2", "--json", "--quiet", "--events", "full"];
+    const { code, stdout, stderr } = await runCli(["generate", folder, "--prompts-file", file, ...flags]);
+    assertEquals(code, 1);
+    const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assertEquals(lines.map(({ error }) => error?.code), [undefined, undefined, "QUEUE_FULL"]);
+    assertEquals(lines[2].events.map(({ type }: { type: string }) => type), ["ADD_ENGINE", "ERROR_TRANSIENT", "FAIL"]);
+    assertMatch(stderr, /^upbeat: prompt 3: .*maxQueue/);
   });
 });

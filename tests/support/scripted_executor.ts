@@ -1,0 +1,223 @@
+/**
+ * The executor without a device: a runner whose every token is known in advance, and messages that arrive at set steps.
+ *
+ * @module
+ */
+import { UpbeatError } from "../../errors.ts";
+import { Executor, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
+import { KvBlockPool } from "../../engine/kv_cache.ts";
+import { PrefixCache } from "../../engine/prefix_cache.ts";
+import type { ExecutorCounters, InboxMessage, Moment, RequestUpdate, SubmitMessage } from "../../engine/protocol.ts";
+import type { Request } from "../../engine/request.ts";
+import { Scheduler } from "../../engine/scheduler.ts";
+import type { Step } from "../../engine/step_plan.ts";
+import { greedy } from "./requests.ts";
+
+/** A message, and the number of steps run before it arrives. */
+export interface ScriptedMessage {
+  readonly step: number;
+  readonly message: InboxMessage;
+}
+
+/** A submit message; prompts of different requests have no token in common. */
+export function submit(
+  id: number,
+  promptLength: number,
+  maxTokens: number,
+  more: Partial<SubmitMessage> = {},
+): SubmitMessage {
+  return {
+    type: "submit",
+    id,
+    promptTokenIds: Int32Array.from({ length: promptLength }, (_, index) => 10_000 * id + index),
+    maxTokens,
+    sampling: greedy,
+    eosTokenIds: [],
+    stopStrings: [],
+    trackTokens: false,
+    ...more,
+  };
+}
+
+/**
+ * The token table and the KV cache of a device, checked: a request may only read what was written for the very same tokens.
+ * The token after n tokens of request r is 100 * r + n, so every stream is known in advance.
+ */
+export class CheckingRunner
+  implements Pick<StepRunner, "admit" | "launchForward" | "launchSampling" | "waitForTokens"> {
+  readonly outputs = { tokens: new Int32Array(64), logprobs: new Float32Array(0), logprobTokens: new Int32Array(0) };
+  readonly steps: Step[] = [];
+  /** The step at which waiting fails. */
+  failAt = Infinity;
+  readonly #blockSize: number;
+  /** By slot. */
+  readonly #table = new Map<number, number[]>();
+  /** By cache position: the sequence up to the token whose key and value are there. */
+  readonly #cache = new Map<number, string>();
+
+  constructor(blockSize: number) {
+    this.#blockSize = blockSize;
+  }
+
+  admit({ slot, promptTokenIds, tokenIds }: Request): void {
+    this.#table.set(slot, [...promptTokenIds, ...tokenIds]);
+  }
+
+  launchForward(step: Step): void {
+    this.steps.push(step);
+    for (const { request, start, count } of step.scheduled) {
+      for (let position = start; position < start + count; position++) {
+        this.#cache.set(this.#place(request, position), this.#history(request, position));
+      }
+    }
+    for (const { request, start, count } of step.scheduled) {
+      for (let position = 0; position < start + count; position++) {
+        if (this.#cache.get(this.#place(request, position)) !== this.#history(request, position)) {
+          throw new UpbeatError("INTERNAL", `request ${request.id} reads what is not its own at ${position}`);
+        }
+      }
+    }
+  }
+
+  launchSampling(step: Step): void {
+    for (const [row, { request, start, count, samples }] of step.scheduled.entries()) {
+      if (!samples) continue;
+      const tokenId = 100 * request.id + start + count;
+      this.outputs.tokens[row] = tokenId;
+      this.#table.get(request.slot)![start + count] = tokenId;
+    }
+  }
+
+  waitForTokens(): void {
+    if (this.steps.length > this.failAt) throw new UpbeatError("DEVICE_FAULT", "the device broke");
+  }
+
+  #place(request: Request, position: number): number {
+    return request.blocks[Math.floor(position / this.#blockSize)]! * this.#blockSize + (position % this.#blockSize);
+  }
+
+  #history(request: Request, position: number): string {
+    return this.#table.get(request.slot)!.slice(0, position + 1).join();
+  }
+}
+
+/** Gives messages when their step has come; a shutdown once all are delivered and nothing is left to do. */
+class ScriptedPort implements ExecutorPort {
+  readonly updates: RequestUpdate[] = [];
+  readonly emittedAt: number[] = [];
+  counters: ExecutorCounters | null = null;
+  readonly #script: ScriptedMessage[];
+  readonly #steps: () => number;
+  constructor(script: readonly ScriptedMessage[], steps: () => number) {
+    this.#script = [...script].sort((a, b) => a.step - b.step);
+    this.#steps = steps;
+  }
+  receive(): InboxMessage | null {
+    const next = this.#script[0];
+    return next !== undefined && next.step <= this.#steps() ? this.#script.shift()!.message : null;
+  }
+  waitForMessage(): void {
+    // Idle: let the next message come now.
+    const next = this.#script.shift();
+    this.#script.unshift({ step: 0, message: next?.message ?? { type: "shutdown" } });
+  }
+  send(updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number): void {
+    this.updates.push(...updates);
+    this.emittedAt.push(emittedAt);
+    this.counters = counters;
+  }
+}
+
+/** How the executor is set up. */
+export interface ScriptedSetUp {
+  /** A real runner instead of the checking one. */
+  readonly runner?: StepRunner;
+  readonly maxBatchTokens?: number;
+  readonly maxBatchRequests?: number;
+  readonly blocks?: number;
+  /** 4 unless given. */
+  readonly blockSize?: number;
+  readonly prefixCache?: boolean;
+}
+
+/** An executor with its script. */
+export class ScriptedExecutor {
+  /** What runs where no other runner is given. */
+  readonly runner: CheckingRunner;
+  readonly pool: KvBlockPool;
+  readonly scheduler: Scheduler;
+  readonly #port: ScriptedPort;
+  readonly #executor: Executor;
+
+  constructor(script: readonly ScriptedMessage[], setUp: ScriptedSetUp = {}) {
+    const { maxBatchTokens = 16, maxBatchRequests = 4, blocks = 24, blockSize = 4, prefixCache = false } = setUp;
+    this.pool = new KvBlockPool(blocks, blockSize);
+    const cache = prefixCache ? new PrefixCache(this.pool) : null;
+    this.scheduler = new Scheduler(this.pool, { maxBatchTokens, maxBatchRequests }, cache);
+    this.runner = new CheckingRunner(blockSize);
+    let steps = 0;
+    this.#port = new ScriptedPort(script, () => steps);
+    let time = 0;
+    const runner = setUp.runner ?? (this.runner as unknown as StepRunner);
+    const counting: StepRunner = {
+      outputs: runner.outputs,
+      admit: (request) => runner.admit(request),
+      launchForward: (step) => {
+        steps++;
+        runner.launchForward(step);
+      },
+      launchSampling: (step) => runner.launchSampling(step),
+      waitForTokens: () => runner.waitForTokens(),
+    };
+    this.#executor = new Executor(this.#port, this.scheduler, this.pool, counting, () => ++time);
+  }
+
+  /** Until the shutdown. */
+  run(): void {
+    this.#executor.run();
+  }
+
+  /** The last counters that were sent. */
+  get counters(): ExecutorCounters {
+    return this.#port.counters!;
+  }
+
+  /** When each update was handed over. */
+  get emittedAt(): readonly number[] {
+    return this.#port.emittedAt;
+  }
+
+  /** Everything that happened to a request. */
+  moments(id: number): Moment[] {
+    return this.#port.updates.filter((update) => update.id === id).flatMap(({ moments }) => moments);
+  }
+
+  /** The names of what happened to a request; runs of tokens are counted, as in "token x3". */
+  story(id: number): string[] {
+    const story: string[] = [];
+    let tokens = 0;
+    const endRun = () => {
+      if (tokens > 0) story.push(`token x${tokens}`);
+      tokens = 0;
+    };
+    for (const moment of this.moments(id)) {
+      if (moment.type === "token") {
+        tokens++;
+        continue;
+      }
+      endRun();
+      if (moment.type === "finish") story.push(`finish ${moment.reason}`);
+      else if (moment.type === "chunk") story.push(`chunk ${moment.tokens} ${moment.computed}/${moment.total}`);
+      else if (moment.type === "refused") story.push(`refused ${moment.error.code}`);
+      else if (moment.type === "failure") story.push(`failure ${moment.error.code}`);
+      else story.push(moment.type);
+    }
+    endRun();
+    return story;
+  }
+
+  /** The tokens of a request. */
+  tokens(id: number): number[] {
+    return this.moments(id).flatMap((moment) => (moment.type === "token" ? [moment.tokenId] : []));
+  }
+}
