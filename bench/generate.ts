@@ -1,7 +1,7 @@
 /**
  * How fast one request is, against what the machine can do: time to first token, prefill, decode, and the host's share.
  *
- * `bun run bench -- [--model FOLDER] [--prompt-tokens N] [--threads N] [--json FILE]`
+ * `bun run bench -- [--model FOLDER] [--prompt-tokens N] [--threads N] [--simd NAME] [--json FILE]`
  *
  * The machine's FMA peak and read bandwidth are measured beside every sample; figures and ratios are medians over samples.
  *
@@ -11,19 +11,20 @@ import { parseArgs } from "@std/cli/parse-args";
 import { bench, run } from "mitata";
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { Engine, type ExecutorCounters, type GenerationResult } from "../mod.ts";
+import { Engine, type EngineOptions, type ExecutorCounters, type GenerationResult } from "../mod.ts";
 import { benchModel } from "./bench_model.ts";
 import { countCallsPerStep } from "./calls_per_step.ts";
 import { MachinePeak, type MachineRoof } from "./machine_peak.ts";
 import { decodeBytes, prefillFlops } from "./model_work.ts";
 
-const flags = parseArgs(process.argv.slice(2), { string: ["model", "prompt-tokens", "threads", "json"] });
+const flags = parseArgs(process.argv.slice(2), { string: ["model", "prompt-tokens", "threads", "simd", "json"] });
 const folder = flags.model ?? benchModel();
 const promptTokens = Number(flags["prompt-tokens"] ?? 128);
 const DECODE_TOKENS = 24;
 
 await using engine = await Engine.load(folder, {
   threads: Number(flags.threads ?? 0),
+  simd: flags.simd as EngineOptions["simd"],
   maxContext: 2048,
   // Every measurement computes its prompt.
   prefixCache: false,

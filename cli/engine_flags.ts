@@ -32,7 +32,7 @@ export const ENGINE_FLAGS = {
   model: { kind: "text", value: "FOLDER", help: "the model folder, instead of the first argument" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], help: "where to compute" },
   threads: { kind: "integer", min: 1, help: "compute threads; all usable cores when left out" },
-  simd: { kind: "choice", choices: ["auto", "portable", "avx2", "avx512", "neon"], help: "instruction set" },
+  simd: { kind: "choice", choices: ["auto", "portable", "avx2", "avx512", "amx", "neon"], help: "instruction set" },
   library: { kind: "text", value: "FILE", help: "the device library, instead of looking for it" },
   "max-batch-tokens": {
     kind: "integer",

@@ -36,12 +36,12 @@ int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd) {
     if (threads > kMostThreads) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "threads: at most %d, not %d", kMostThreads, threads);
     }
-    if (simd < UPBEAT_SIMD_AUTO || simd > UPBEAT_SIMD_NEON) {
+    if (simd < UPBEAT_SIMD_AUTO || simd > UPBEAT_SIMD_AMX) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "simd: %d is none of UPBEAT_SIMD_*", simd);
     }
     const KernelSet* kernels = kernel_set(simd);
     if (kernels == nullptr) {
-      constexpr const char* kNames[] = {"AUTO", "PORTABLE", "AVX2", "AVX512", "NEON"};
+      constexpr const char* kNames[] = {"AUTO", "PORTABLE", "AVX2", "AVX512", "NEON", "AMX"};
       throw_error(UPBEAT_ERROR_UNAVAILABLE, "simd: this machine does not have %s (UPBEAT_SIMD %d)", kNames[simd], simd);
     }
     refuse_after_fork();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "device.h"
 #include "error.h"
 
 namespace upbeat {
@@ -32,10 +33,10 @@ int32_t RowRanges::first_missing() const {
 }
 
 Weight::Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns)
-    : device_(device), packed_{nullptr, dtype, rows, columns} {
+    : device_(device), packed_(device.kernels().packed_weight(dtype, rows, columns)) {
   const auto padded = (int64_t(rows) + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
   int64_t bytes = 0;
-  if (__builtin_mul_overflow(padded * int64_t(dtype_bytes(dtype)), int64_t(columns), &bytes)) {
+  if (__builtin_mul_overflow(padded * int64_t(dtype_bytes(dtype)), packed_.padded_columns, &bytes)) {
     throw_error(UPBEAT_ERROR_OUT_OF_MEMORY, "a weight of %d x %d elements", rows, columns);
   }
   memory_ = Memory(bytes, "weight");

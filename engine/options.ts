@@ -31,7 +31,7 @@ export interface EngineOptions extends TrackingOptions {
   /** Compute threads of the CPU library; 0 (default): one per usable core. */
   readonly threads?: number | undefined;
   /** Instruction set of the CPU library; `"auto"` (default): the widest. */
-  readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "neon" | undefined;
+  readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "amx" | "neon" | undefined;
   /** Tokens computed in one step, at most; longer prompts are computed in chunks. Default 512. */
   readonly maxBatchTokens?: number | undefined;
   /** Requests that run at the same time, at most. Default 32. */
@@ -79,7 +79,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     device: oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]),
     libraryPath: options.library ?? null,
     threads: integer("threads", options.threads ?? 0, 0, 1024),
-    simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "NEON"]),
+    simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "AMX", "NEON"]),
     maxBatchTokens: integer("maxBatchTokens", options.maxBatchTokens ?? 512, 1, 2 ** 20),
     maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),

@@ -17,7 +17,7 @@ export interface ResolvedEngineOptions {
   readonly device: "auto" | "cpu" | "cuda";
   readonly libraryPath: string | null;
   readonly threads: number;
-  readonly simd: "AUTO" | "PORTABLE" | "AVX2" | "AVX512" | "NEON";
+  readonly simd: "AUTO" | "PORTABLE" | "AVX2" | "AVX512" | "AMX" | "NEON";
   readonly maxBatchTokens: number;
   readonly maxBatchRequests: number;
   /** null: as many as fit the memory, up to what full batches need. */

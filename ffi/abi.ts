@@ -35,7 +35,7 @@ export type Dtype = typeof DTYPE[DtypeName];
 export const DTYPE_BYTES = { 0: 4, 1: 2, 2: 2 } as const;
 
 /** Instruction sets of the CPU library (`UPBEAT_SIMD_*`). */
-export const SIMD = { AUTO: 0, PORTABLE: 1, AVX2: 2, AVX512: 3, NEON: 4 } as const;
+export const SIMD = { AUTO: 0, PORTABLE: 1, AVX2: 2, AVX512: 3, NEON: 4, AMX: 5 } as const;
 
 /** The name of an instruction set. */
 export type SimdName = keyof typeof SIMD;

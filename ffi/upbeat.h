@@ -60,7 +60,8 @@ enum {
   UPBEAT_SIMD_PORTABLE = 1,
   UPBEAT_SIMD_AVX2 = 2,   /* AVX2 + FMA + F16C */
   UPBEAT_SIMD_AVX512 = 3, /* F, BW, DQ, VL */
-  UPBEAT_SIMD_NEON = 4
+  UPBEAT_SIMD_NEON = 4,
+  UPBEAT_SIMD_AMX = 5 /* AVX512 + AMX-TILE, AMX-BF16 */
 };
 
 /* ---- Library ------------------------------------------------------------------------------------------------- */
@@ -206,7 +207,9 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * input: F32 [rows, columns of the weight]; output, residual: F32 [rows, rows of the weight]; bias: F32 [rows of the
  * weight]. bias and residual may be null; residual may be output. For each output element the products are added in
  * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
- * library's portable kernels multiply and add in two roundings.) */
+ * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is taken
+ * as the exact sum of three BF16 numbers, and the products are added 32 inputs at a time; numbers below 2^-126 count as
+ * zero there. Whatever the order, it is the same for any number of rows.) */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 

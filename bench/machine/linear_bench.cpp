@@ -58,8 +58,8 @@ uint32_t next_random(uint32_t& state) {
 }
 
 // Weights of both signs and of a magnitude near 0.01.
-upbeat::PackedWeight random_weight(int outputs, int inputs, uint32_t& state) {
-  upbeat::PackedWeight weight = {nullptr, upbeat::Dtype::bf16, outputs, inputs};
+upbeat::PackedWeight random_weight(const upbeat::KernelSet& kernels, int outputs, int inputs, uint32_t& state) {
+  upbeat::PackedWeight weight = kernels.packed_weight(upbeat::Dtype::bf16, outputs, inputs);
   weight.data = allocate_huge(weight.bytes());
   uint16_t* words = static_cast<uint16_t*>(weight.data);
   for (size_t i = 0; i < weight.bytes() / 2; i++) {
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
   std::vector<upbeat::PackedWeight> weights[kShapeCount];
   for (int shape = 0; shape < kShapeCount; shape++) {
     for (int i = 0; i < kShapes[shape].count; i++) {
-      weights[shape].push_back(random_weight(kShapes[shape].outputs, kShapes[shape].inputs, random));
+      weights[shape].push_back(random_weight(*kernels, kShapes[shape].outputs, kShapes[shape].inputs, random));
     }
   }
   const int most_rows = *std::max_element(all_rows.begin(), all_rows.end());

@@ -1,9 +1,10 @@
 // Rows of a packed weight, as F32. Tied embeddings share one matrix with the output layer, whose packed layout wins: a
-// row is one lane of a panel, so each of its elements lies on a cache line of its own. That costs some microseconds per
-// token, next to the output layer's reading the whole matrix.
+// row is one lane of a panel, so nearly each of its elements lies on a cache line of its own. That costs some
+// microseconds per token, next to the output layer's reading the whole matrix.
 #pragma once
 
 #include "kernels.h"
+#include "packed_layout.inl"
 #include "scratch.inl"
 #include "simd.h"
 
@@ -15,9 +16,10 @@ inline float to_f32(F16 value) { return f32_from_f16(value.bits); }
 
 template <typename Element>
 void embed_row(const PackedWeight& weight, int32_t token, float* output) {
-  const Element* lane = static_cast<const Element*>(weight.data) +
-                        size_t(token / kPanelColumns) * kPanelColumns * size_t(weight.columns) + token % kPanelColumns;
-  for (int k = 0; k < weight.columns; k++) output[k] = to_f32(lane[size_t(k) * kPanelColumns]);
+  const Element* panel = static_cast<const Element*>(weight.data) +
+                         size_t(token / kPanelColumns) * (weight.panel_bytes() / sizeof(Element));
+  const int lane = token % kPanelColumns;
+  for (int k = 0; k < weight.columns; k++) output[k] = to_f32(panel[PackedLayout<Element>::at(lane, k)]);
 }
 
 inline bool embedding(const EmbeddingArguments& arguments, ThreadPool& pool, Fault& fault) {

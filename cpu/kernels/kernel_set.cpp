@@ -4,6 +4,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 namespace upbeat {
@@ -17,6 +21,9 @@ namespace avx2 {
 extern const KernelSet kernels;
 }
 namespace avx512 {
+extern const KernelSet kernels;
+}
+namespace amx {
 extern const KernelSet kernels;
 }
 #elif defined(__aarch64__)
@@ -41,6 +48,20 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
+// Whether the tile registers are there, and the system lets this process have them (Linux: "Using XSTATE features in
+// user space applications"). It must be asked first: they make a thread's state 8 KiB larger. Asking again is harmless.
+bool has_amx() {
+#if defined(__linux__)
+  constexpr unsigned kTileUnits = 1u << 22 | 1u << 24;  // AMX-BF16, AMX-TILE
+  constexpr unsigned long kRequestPermission = 0x1023, kTileData = 18;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!has_avx512() || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return (edx & kTileUnits) == kTileUnits && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 #endif
 
 }  // namespace
@@ -48,7 +69,7 @@ bool has_avx512() {
 const KernelSet* kernel_set(int32_t simd) {
   switch (simd) {
     case UPBEAT_SIMD_AUTO:
-      for (const int32_t candidate : {UPBEAT_SIMD_AVX512, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_NEON}) {
+      for (const int32_t candidate : {UPBEAT_SIMD_AMX, UPBEAT_SIMD_AVX512, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_NEON}) {
         if (const KernelSet* kernels = kernel_set(candidate)) return kernels;
       }
       return &portable::kernels;
@@ -59,6 +80,8 @@ const KernelSet* kernel_set(int32_t simd) {
       return has_avx2() ? &avx2::kernels : nullptr;
     case UPBEAT_SIMD_AVX512:
       return has_avx512() ? &avx512::kernels : nullptr;
+    case UPBEAT_SIMD_AMX:
+      return has_amx() ? &amx::kernels : nullptr;
 #elif defined(__aarch64__)
     case UPBEAT_SIMD_NEON:
       return &neon::kernels;

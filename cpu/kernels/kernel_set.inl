@@ -21,7 +21,11 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-#if defined(UPBEAT_KERNELS_AVX512)
+#if defined(UPBEAT_EMULATE_TILES)
+#define UPBEAT_KERNELS_NAME "AMX, emulated"
+#elif defined(UPBEAT_KERNELS_AMX)
+#define UPBEAT_KERNELS_NAME "AMX"
+#elif defined(UPBEAT_KERNELS_AVX512)
 #define UPBEAT_KERNELS_NAME "AVX-512"
 #elif defined(UPBEAT_KERNELS_AVX2)
 #define UPBEAT_KERNELS_NAME "AVX2"
@@ -33,6 +37,7 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
 extern const KernelSet kernels = {
     .name = UPBEAT_KERNELS_NAME,
+    .bf16_column_step = kBf16ColumnStep,
     .pack = pack,
     .convert = convert,
     .embedding = embedding,

@@ -27,15 +27,17 @@ inline constexpr int kPanelColumns = 32;
 // A weight matrix W [rows = outputs, columns = inputs] as the kernels read it: panels of 32 consecutive outputs; within
 // a panel, for each input k in order, the 32 weights of those outputs side by side, in the matrix's own dtype. Outputs
 // beyond `rows` in the last panel are zeros. So SIMD lanes are outputs, and every product sum runs over k in order, in
-// GEMM and GEMV alike.
+// GEMM and GEMV alike. (Kernels with tile registers order BF16 weights within a panel in their own way: pack.inl.)
 struct PackedWeight {
-  void* data = nullptr;  // 64-byte aligned, huge pages where the system gives them
+  void* data = nullptr;  // 64-byte aligned, huge pages where the system gives them; zeros until filled
   Dtype dtype = Dtype::f32;
   int32_t rows = 0;
   int32_t columns = 0;
+  int64_t padded_columns = 0;  // as many as a panel has room for; zeros beyond `columns`
 
   int panels() const { return (rows + kPanelColumns - 1) / kPanelColumns; }
-  size_t bytes() const { return size_t(panels()) * kPanelColumns * size_t(columns) * dtype_bytes(dtype); }
+  size_t panel_bytes() const { return size_t(padded_columns) * kPanelColumns * dtype_bytes(dtype); }
+  size_t bytes() const { return size_t(panels()) * panel_bytes(); }
 };
 
 struct PackArguments {
@@ -177,7 +179,8 @@ using Kernel = bool (*)(const Arguments&, ThreadPool&, Fault&);
 
 // One instruction set's kernels.
 struct KernelSet {
-  const char* name;  // "AVX-512", "AVX2", "NEON", "portable"
+  const char* name;          // "AMX", "AVX-512", "AVX2", "NEON", "portable"
+  int32_t bf16_column_step;  // a packed BF16 weight has room for a multiple of so many columns
   Kernel<PackArguments> pack;
   Kernel<ConvertArguments> convert;
   Kernel<EmbeddingArguments> embedding;
@@ -191,6 +194,12 @@ struct KernelSet {
   Kernel<GatherTokensArguments> gather_tokens;
   Kernel<ScatterTokensArguments> scatter_tokens;
   Kernel<SampleArguments> sample;
+
+  // A weight of this set's layout, without memory.
+  PackedWeight packed_weight(Dtype dtype, int32_t rows, int32_t columns) const {
+    const int64_t step = dtype == Dtype::bf16 ? bf16_column_step : 1;
+    return {nullptr, dtype, rows, columns, (columns + step - 1) / step * step};
+  }
 };
 
 // Bytes of one key or value cache (kernels/kv_layout.h describes the layout).

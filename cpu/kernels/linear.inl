@@ -1,6 +1,9 @@
 // output = input * transpose(weight) + bias + residual, for F32, F16 and BF16 weights and any number of rows.
 #pragma once
 
+#if defined(UPBEAT_KERNELS_AMX)
+#include "linear_amx.inl"
+#endif
 #include "linear_blocked.inl"
 #include "linear_direct.inl"
 
@@ -21,7 +24,11 @@ inline bool linear(const LinearArguments& arguments, ThreadPool& pool, Fault& fa
     case Dtype::f16:
       return linear_elements<F16>(arguments, pool, fault);
     case Dtype::bf16:
+#if defined(UPBEAT_KERNELS_AMX)
+      return linear_amx(arguments, pool, fault);
+#else
       return linear_elements<Bf16>(arguments, pool, fault);
+#endif
   }
   return false;
 }

@@ -262,7 +262,7 @@ bool linear_blocked(const LinearArguments& arguments, ThreadPool& pool, Fault& f
   int next_range = 0;
   const auto take_range = [&] { return __atomic_fetch_add(&next_range, 1, __ATOMIC_RELAXED); };
   pool.run(pool.size(), [&](int, int) {
-    LinearScratch* scratch = linear_scratch();
+    LinearScratch* scratch = worker_scratch<LinearScratch>();
     if (scratch == nullptr) {
       __atomic_store_n(&has_memory, false, __ATOMIC_RELAXED);
       return;

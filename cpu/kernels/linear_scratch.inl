@@ -1,5 +1,5 @@
-// A worker's private memory for linear_blocked: sized for a second-level cache, in one huge page where the system gives
-// one, kept for the life of the thread.
+// A worker's private memory for many rows: sized for a second-level cache, in one huge page where the system gives one,
+// kept for the life of the thread.
 #pragma once
 
 #include "linear_slab.inl"
@@ -18,14 +18,15 @@ struct LinearScratch {
   alignas(64) float sums[kSumFloats];                    // [panel of the task][row][column]
 };
 
-// The calling thread's scratch, or null when there is no memory for it.
-inline LinearScratch* linear_scratch() {
+// The calling thread's scratch of one kind, or null when there is no memory for it.
+template <typename Scratch>
+Scratch* worker_scratch() {
   struct Owner {
-    LinearScratch* scratch = nullptr;
+    Scratch* scratch = nullptr;
     ~Owner() { free(scratch); }
   };
   static thread_local Owner owner;
-  if (owner.scratch == nullptr) owner.scratch = static_cast<LinearScratch*>(allocate_huge(sizeof(LinearScratch)));
+  if (owner.scratch == nullptr) owner.scratch = static_cast<Scratch*>(allocate_huge(sizeof(Scratch)));
   return owner.scratch;
 }
 

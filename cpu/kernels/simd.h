@@ -13,7 +13,13 @@
 
 #if defined(UPBEAT_KERNELS_AVX512)
 #include <immintrin.h>
+#if defined(UPBEAT_EMULATE_TILES)
+#define UPBEAT_KERNELS_NAMESPACE amx_emulated
+#elif defined(UPBEAT_KERNELS_AMX)
+#define UPBEAT_KERNELS_NAMESPACE amx
+#else
 #define UPBEAT_KERNELS_NAMESPACE avx512
+#endif
 #elif defined(UPBEAT_KERNELS_AVX2)
 #include <immintrin.h>
 #define UPBEAT_KERNELS_NAMESPACE avx2

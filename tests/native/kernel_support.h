@@ -13,7 +13,7 @@
 
 inline std::vector<const upbeat::KernelSet*> kernel_sets() {
   std::vector<const upbeat::KernelSet*> sets;
-  for (int32_t simd : {UPBEAT_SIMD_PORTABLE, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_AVX512, UPBEAT_SIMD_NEON}) {
+  for (int32_t simd : {UPBEAT_SIMD_PORTABLE, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_AVX512, UPBEAT_SIMD_AMX, UPBEAT_SIMD_NEON}) {
     if (const upbeat::KernelSet* set = upbeat::kernel_set(simd)) sets.push_back(set);
   }
   return sets;

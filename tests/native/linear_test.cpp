@@ -2,7 +2,8 @@
 //
 // linear is held against two references: a float64 product with the error bound of a recursive sum (Higham 2002,
 // section 3.1), and, bit for bit, a plain loop of fmaf over ascending inputs, which is what upbeat.h promises for every
-// number of rows and threads. (The portable set multiplies and adds in two roundings; its reference does, too.)
+// number of rows and threads. (The portable set multiplies and adds in two roundings, AMX adds the products of BF16
+// terms tile by tile; their references do, too.)
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,6 +14,10 @@
 
 #include "../../cpu/kernels/kernels.h"
 #include "../../ffi/upbeat.h"
+
+namespace upbeat::amx_emulated {
+extern const KernelSet kernels;
+}
 
 namespace {
 
@@ -121,10 +126,8 @@ struct Packed {
   std::unique_ptr<void, FreeDeleter> memory;
   upbeat::PackedWeight weight;
 
-  Packed(Dtype dtype, int rows, int columns) {
-    weight.dtype = dtype;
-    weight.rows = rows;
-    weight.columns = columns;
+  Packed(const KernelSet& kernels, Dtype dtype, int rows, int columns)
+      : weight(kernels.packed_weight(dtype, rows, columns)) {
     memory.reset(std::aligned_alloc(64, weight.bytes()));  // a panel line is a multiple of 64 bytes
     std::memset(memory.get(), 0, weight.bytes());
     weight.data = memory.get();
@@ -143,7 +146,7 @@ void pack_rows(const KernelSet& kernels, upbeat::ThreadPool& pool, Packed& packe
 
 void check_pack(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype, int rows, int columns) {
   const Matrix matrix(dtype, rows, columns);
-  Packed packed(dtype, rows, columns);
+  Packed packed(kernels, dtype, rows, columns);
   for (int first = 0; first < rows;) {
     const int count = 1 + generator.below(rows - first < 70 ? rows - first : 70);
     pack_rows(kernels, pool, packed, matrix, first, count);
@@ -152,10 +155,17 @@ void check_pack(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype,
   const size_t bytes = upbeat::dtype_bytes(dtype);
   const uint8_t* data = static_cast<const uint8_t*>(packed.weight.data);
   const std::vector<uint8_t> zeros(bytes);
+  const int padded = int(packed.weight.padded_columns);
+  const bool pairs = std::strncmp(kernels.name, "AMX", 3) == 0 && dtype == Dtype::bf16;
+  CHECK(padded == (pairs ? (columns + 31) / 32 * 32 : columns), "pack %s: room for %d columns of %d", kernels.name,
+        padded, columns);
   for (int row = 0; row < packed.weight.panels() * 32; row++) {
-    for (int k = 0; k < columns; k++) {
-      const uint8_t* expected = row < rows ? &matrix.bytes[(size_t(row) * columns + k) * bytes] : zeros.data();
-      const size_t at = (size_t(row / 32) * columns + k) * 32 + row % 32;
+    for (int k = 0; k < padded; k++) {
+      const bool present = row < rows && k < columns;
+      const uint8_t* expected = present ? &matrix.bytes[(size_t(row) * columns + k) * bytes] : zeros.data();
+      const size_t line =
+          pairs ? size_t(k / 2 * 2) * 32 + row % 32 / 16 * 32 + row % 16 * 2 + k % 2 : size_t(k) * 32 + row % 32;
+      const size_t at = size_t(row / 32) * padded * 32 + line;
       CHECK(std::memcmp(data + at * bytes, expected, bytes) == 0, "pack %s row %d of %d, column %d of %d", kernels.name,
             row, rows, k, columns);
     }
@@ -190,7 +200,7 @@ void check_convert_every_value(const KernelSet& kernels, upbeat::ThreadPool& poo
 
 void check_embedding(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype, int rows, int columns) {
   const Matrix matrix(dtype, rows, columns);
-  Packed packed(dtype, rows, columns);
+  Packed packed(kernels, dtype, rows, columns);
   pack_rows(kernels, pool, packed, matrix, 0, rows);
   std::vector<int32_t> tokens = {rows - 1, -1, 0};
   for (int i = 0; i < 20; i++) tokens.push_back(generator.below(rows));
@@ -210,12 +220,32 @@ void check_embedding(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype d
   CHECK(std::strstr(fault.message, "row 5") != nullptr, "%s", fault.message);
 }
 
-// The exact result: products in ascending k, by fma from zero, then the bias, then the residual.
-float reference(const KernelSet& kernels, const float* input, const float* weights, int columns, const float* bias,
-                const float* residual) {
-  const bool fused = std::strcmp(kernels.name, "portable") != 0;
+// As TDPBF16PS adds (Intel SDM): for 32 inputs and each of an input's three BF16 terms, a chain of even and one of odd
+// products, their sum, and that onto the sum so far.
+float tile_sum(const float* input, const float* weights, int columns) {
   float sum = 0.0f;
-  for (int k = 0; k < columns; k++) {
+  for (int start = 0; start < columns; start += 32) {
+    float chains[3][2] = {};
+    for (int k = start; k < start + 32 && k < columns; k++) {
+      float rest = input[k];
+      for (auto& chain : chains) {
+        const float term = bits_to_float(float_to_bits(rest) & 0xffff0000u);
+        chain[k % 2] = std::fmaf(term, weights[k], chain[k % 2]);
+        rest = std::isfinite(rest) ? rest - term : 0.0f;
+      }
+    }
+    for (const auto& chain : chains) sum = sum + (chain[0] + chain[1]);
+  }
+  return sum;
+}
+
+// The exact result: products in ascending k, by fma from zero, then the bias, then the residual.
+float reference(const KernelSet& kernels, Dtype dtype, const float* input, const float* weights, int columns,
+                const float* bias, const float* residual) {
+  const bool fused = std::strcmp(kernels.name, "portable") != 0;
+  const bool tiles = std::strncmp(kernels.name, "AMX", 3) == 0 && dtype == Dtype::bf16;
+  float sum = tiles ? tile_sum(input, weights, columns) : 0.0f;
+  for (int k = 0; k < columns && !tiles; k++) {
     if (fused) {
       sum = std::fmaf(input[k], weights[k], sum);
     } else {
@@ -234,10 +264,12 @@ void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtyp
                   Extras extras, float special = 0.0f) {
   Matrix matrix(dtype, outputs, inputs);
   if (special != 0.0f) matrix.set(size_t(generator.below(outputs)) * inputs + generator.below(inputs), special);
-  Packed packed(dtype, outputs, inputs);
+  Packed packed(kernels, dtype, outputs, inputs);
   pack_rows(kernels, pool, packed, matrix, 0, outputs);
 
-  const Matrix input(Dtype::f32, rows, inputs), bias(Dtype::f32, 1, outputs), residual(Dtype::f32, rows, outputs);
+  Matrix input(Dtype::f32, rows, inputs);
+  const Matrix bias(Dtype::f32, 1, outputs), residual(Dtype::f32, rows, outputs);
+  if (special != 0.0f) input.set(generator.below(rows * inputs), special);
   const auto floats = [](const Matrix& m) { return reinterpret_cast<const float*>(m.bytes.data()); };
   std::vector<float> output(size_t(rows) * outputs, 7.0f);
   const bool has_bias = extras == Extras::bias || extras == Extras::both_in_place;
@@ -264,7 +296,7 @@ void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtyp
       const size_t at = size_t(row) * outputs + column;
       const float* b = has_bias ? floats(bias) + column : nullptr;
       const float* r = has_residual ? floats(residual) + at : nullptr;
-      const float expected = reference(kernels, in, weights.data(), inputs, b, r);
+      const float expected = reference(kernels, dtype, in, weights.data(), inputs, b, r);
       const bool same =
           expected != expected ? output[at] != output[at] : float_to_bits(expected) == float_to_bits(output[at]);
       CHECK(same, "linear %s, %d threads, dtype %d, %d x %d -> %d, row %d column %d: %.9g, not %.9g", kernels.name,
@@ -321,9 +353,15 @@ void check_kernel_set(const KernelSet& kernels) {
 
 int main() {
   int sets = 0;
-  for (const int simd : {UPBEAT_SIMD_PORTABLE, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_AVX512, UPBEAT_SIMD_NEON}) {
-    const KernelSet* kernels = upbeat::kernel_set(simd);
-    if (kernels == nullptr) continue;
+  std::vector<const KernelSet*> all;
+  for (const int simd :
+       {UPBEAT_SIMD_PORTABLE, UPBEAT_SIMD_AVX2, UPBEAT_SIMD_AVX512, UPBEAT_SIMD_AMX, UPBEAT_SIMD_NEON}) {
+    if (const KernelSet* kernels = upbeat::kernel_set(simd)) all.push_back(kernels);
+  }
+#if defined(__x86_64__)
+  if (upbeat::kernel_set(UPBEAT_SIMD_AVX512) != nullptr) all.push_back(&upbeat::amx_emulated::kernels);
+#endif
+  for (const KernelSet* kernels : all) {
     sets++;
     const int before = failures;
     check_kernel_set(*kernels);

@@ -84,17 +84,71 @@ export function linear(
   return output;
 }
 
+/** How the products of one output element are added up, in float32: `columns` of each, from the given offsets on. */
+export type SumOfProducts = (
+  input: Vector,
+  inputOffset: number,
+  weight: Vector,
+  weightOffset: number,
+  columns: number,
+) => number;
+
 /**
- * {@linkcode linear} as the libraries round it, bit for bit: in float32, products added in ascending order of the column,
- * from zero; then the bias; then the residual.
+ * Products in ascending order of the column, from zero.
+ *
+ * @param add How a product joins its sum: {@linkcode fusedMultiplyAdd}, or {@linkcode multiplyAndAdd} on a machine
+ * without it.
+ * @returns The sum.
+ */
+export function ascending(add: (a: number, b: number, c: number) => number): SumOfProducts {
+  return (input, inputOffset, weight, weightOffset, columns) => {
+    let sum = 0;
+    for (let c = 0; c < columns; c++) sum = add(input[inputOffset + c]!, weight[weightOffset + c]!, sum);
+    return sum;
+  };
+}
+
+const float32 = new Float32Array(1);
+const float32Bits = new Uint32Array(float32.buffer);
+
+/** The BF16 number of a float32's upper half. */
+function upperHalf(value: number): number {
+  float32[0] = value;
+  float32Bits[0] = (float32Bits[0]! & 0xffff0000) >>> 0;
+  return float32[0]!;
+}
+
+/**
+ * As AMX adds (Intel SDM, TDPBF16PS): an input is three BF16 terms; for 32 columns and each term, a chain of even and one
+ * of odd products, their sum, and that onto the sum so far.
+ */
+export const tileByTile: SumOfProducts = (input, inputOffset, weight, weightOffset, columns) => {
+  let sum = 0;
+  for (let start = 0; start < columns; start += 32) {
+    const chains = [[0, 0], [0, 0], [0, 0]];
+    for (let c = start; c < Math.min(start + 32, columns); c++) {
+      let rest = input[inputOffset + c]!;
+      for (const chain of chains) {
+        const term = upperHalf(rest);
+        chain[c % 2] = fusedMultiplyAdd(term, weight[weightOffset + c]!, chain[c % 2]!);
+        rest = Math.fround(rest - term);
+      }
+    }
+    for (const [even, odd] of chains) sum = Math.fround(sum + Math.fround(even! + odd!));
+  }
+  return sum;
+};
+
+/**
+ * {@linkcode linear} as the libraries round it, bit for bit: in float32, a sum of products; then the bias; then the
+ * residual.
  *
  * @param weight `[outputs, columns]`, float32 values.
  * @param columns Inputs of the weight.
  * @param input `[rows, columns]`, float32 values.
  * @param bias `[outputs]`, or null.
  * @param residual `[rows, outputs]`, or null.
- * @param add How a product joins its sum: {@linkcode fusedMultiplyAdd}, or {@linkcode multiplyAndAdd} on a machine
- * without it.
+ * @param sumOfProducts The order of the sum.
  * @returns `[rows, outputs]`.
  */
 export function linearRounded(
@@ -103,17 +157,14 @@ export function linearRounded(
   input: Vector,
   bias: Vector | null,
   residual: Vector | null,
-  add: (a: number, b: number, c: number) => number,
+  sumOfProducts: SumOfProducts,
 ): Float32Array {
   const outputs = weight.length / columns;
   const rows = input.length / columns;
   const output = new Float32Array(rows * outputs);
   for (let r = 0; r < rows; r++) {
     for (let o = 0; o < outputs; o++) {
-      let sum = 0;
-      for (let c = 0; c < columns; c++) {
-        sum = add(input[r * columns + c]!, weight[o * columns + c]!, sum);
-      }
+      let sum = sumOfProducts(input, r * columns, weight, o * columns, columns);
       if (bias !== null) sum = Math.fround(sum + bias[o]!);
       if (residual !== null) sum = Math.fround(sum + residual[r * outputs + o]!);
       output[r * outputs + o] = sum;
