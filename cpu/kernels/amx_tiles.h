@@ -21,8 +21,9 @@ struct TileRegister {
 };
 inline thread_local TileRegister tile_registers[8];
 
-inline void tiles_begin(int) {}
-inline void tiles_end() {}
+struct TileRegisters {
+  explicit TileRegisters(int) {}
+};
 
 template <int kTile>
 void tile_zero() {
@@ -74,23 +75,27 @@ void tile_multiply() {
 
 #else
 
-// Gives the thread its tile registers. With fewer than 16 rows of inputs and sums, their registers 0 to 3, 6 and 7 have
-// so many rows only, which load faster; the weights' 4 and 5 have 16. tiles_end() takes them back: a thread that holds
-// none has 8 KiB less to save when it is switched out.
-inline void tiles_begin(int rows) {
-  struct alignas(64) Configuration {
-    uint8_t palette = 1;
-    uint8_t start_row = 0;
-    uint8_t reserved[14] = {};
-    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-  };
-  Configuration configuration;
-  for (const int tile : {0, 1, 2, 3, 6, 7}) configuration.rows[tile] = uint8_t(rows < 16 ? rows : 16);
-  asm volatile("ldtilecfg %0" ::"m"(configuration));
-}
-
-inline void tiles_end() { asm volatile("tilerelease" ::: "memory"); }
+// The thread has its tile registers as long as this lives: one that holds none has 8 KiB less to save when it is
+// switched out. With fewer than 16 rows of inputs and sums, their registers 0 to 3, 6 and 7 have so many rows only,
+// which load faster; the weights' 4 and 5 have 16.
+class TileRegisters {
+ public:
+  explicit TileRegisters(int rows) {
+    struct alignas(64) Configuration {
+      uint8_t palette = 1;
+      uint8_t start_row = 0;
+      uint8_t reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    };
+    Configuration configuration;
+    for (const int tile : {0, 1, 2, 3, 6, 7}) configuration.rows[tile] = uint8_t(rows < 16 ? rows : 16);
+    asm volatile("ldtilecfg %0" ::"m"(configuration));
+  }
+  ~TileRegisters() { asm volatile("tilerelease" ::: "memory"); }
+  TileRegisters(const TileRegisters&) = delete;
+  TileRegisters& operator=(const TileRegisters&) = delete;
+};
 
 // Assembly instead of the compiler's intrinsics, which take a register as a literal and so know no templates.
 

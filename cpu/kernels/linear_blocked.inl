@@ -8,6 +8,7 @@
 // core can wait for few lines from memory at once, and the arithmetic's own misses need some.
 #pragma once
 
+#include "linear_panels.inl"
 #include "linear_scratch.inl"
 #include "linear_tile.inl"
 #include "scratch.inl"
@@ -256,32 +257,10 @@ bool linear_blocked(const LinearArguments& arguments, ThreadPool& pool, Fault& f
   const LinearBlocks<Element> blocks(arguments, slab);
   pool.run(blocks.slab_tasks(), [&](int task, int) { blocks.fill_slab(task); });
 
-  const GuidedRanges ranges(blocks.panels * blocks.row_blocks, pool.size(), blocks.longest_task());
-  bool has_memory = true;
-  // A worker takes its next range before it begins on the one in hand, to prefetch across the gap.
-  int next_range = 0;
-  const auto take_range = [&] { return __atomic_fetch_add(&next_range, 1, __ATOMIC_RELAXED); };
-  pool.run(pool.size(), [&](int, int) {
-    LinearScratch* scratch = worker_scratch<LinearScratch>();
-    if (scratch == nullptr) {
-      __atomic_store_n(&has_memory, false, __ATOMIC_RELAXED);
-      return;
-    }
-    for (int range = take_range(); range < ranges.count;) {
-      const int next = take_range();
-      const int range_end = ranges.starts[range + 1];
-      for (int item = ranges.starts[range]; item < range_end;) {
-        const int row_block = item / blocks.panels;
-        const int first = item % blocks.panels;
-        const int end = first + range_end - item < blocks.panels ? first + range_end - item : blocks.panels;
-        item += end - first;
-        const int following = item < range_end ? item : next < ranges.count ? ranges.starts[next] : -1;
-        blocks.run(*scratch, row_block, first, end, following < 0 ? -1 : following % blocks.panels);
-      }
-      range = next;
-    }
-  });
-  return has_memory || fail_memory(fault, "linear", sizeof(LinearScratch));
+  const auto run = [&](LinearScratch& scratch, int row_block, int first, int end, int following) {
+    blocks.run(scratch, row_block, first, end, following);
+  };
+  return run_panels<LinearScratch>(pool, blocks.panels, blocks.row_blocks, blocks.longest_task(), run, fault);
 }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE
