@@ -16,7 +16,7 @@
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/generate_options.ts";
 export type { EngineOptions, LoadProgress } from "./engine/options.ts";
-export type { EngineInfo, ExecutorCounters } from "./engine/protocol.ts";
+export type { EngineInfo, StepReport } from "./engine/protocol.ts";
 export { Generation, type GenerationMetrics, type GenerationResult, type Usage } from "./engine/generation.ts";
 export {
   type CancelReason,
@@ -51,6 +51,7 @@ export {
   serializeRecord,
   serializeRequest,
 } from "./engine/event_serialization.ts";
+export type { EventStream, EventStreamOptions } from "./engine/event_stream.ts";
 export type { RequestMetrics } from "./engine/metrics.ts";
 export {
   type MergedRequest,
@@ -60,6 +61,8 @@ export {
   type SegmentRequest,
   type StepLogprobs,
 } from "./engine/request_record.ts";
+export { LATENCY_RELATIVE_ERROR, type LatencySummary } from "./engine/latency_histogram.ts";
+export type { EngineStats } from "./engine/stats.ts";
 export type { Tracking, TrackingOptions } from "./engine/tracking.ts";
 export {
   deserializeError,

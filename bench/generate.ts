@@ -11,7 +11,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { bench, run } from "mitata";
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { Engine, type EngineOptions, type ExecutorCounters, type GenerationResult } from "../mod.ts";
+import { Engine, type EngineOptions, type GenerationResult } from "../mod.ts";
 import { benchModel } from "./bench_model.ts";
 import { countCallsPerStep } from "./calls_per_step.ts";
 import { MachinePeak, type MachineRoof } from "./machine_peak.ts";
@@ -40,14 +40,12 @@ interface Measured {
   readonly hostTime: number;
 }
 
-const none: Pick<ExecutorCounters, "steps" | "stepTime" | "waitTime"> = { steps: 0, stepTime: 0, waitTime: 0 };
-
 async function measure(maxTokens: number): Promise<Measured> {
-  const before = engine.counters ?? none;
+  const before = engine.stats();
   const result = await engine.generate(prompt, { maxTokens, temperature: 0, ignoreEos: true }).result;
-  const after = engine.counters ?? none;
-  const stepTime = after.stepTime - before.stepTime;
-  const hostTime = stepTime - (after.waitTime - before.waitTime);
+  const after = engine.stats();
+  const stepTime = after.stepMs - before.stepMs;
+  const hostTime = stepTime - (after.deviceWaitMs - before.deviceWaitMs);
   return { result, steps: after.steps - before.steps, stepTime, hostTime };
 }
 

@@ -19,8 +19,8 @@ export type Flag =
     readonly max?: number;
     readonly value?: string;
   }
-  /** Any text. */
-  | { readonly kind: "text"; readonly help: string; readonly value: string }
+  /** Any text; `short` is another name, of one letter. */
+  | { readonly kind: "text"; readonly help: string; readonly value: string; readonly short?: string }
   /** Any text, any number of times. */
   | { readonly kind: "texts"; readonly help: string; readonly value: string }
   /** Token ids with commas between. */
@@ -65,11 +65,12 @@ export function parseFlags<const F extends Flags>(args: readonly string[], flags
   const names = Object.keys(flags);
   const ofKind = (test: (flag: Flag) => boolean) => names.filter((name) => test(flags[name]!));
   const unknown: string[] = [];
+  const short = Object.fromEntries(names.flatMap((name) => shortOf(flags[name]!).map((letter) => [name, letter])));
   const parsed = parseArgs([...args], {
     boolean: ["help", ...ofKind((flag) => flag.kind === "boolean")],
     string: ["_", ...ofKind((flag) => flag.kind !== "boolean")],
     collect: ofKind((flag) => flag.kind === "texts"),
-    alias: { help: "h" },
+    alias: { help: "h", ...short },
     unknown: (arg, key) => {
       if (key !== undefined) unknown.push(arg);
       return key === undefined;
@@ -154,6 +155,11 @@ export function parseIds(what: string, text: string): number[] {
   return parts.map(Number);
 }
 
+/** A flag's other name, where it has one. */
+function shortOf(flag: Flag): string[] {
+  return flag.kind === "text" && flag.short !== undefined ? [flag.short] : [];
+}
+
 function placeholder(flag: Flag): string {
   switch (flag.kind) {
     case "boolean":
@@ -178,7 +184,10 @@ function placeholder(flag: Flag): string {
  */
 export function describeFlags(flags: Flags): string {
   const all: Flags = { ...flags, help: { kind: "boolean", help: "show this help" } };
-  const heads = Object.entries(all).map(([name, flag]) => `--${name} ${placeholder(flag)}`.trimEnd());
+  const heads = Object.entries(all).map(([name, flag]) => {
+    const names = [...shortOf(flag).map((letter) => `-${letter}`), `--${name}`].join(", ");
+    return `${names} ${placeholder(flag)}`.trimEnd();
+  });
   const width = Math.min(28, Math.max(...heads.map((head) => head.length)));
   return Object.values(all).map((flag, at) => {
     const head = heads[at]!;

@@ -12,19 +12,17 @@ import {
   serializeRequest,
 } from "../mod.ts";
 import type { Command } from "./command.ts";
-import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS, modelAndArguments } from "./engine_flags.ts";
+import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
 import { parseFlags } from "./flags.ts";
 import type { FlagValues } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
+import { type CommandPrompt, modelAndPrompt, PROMPT_FLAGS, PROMPT_USAGE, readPrompts } from "./prompts.ts";
 import { batchSummary, summary } from "./summary.ts";
-import { note, print, readText } from "./terminal.ts";
-import { InputError, Interrupted, UsageError } from "./usage.ts";
+import { note, print } from "./terminal.ts";
+import { Interrupted, UsageError } from "./usage.ts";
 
 const FLAGS = {
-  prompt: { kind: "text", value: "TEXT", help: "the prompt, instead of the argument" },
-  "prompt-ids": { kind: "ids", help: "the prompt as token ids" },
-  "prompts-file": { kind: "text", value: "FILE", help: "one prompt a line, run as one batch (- for standard input)" },
-  "no-special": { kind: "boolean", help: "add no special tokens to a text prompt" },
+  ...PROMPT_FLAGS,
   ...GENERATION_FLAGS,
   logprobs: { kind: "integer", min: 0, max: 20, help: "with --json: log-probabilities, and of the N likeliest tokens" },
   json: { kind: "boolean", help: "print one JSON object per prompt instead of text" },
@@ -38,26 +36,21 @@ const FLAGS = {
 } as const;
 
 type Values = FlagValues<typeof FLAGS>;
-type Prompt = string | readonly number[];
 
 /** The command. */
 export const generate: Command = {
   name: "generate",
   summary: "Continue a prompt.",
-  usage: ["MODEL PROMPT", "MODEL --prompt-ids 1,2,3", "MODEL --prompts-file FILE"],
+  usage: PROMPT_USAGE,
   details: "MODEL is a Hugging Face model folder; PROMPT - is standard input, without its last line end.\n" +
     "Text goes to standard output as it arrives, a summary to standard error.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [model, text, extra] = modelAndArguments(values, positional);
-    if (model === undefined) throw new UsageError("generate needs a MODEL folder");
-    if (extra !== undefined) {
-      throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
-    }
+    const { model, text } = modelAndPrompt("generate", values, positional);
     if (values.logprobs !== undefined && !values.json) throw new UsageError("--logprobs goes with --json");
     if (values.events !== undefined && !values.json) throw new UsageError("--events goes with --json");
-    const prompts = readPrompts(values, text);
+    const prompts = readPrompts("generate", values, text);
 
     const { loadEngine } = await import("./load.ts");
     const engine = await loadEngine(model, engineOptions(values, prompts.length));
@@ -69,24 +62,7 @@ export const generate: Command = {
   },
 };
 
-function readPrompts(values: Values, text: string | undefined): Prompt[] {
-  const sources = [text, values.prompt, values["prompt-ids"], values["prompts-file"]];
-  if (sources.filter((source) => source !== undefined).length !== 1) {
-    throw new UsageError("generate needs exactly one of PROMPT, --prompt-ids and --prompts-file");
-  }
-  const file = values["prompts-file"];
-  if (file !== undefined) {
-    const lines = readText(file, "--prompts-file").split(/\r?\n/);
-    if (lines.at(-1) === "") lines.pop();
-    if (lines.length === 0) throw new InputError(`--prompts-file: ${file} has no line`);
-    return lines;
-  }
-  if (values["prompt-ids"] !== undefined) return [values["prompt-ids"]];
-  const prompt = values.prompt ?? text!;
-  return [prompt === "-" ? readText("-", "PROMPT").replace(/\r?\n$/, "") : prompt];
-}
-
-async function generateAll(engine: Engine, prompts: readonly Prompt[], values: Values): Promise<number> {
+async function generateAll(engine: Engine, prompts: readonly CommandPrompt[], values: Values): Promise<number> {
   const options: GenerateOptions = generateOptions(values);
   if (values.logprobs !== undefined) Object.assign(options, { logprobs: values.logprobs });
   if (values["no-special"]) Object.assign(options, { addSpecialTokens: false });

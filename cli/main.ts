@@ -19,6 +19,7 @@ import { Interrupted, nearest, UsageError } from "./usage.ts";
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import("./generate.ts")).generate,
   chat: async () => (await import("./chat.ts")).chat,
+  trace: async () => (await import("./trace.ts")).trace,
   inspect: async () => (await import("./inspect.ts")).inspect,
   tokenize: async () => (await import("./tokenize.ts")).tokenize,
 };

@@ -6,6 +6,7 @@
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
+import { EventHub, type EventStream, type EventStreamOptions } from "./event_stream.ts";
 import { checkRequest, type GenerateOptions, type PreparedRequest, unknownRequest } from "./generate_options.ts";
 import { type EventSink, Generation } from "./generation.ts";
 import { type EngineOptions, resolveEngineOptions } from "./options.ts";
@@ -13,6 +14,7 @@ import type { Prompt } from "./prompt.ts";
 import type { EngineInfo, ExecutorCounters } from "./protocol.ts";
 import type { SegmentRequest } from "./request_record.ts";
 import { integer } from "./sampling.ts";
+import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "./stats.ts";
 import { Tokenizer } from "./text/tokenizer.ts";
 import { NO_TRACKING, resolveTracking, type Tracking } from "./tracking.ts";
 
@@ -45,9 +47,13 @@ export class Engine implements AsyncDisposable {
   readonly #queued = new Set<number>();
   /** Every event of every request passes here. */
   readonly #sink: EventSink = { listener: null };
+  readonly #hub = new EventHub(this.#sink);
+  readonly #totals = new RequestTotals();
   #nextRequestId = 1;
   #tokenTableSent = false;
-  #counters: ExecutorCounters | null = null;
+  #counters: ExecutorCounters = NO_COUNTERS;
+  /** When the executor spoke last: all that it did before is known here. */
+  #heardAt = 0;
   #disposal: Promise<void> | null = null;
 
   private constructor(
@@ -60,11 +66,13 @@ export class Engine implements AsyncDisposable {
     this.#thread = thread;
     this.info = info;
     this.tokenizer = tokenizer;
-    this.#now = now;
+    // Two threads' clocks agree to their resolution; what follows the executor's words must not seem to come before them.
+    this.#now = () => Math.max(now(), this.#heardAt);
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
-    thread.onUpdates = (updates, counters, emittedAt) => {
+    thread.onUpdates = (updates, counters, emittedAt, steps) => {
       this.#counters = counters;
+      this.#heardAt = emittedAt;
       for (const update of updates) {
         const generation = this.#generations.get(update.id);
         if (generation === undefined) continue;
@@ -72,6 +80,8 @@ export class Engine implements AsyncDisposable {
         if (generation.wasAdmitted) this.#queued.delete(update.id);
         if (generation.isOver) this.#forget(update.id);
       }
+      this.#releaseEvents();
+      for (const report of steps ?? []) limits.onStep?.(report);
     };
     thread.onEnd = (error) => {
       const cause = error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running");
@@ -79,6 +89,9 @@ export class Engine implements AsyncDisposable {
         generation.fail([cause]);
         this.#forget(id);
       }
+      this.#hub.close();
+      // With the thread, its blocks are gone.
+      this.#counters = { ...this.#counters, running: 0, paused: 0, usedBlocks: 0, cachedBlocks: 0 };
     };
   }
 
@@ -109,11 +122,6 @@ export class Engine implements AsyncDisposable {
       await thread.end(SHUTDOWN_TIMEOUT);
       throw error;
     }
-  }
-
-  /** The executor's counters as of its last message; null before the first one. */
-  get counters(): ExecutorCounters | null {
-    return this.#counters;
   }
 
   /**
@@ -148,6 +156,7 @@ export class Engine implements AsyncDisposable {
   #refuse(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
     const generation = this.#open(request, null, () => {});
     generation.fail(errors, transient);
+    this.#releaseEvents();
     return generation;
   }
 
@@ -177,13 +186,72 @@ export class Engine implements AsyncDisposable {
 
   #open(request: SegmentRequest, tokenizeMs: number | null, onCancel: () => void): Generation {
     const tokenTable = this.tokenizer?.tokenTable ?? null;
-    return new Generation({ request, tokenizeMs, tokenTable, now: this.#now, sink: this.#sink, onCancel });
+    const generation = new Generation({
+      request,
+      tokenizeMs,
+      tokenTable,
+      now: this.#now,
+      sink: this.#sink,
+      totals: this.#totals,
+      onCancel,
+    });
+    this.#releaseEvents();
+    return generation;
+  }
+
+  /** Hand out the events that no other can come before. */
+  #releaseEvents(): void {
+    if (this.#hub.consumers === 0) return;
+    // When no request is running, the executor has nothing to tell.
+    let time = this.#generations.size === 0 ? Infinity : this.#heardAt;
+    for (const { settledUntil } of this.#generations.values()) time = Math.min(time, settledUntil);
+    this.#hub.release(time);
   }
 
   #forget(id: number): void {
     this.#generations.delete(id);
     this.#queued.delete(id);
     if (this.#generations.size === 0) this.#thread.holdOpen(false);
+  }
+
+  /**
+   * The events of all requests, in time order, from now on. Any number of such streams may be open; each gets every event,
+   * and none slows the engine or another stream: see {@linkcode EventStream} for what happens to one that is read slowly.
+   *
+   * An event is there as soon as nothing can come that was before it. That of a request's arrival may therefore wait for
+   * the end of a step that runs; the request's own stream has it at once.
+   *
+   * @param options How many events may wait to be read.
+   * @returns The stream, which takes events from this call on, iterated or not. It ends with the engine.
+   * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
+   * @example
+   * ```ts
+   * for await (const event of engine.events()) console.log(event.requestId, formatEvent(event));
+   * ```
+   */
+  events(options: EventStreamOptions = {}): EventStream {
+    return this.#hub.open(options, this.#now());
+  }
+
+  /**
+   * How the engine stands, as of the executor's last message, and what it has done since it was loaded.
+   *
+   * @returns A new plain value.
+   * @example
+   * ```ts
+   * const { running, waiting, kvBlocks, latency } = engine.stats();
+   * console.log(`${running} run, ${waiting} wait, ${kvBlocks.used} of ${kvBlocks.total} KV blocks in use`);
+   * console.log(`time to first token: p50 ${latency.ttftMs.p50} ms, p99 ${latency.ttftMs.p99} ms`);
+   * ```
+   */
+  stats(): EngineStats {
+    return engineStats({
+      counters: this.#counters,
+      totals: this.#totals,
+      live: this.#generations.size,
+      kvBlocks: this.info.kvBlocks,
+      events: { consumers: this.#hub.consumers, dropped: this.#hub.dropped },
+    });
   }
 
   /**
@@ -235,6 +303,7 @@ function checkTokenizer(tokenizer: Tokenizer | null, info: EngineInfo): void {
 interface CallerLimits {
   readonly tracking: Tracking;
   readonly maxQueue: number;
+  readonly onStep: EngineOptions["onStep"];
 }
 
 function callerLimits(options: EngineOptions): CallerLimits {
@@ -242,6 +311,7 @@ function callerLimits(options: EngineOptions): CallerLimits {
   return {
     tracking: resolveTracking(options, NO_TRACKING),
     maxQueue: maxQueue === undefined ? Infinity : integer("maxQueue", maxQueue, 1, 2 ** 31 - 1),
+    onStep: options.onStep,
   };
 }
 

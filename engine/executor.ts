@@ -10,10 +10,18 @@ import type { Clock } from "./clock.ts";
 import { toUpbeatError, UpbeatError } from "../errors.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import type { ExecutorCounters, InboxMessage, RequestUpdate, StepUsage, SubmitMessage } from "./protocol.ts";
+import type {
+  ExecutorCounters,
+  InboxMessage,
+  RequestUpdate,
+  StepReport,
+  StepUsage,
+  SubmitMessage,
+} from "./protocol.ts";
 import { type FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
 import type { Step } from "./step_plan.ts";
+import type { OpenStepReport, StepReports } from "./step_reports.ts";
 import { StopCriteria } from "./stop_criteria.ts";
 import { TokenTable } from "./text/token_table.ts";
 import { chunkMoment, requestError, tokenMoment, Updates } from "./updates.ts";
@@ -24,8 +32,16 @@ export interface ExecutorPort {
   receive(): InboxMessage | null;
   /** Block until there may be a message. */
   waitForMessage(): void;
-  /** Hand over what became of requests; `emittedAt` is the time of this call, on the engine's clock. */
-  send(updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number): void;
+  /**
+   * Hand over what became of requests, and reports of steps where there are some; `emittedAt` is the time of this call, on
+   * the engine's clock.
+   */
+  send(
+    updates: readonly RequestUpdate[],
+    counters: ExecutorCounters,
+    emittedAt: number,
+    steps?: readonly StepReport[],
+  ): void;
 }
 
 /** What the runner must offer: {@linkcode ModelRunner}, or a stand-in with the same promises. */
@@ -41,6 +57,7 @@ export class Executor {
   readonly #blocks: KvBlockPool;
   readonly #runner: StepRunner;
   readonly #now: Clock;
+  readonly #reports: StepReports | null;
   readonly #requests = new Map<number, Request>();
   readonly #updates = new Updates();
   #tokenTable: TokenTable | null = null;
@@ -49,12 +66,28 @@ export class Executor {
   #stepTime = 0;
   #waitTime = 0;
 
-  constructor(port: ExecutorPort, scheduler: Scheduler, blocks: KvBlockPool, runner: StepRunner, now: Clock) {
+  /**
+   * @param port How it hears and speaks.
+   * @param scheduler Who runs next.
+   * @param blocks The scheduler's KV blocks.
+   * @param runner What computes steps.
+   * @param now The engine's clock.
+   * @param reports What makes reports of steps; null: there are none.
+   */
+  constructor(
+    port: ExecutorPort,
+    scheduler: Scheduler,
+    blocks: KvBlockPool,
+    runner: StepRunner,
+    now: Clock,
+    reports: StepReports | null = null,
+  ) {
     this.#port = port;
     this.#scheduler = scheduler;
     this.#blocks = blocks;
     this.#runner = runner;
     this.#now = now;
+    this.#reports = reports;
   }
 
   /**
@@ -89,11 +122,14 @@ export class Executor {
   /** The plain loop's step: launch, wait, process, with nothing in flight before or after. */
   #runPlainStep(step: Step): void {
     const start = this.#now();
+    const report = this.#reports?.open(step, start);
     this.#stampChunks(step, start);
     this.#runner.launchForward(step);
     this.#runner.launchSampling(step);
-    const tokenTime = this.#resolve();
+    report?.launched();
+    const tokenTime = this.#resolve(report);
     this.#process(step, tokenTime);
+    report?.close(this.#steps);
     this.#stepTime += this.#now() - start;
     this.#flush();
   }
@@ -133,7 +169,8 @@ export class Executor {
   /** Hand over everything that has become of requests, in one message. */
   #flush(): void {
     const updates = this.#updates.take();
-    if (updates.length > 0) this.#port.send(updates, this.#counters(), this.#now());
+    const steps = this.#reports?.take();
+    if (updates.length > 0 || steps !== undefined) this.#port.send(updates, this.#counters(), this.#now(), steps);
   }
 
   #counters(): ExecutorCounters {
@@ -173,11 +210,12 @@ export class Executor {
   }
 
   /** Wait for the step's tokens: the one wait for the device. Returns when they were known to the host. */
-  #resolve(): number {
+  #resolve(report: OpenStepReport | undefined): number {
     const start = this.#now();
     this.#runner.waitForTokens();
     const end = this.#now();
     this.#waitTime += end - start;
+    report?.waited(start, end);
     return end;
   }
 

@@ -5,16 +5,9 @@
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../errors.ts";
+import type { ExecutorPort } from "./executor.ts";
 import type { LoadProgress } from "./options.ts";
-import type {
-  EngineInfo,
-  ExecutorCounters,
-  InboxMessage,
-  OutboxMessage,
-  RequestUpdate,
-  ResolvedEngineOptions,
-  WorkerStart,
-} from "./protocol.ts";
+import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 
 /** What the thread is started with. */
 export interface ExecutorThreadStart {
@@ -28,8 +21,8 @@ export interface ExecutorThreadStart {
 export class ExecutorThread {
   /** Resolves when the model is loaded; rejects with what prevented it. */
   readonly ready: Promise<EngineInfo>;
-  /** Called with what became of requests, and when that was handed over. */
-  onUpdates: (updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number) => void = () => {};
+  /** Called with what the executor sends. */
+  onUpdates: ExecutorPort["send"] = () => {};
   /** Called once when the thread is over: null after a shutdown, else what ended it. */
   onEnd: (error: UpbeatError | null) => void = () => {};
 
@@ -105,7 +98,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(message.updates, message.counters, message.emittedAt);
+        this.onUpdates(message.updates, message.counters, message.emittedAt, message.steps);
         break;
       case "closed":
         this.#end(message.error === null ? null : deserializeError(message.error));

@@ -20,6 +20,7 @@ import { MetricsAccumulator, type RequestMetrics } from "./metrics.ts";
 import type { Moment, RequestUpdate } from "./protocol.ts";
 import type { FinishReason } from "./request.ts";
 import { newSegment, RequestRecord, type SegmentRequest, type StepLogprobs } from "./request_record.ts";
+import type { RequestTotals } from "./stats.ts";
 import { GeneratedText } from "./text/generated_text.ts";
 import type { TokenTable } from "./text/token_table.ts";
 import { Timeline } from "./timeline.ts";
@@ -73,6 +74,8 @@ export interface GenerationSetup {
   readonly tokenTable: TokenTable | null;
   readonly now: Clock;
   readonly sink: EventSink;
+  /** Counts and times over all requests. */
+  readonly totals: RequestTotals;
   /** Called when it is to end: by its caller, or because it cannot go on. */
   readonly onCancel: () => void;
 }
@@ -119,7 +122,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
 
   /** @internal Made by `Engine.generate`. */
   constructor(setup: GenerationSetup) {
-    const { request, tokenTable, tokenizeMs } = setup;
+    const { request, tokenTable, tokenizeMs, totals } = setup;
     const { requestId, promptTokenIds, arrival } = request;
     this.#setup = setup;
     this.requestId = requestId;
@@ -131,7 +134,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     promise.catch(() => {});
     this.record = new RequestRecord([newSegment(request)], tokenTable);
     this.#timeline = new Timeline(requestId);
-    this.#measured = new MetricsAccumulator(arrival, tokenizeMs);
+    this.#measured = new MetricsAccumulator(arrival, tokenizeMs, totals);
     this.#text = tokenTable === null || promptTokenIds === null
       ? null
       : new GeneratedText(tokenTable, { ...request, promptTokenIds });
@@ -146,6 +149,11 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   /** Whether a step has computed some of it, so that it no longer waits for its first admission. */
   get wasAdmitted(): boolean {
     return this.#measured.wasScheduled;
+  }
+
+  /** @internal No event of it from before this time is to come, for all that this side knows. */
+  get settledUntil(): number {
+    return this.#pendingCancel?.time ?? Infinity;
   }
 
   /** Times and counts so far. */
@@ -328,7 +336,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   #finish({ reason, stopReason, wastedSteps }: Extract<Moment, { type: "finish" }>, time: number): void {
     this.#emit("FINISH", time, null, reason);
     this.record.finish(reason, stopReason);
-    this.#measured.over(time, wastedSteps);
+    this.#measured.over(time, wastedSteps, reason === "cancelled" ? "cancelled" : "finished");
     // A cancelled request ends between tokens; text still held back belongs to the tokens that were generated.
     this.#lastText = this.#text?.end() ?? "";
     this.#isOver = true;
@@ -356,7 +364,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
       this.#emit(errorType(payload), time, payload);
     }
     this.#emit("FAIL", time, null);
-    this.#measured.over(time, null);
+    this.#measured.over(time, null, "failed");
     this.#isOver = true;
     this.#error = errors[0]!;
     this.#reject(this.#error);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RequestOutcome, RequestTotals } from "./stats.ts";
 
 /** Times of one request in milliseconds and counts; null where there is no such thing. */
 export interface RequestMetrics {
@@ -32,10 +33,14 @@ export interface RequestMetrics {
   readonly emissionLagMs: number | null;
 }
 
-/** What {@linkcode RequestMetrics} is made from, in constant time and space per moment. */
+/**
+ * What {@linkcode RequestMetrics} is made from, in constant time and space per moment. What is known goes into the totals
+ * over all requests at once.
+ */
 export class MetricsAccumulator {
   readonly #arrival: number;
   readonly #tokenizeMs: number | null;
+  readonly #totals: RequestTotals;
   #scheduled: number | null = null;
   #cachedTokens: number | null = null;
   #firstToken: number | null = null;
@@ -49,10 +54,12 @@ export class MetricsAccumulator {
   /**
    * @param arrival When `generate()` was called, in milliseconds on the engine's clock, as all times here.
    * @param tokenizeMs Time to turn the prompt into tokens; null where it was given as tokens.
+   * @param totals Counts and times over all requests.
    */
-  constructor(arrival: number, tokenizeMs: number | null) {
+  constructor(arrival: number, tokenizeMs: number | null, totals: RequestTotals) {
     this.#arrival = arrival;
     this.#tokenizeMs = tokenizeMs;
+    this.#totals = totals;
   }
 
   /** Whether it was ever admitted. */
@@ -70,13 +77,16 @@ export class MetricsAccumulator {
     if (this.#scheduled !== null) return;
     this.#scheduled = time;
     this.#cachedTokens = cachedTokens;
+    this.#totals.queue.record(toMicroseconds(time - this.#arrival));
   }
 
   /** A token was known at `time` and handed over at `emittedAt`. */
   token(time: number, emittedAt: number): void {
     this.#tokens++;
+    const last = this.#lastToken;
     this.#lastToken = time;
-    if (this.#firstToken !== null) return;
+    if (last !== null) return this.#totals.interToken.record(toMicroseconds(time - last));
+    this.#totals.ttft.record(toMicroseconds(time - this.#arrival));
     this.#firstToken = time;
     this.#emissionLag = Math.max(0, emittedAt - time);
   }
@@ -87,9 +97,10 @@ export class MetricsAccumulator {
   }
 
   /** It ended. */
-  over(time: number, wastedSteps: number | null): void {
+  over(time: number, wastedSteps: number | null, outcome: RequestOutcome): void {
     this.#end = time;
     this.#wastedSteps = wastedSteps;
+    this.#totals.ended(outcome, toMicroseconds(time - this.#arrival));
   }
 
   /**

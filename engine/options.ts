@@ -10,7 +10,7 @@ import { activationBytes } from "./models/decoder.ts";
 import { estimateMemory, kvBytesPerToken } from "./models/memory.ts";
 import type { WeightPlan } from "./models/tensors.ts";
 import type { RunnerLimits } from "./model_runner.ts";
-import type { ResolvedEngineOptions } from "./protocol.ts";
+import type { ResolvedEngineOptions, StepReport } from "./protocol.ts";
 import { integer, invalid } from "./sampling.ts";
 import type { TrackingOptions } from "./tracking.ts";
 
@@ -55,6 +55,11 @@ export interface EngineOptions extends TrackingOptions {
   readonly maxQueue?: number | undefined;
   /** Called while weights are loaded. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /**
+   * Called for each step, in order, after what became of its requests was told: a step's report is there before the result
+   * of a request that ended in it. Without it no reports are made. It must not throw.
+   */
+  readonly onStep?: ((report: StepReport) => void) | undefined;
 }
 
 /** The default for `maxContext` is the model's own length up to this: the KV cache must hold one such sequence. */
@@ -87,6 +92,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
+    trackSteps: isGiven("onStep", options.onStep),
     stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
   };
 }
@@ -94,6 +100,12 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
 function boolean(field: string, value: boolean): boolean {
   if (typeof value !== "boolean") throw invalid(field, "must be true or false", value);
   return value;
+}
+
+/** Whether a callback is given. */
+function isGiven(field: string, callback: unknown): boolean {
+  if (callback !== undefined && typeof callback !== "function") throw invalid(field, "must be a function", callback);
+  return callback !== undefined;
 }
 
 function oneOf<Value extends string>(field: string, value: string, allowed: readonly Value[]): Value {

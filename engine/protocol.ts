@@ -28,6 +28,8 @@ export interface ResolvedEngineOptions {
   readonly maxContext: number | null;
   /** Whether sequences that begin alike share KV blocks. */
   readonly prefixCache: boolean;
+  /** Whether each step is reported. */
+  readonly trackSteps: boolean;
   /** Milliseconds. */
   readonly stallTimeout: number;
 }
@@ -77,6 +79,45 @@ export interface StepUsage {
   readonly blocksActive: number;
   /** Tokens in the cache of the requests of this step. */
   readonly activeTokens: number;
+}
+
+/**
+ * One step of the executor: when, in milliseconds on the engine's clock; what it computed; and how things stood when it
+ * was launched.
+ */
+export interface StepReport {
+  /** The step's number, counted from 1. */
+  readonly step: number;
+  /** When its launch began. */
+  readonly start: number;
+  /** When everything was enqueued. */
+  readonly launched: number;
+  /** When the executor began to wait for the device. */
+  readonly waiting: number;
+  /** When the step's tokens were known to the host. */
+  readonly known: number;
+  /** When they were processed. */
+  readonly end: number;
+  /** Requests in the step. */
+  readonly requests: number;
+  /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
+  readonly prefillRequests: number;
+  /** Tokens of those chunks. */
+  readonly prefillTokens: number;
+  /** Tokens of the other requests, one each. */
+  readonly decodeTokens: number;
+  /** Tokens that the step sampled. */
+  readonly sampledTokens: number;
+  /** KV blocks that requests held. */
+  readonly usedBlocks: number;
+  /** KV blocks that nobody held and whose content was kept. */
+  readonly cachedBlocks: number;
+  /** Requests that held a slot and were not paused. */
+  readonly runningRequests: number;
+  /** Requests that held a slot and waited for KV blocks. */
+  readonly pausedRequests: number;
+  /** Requests that waited for a slot, evicted ones included. */
+  readonly waitingRequests: number;
 }
 
 /**
@@ -194,6 +235,8 @@ export type OutboxMessage =
     readonly counters: ExecutorCounters;
     /** When they were handed over, on the engine's clock. */
     readonly emittedAt: number;
+    /** The steps since the last message; only where they are tracked. */
+    readonly steps?: readonly StepReport[] | undefined;
   }
   /** The worker is over: without an error after a shutdown, else with what ended it. */
   | { readonly type: "closed"; readonly error: SerializedError | null };

@@ -19,6 +19,7 @@ import { PrefixCache } from "./prefix_cache.ts";
 import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 import { Scheduler } from "./scheduler.ts";
+import { StepReports } from "./step_reports.ts";
 import { warmUp } from "./warm_up.ts";
 import { openCheckpoint } from "./weights/checkpoint.ts";
 
@@ -39,7 +40,7 @@ function createPort(doorbell: Int32Array): ExecutorPort {
       Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
-    send: (updates, counters, emittedAt) => post({ type: "updates", updates, counters, emittedAt }),
+    send: (updates, counters, emittedAt, steps) => post({ type: "updates", updates, counters, emittedAt, steps }),
   };
 }
 
@@ -105,7 +106,9 @@ function run(): void {
     const port = createPort(new Int32Array(start.doorbell));
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
-    const executor = new Executor(port, scheduler, blocks, runner, createClock(start.clockOrigin));
+    const now = createClock(start.clockOrigin);
+    const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
+    const executor = new Executor(port, scheduler, blocks, runner, now, reports);
     post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
     executor.run();
   } finally {

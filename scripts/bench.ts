@@ -1,15 +1,26 @@
-/** `bun run bench`: install and build what is missing, then the benchmark of one request. */
+/** `bun run bench`: install and build what is missing, then the benchmark of one request; `bun run bench -- events`: of events. */
 import { join } from "node:path";
 import process from "node:process";
 import { handOver } from "./support/command.ts";
-import { main } from "./support/failure.ts";
+import { Failure, main } from "./support/failure.ts";
+import { ensureInstalled } from "./support/install.ts";
 import { ensureBuilt, MACHINE_PEAK } from "./support/native.ts";
 import { BUN, ROOT } from "./support/paths.ts";
 import { prepare } from "./support/prepare.ts";
 
 await main(async () => {
   const args = process.argv.slice(2).filter((arg) => arg !== "--");
-  await prepare();
-  await ensureBuilt(MACHINE_PEAK);
-  return await handOver(BUN, [join(ROOT, "bench/generate.ts"), ...args]);
+  const [name = "generate"] = args[0]?.startsWith("-") ? [] : args.splice(0, 1);
+  switch (name) {
+    case "generate":
+      await prepare();
+      await ensureBuilt(MACHINE_PEAK);
+      break;
+    case "events":
+      await ensureInstalled();
+      break;
+    default:
+      throw new Failure(`there is no benchmark ${JSON.stringify(name)}; there are generate and events`);
+  }
+  return await handOver(BUN, [join(ROOT, `bench/${name}.ts`), ...args]);
 });

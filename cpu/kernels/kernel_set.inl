@@ -21,9 +21,7 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-#if defined(UPBEAT_EMULATE_TILES)
-#define UPBEAT_KERNELS_NAME "AMX, emulated"
-#elif defined(UPBEAT_KERNELS_AMX)
+#if defined(UPBEAT_KERNELS_AMX)
 #define UPBEAT_KERNELS_NAME "AMX"
 #elif defined(UPBEAT_KERNELS_AVX512)
 #define UPBEAT_KERNELS_NAME "AVX-512"

@@ -208,6 +208,7 @@ struct AmxBlocks {
 };
 
 inline bool linear_amx(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+  if (arguments.rows == 0) return true;
   LinearSlab& memory = linear_slab();
   const size_t term_bytes = AmxBlocks::term_bytes(arguments);
   float* slab = memory.reserve(term_bytes);

@@ -8,7 +8,7 @@ const FLAGS = {
   temperature: { kind: "number", min: 0, value: "T", help: "how varied" },
   "top-p": { kind: "number", above: 0, max: 1, help: "nucleus" },
   seed: { kind: "integer", min: 0, help: "reproducible" },
-  prompt: { kind: "text", value: "TEXT", help: "the prompt" },
+  prompt: { kind: "text", value: "TEXT", short: "p", help: "the prompt" },
   stop: { kind: "texts", value: "TEXT", help: "where to end" },
   "prompt-ids": { kind: "ids", help: "the prompt as ids" },
   device: { kind: "choice", choices: ["auto", "cpu"], help: "where" },
@@ -47,6 +47,16 @@ test("parseFlags() keeps texts that look like numbers as they are", () => {
   assertEquals(values.prompt, "007");
   assertEquals(positional, ["0x10", "--json"]);
   assertEquals(values.json, false);
+});
+
+test("parseFlags() takes a flag's short name for its long one", () => {
+  for (const args of [["-p", "text", "model"], ["--prompt", "text", "model"], ["--prompt=text", "model"]]) {
+    const { values, positional } = parseFlags(args, FLAGS);
+    assertEquals([values.prompt, positional], ["text", ["model"]]);
+  }
+  assertThrows(() => parseFlags(["-p"], FLAGS), UsageError, "--prompt needs a value TEXT");
+  assertThrows(() => parseFlags(["-q", "text"], FLAGS), UsageError, "unknown flag -q");
+  assertStringIncludes(describeFlags(FLAGS), "-p, --prompt TEXT");
 });
 
 test("parseFlags() checks nothing when help is asked for", () => {

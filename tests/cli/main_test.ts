@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runCli } from "../support/run_cli.ts";
 
-const COMMANDS = ["generate", "chat", "inspect", "tokenize"];
+const COMMANDS = ["generate", "chat", "trace", "inspect", "tokenize"];
 
 test("upbeat --help lists every command and each has its own help", async () => {
   const { code, stdout, stderr } = await runCli(["--help"]);
@@ -32,6 +32,9 @@ test("upbeat ends with code 2 and one line when it is used wrongly", async () =>
     [["generate", "model", "two", "words"], 'unexpected argument "words"'],
     [["generate", "model", "text", "--logprobs", "2"], "--logprobs goes with --json"],
     [["generate", "model", "text", "--max-token", "2"], "did you mean --max-tokens?"],
+    [["trace"], "trace needs a MODEL folder"],
+    [["trace", "model"], "trace needs exactly one of PROMPT, --prompt-ids and --prompts-file"],
+    [["trace", "model", "text", "-o"], "--output needs a value FILE"],
     [["inspect"], "inspect needs a MODEL folder"],
     [["tokenize", "folder", "text", "--decode", "1"], "exactly one of"],
     [["tokenize", "folder", "text", "--add-generation-prompt"], "goes with --chat"],

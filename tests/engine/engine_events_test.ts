@@ -51,7 +51,7 @@ test("requests that are paused and evicted get what they get alone, and tell a l
     const all = results.flatMap(({ record }) => record.merge().events);
     assertGreater(all.filter(({ type }) => type === "PAUSE").length, 0);
     assertGreater(all.filter(({ type }) => type === "EVICT").length, 0);
-    assertEquals(crowded.counters!.usedBlocks, 0);
+    assertEquals(crowded.stats().kvBlocks.used, 0);
     for (const event of all) {
       if (event.type !== "GENERATED_TOKEN") continue;
       const { step, blocksTotal, blocksAllocated, blocksActive, activeTokens, emittedAt } = event.payload;

@@ -147,7 +147,7 @@ test("leaving the loop cancels the request and frees its blocks", async () => {
     const { finishReason, tokenIds } = await generation.result;
     assertEquals(finishReason, "cancelled");
     assert(tokenIds.length >= 1 && tokenIds.length < 1500);
-    assertEquals(engine.counters!.usedBlocks, 0);
+    assertEquals(engine.stats().kvBlocks.used, 0);
     assertEquals((await engine.generate("abc", { maxTokens: 2, ignoreEos: true }).result).tokenIds.length, 2);
   });
 });

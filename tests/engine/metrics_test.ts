@@ -2,6 +2,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { clockOrigin, clockOriginForThread, createClock } from "../../engine/clock.ts";
 import { MetricsAccumulator, type RequestMetrics } from "../../engine/metrics.ts";
+import { RequestTotals } from "../../engine/stats.ts";
 
 const NOTHING: RequestMetrics = {
   tokenizeMs: null,
@@ -20,7 +21,7 @@ const NOTHING: RequestMetrics = {
 
 /** Arrival at 100, first chunk at 103.5, tokens from 110 on, 2 ms apart. */
 function measured(tokens: number): { metrics: MetricsAccumulator; times: number[] } {
-  const metrics = new MetricsAccumulator(100, 1.25);
+  const metrics = new MetricsAccumulator(100, 1.25, new RequestTotals());
   metrics.chunk(103.5, 16);
   metrics.chunk(105, 0);
   const times = Array.from({ length: tokens }, (_, index) => 110 + 2 * index);
@@ -29,9 +30,9 @@ function measured(tokens: number): { metrics: MetricsAccumulator; times: number[
 }
 
 test("metrics() is null, not 0 or NaN, where there is no such time", () => {
-  assertEquals(new MetricsAccumulator(100, null).metrics([]), NOTHING);
+  assertEquals(new MetricsAccumulator(100, null, new RequestTotals()).metrics([]), NOTHING);
   const { metrics } = measured(0);
-  metrics.over(120, 2);
+  metrics.over(120, 2, "finished");
   const admitted = { ...NOTHING, tokenizeMs: 1.25, queueMs: 3.5, cachedTokens: 16, e2eMs: 20, wastedSteps: 2 };
   assertEquals(metrics.metrics([]), admitted);
 });
@@ -45,7 +46,7 @@ test("metrics() of one token has no times between tokens", () => {
 
 test("metrics() of several tokens", () => {
   const { metrics, times } = measured(4);
-  metrics.over(117, 0);
+  metrics.over(117, 0, "finished");
   assertEquals(metrics.metrics(times), {
     tokenizeMs: 1.25,
     queueMs: 3.5,
@@ -73,7 +74,7 @@ test("metrics() counts from the original arrival and the first admission when a 
 });
 
 test("metrics() have microseconds and no digits beyond", () => {
-  const metrics = new MetricsAccumulator(0.1, null);
+  const metrics = new MetricsAccumulator(0.1, null, new RequestTotals());
   metrics.token(0.3, 0.4);
   assertEquals([metrics.metrics(null).ttftMs, metrics.metrics(null).emissionLagMs], [0.2, 0.1]);
 });

@@ -206,11 +206,11 @@ test("an engine under pressure gives every stream as an engine at ease does", as
   });
 });
 
-async function checkCounters(engine: Engine, prefixCache: boolean): Promise<void> {
+async function checkCounters(engine: Engine, caches: boolean): Promise<void> {
   // The counters of a step come with its updates; one more request brings those of the end.
   await engine.generate([1], { maxTokens: 1, ignoreEos: true }).result;
-  const { pauses, evictions, usedBlocks, running, paused, waiting, prefixHitTokens } = engine.counters!;
-  assertEquals([usedBlocks, running, paused, waiting], [0, 0, 0, 0]);
+  const { preemptions: { pauses, evictions }, kvBlocks, running, paused, waiting, prefixCache } = engine.stats();
+  assertEquals([kvBlocks.used, running, paused, waiting], [0, 0, 0, 0]);
   assert(pauses > 0 && evictions > 0, `${pauses} pauses, ${evictions} evictions`);
-  assertEquals(prefixHitTokens > 0, prefixCache);
+  assertEquals(prefixCache.hitTokens > 0, caches);
 }

@@ -6,6 +6,7 @@
 import { type EventSink, Generation } from "../../engine/generation.ts";
 import type { Moment } from "../../engine/protocol.ts";
 import type { SegmentRequest } from "../../engine/request_record.ts";
+import { RequestTotals } from "../../engine/stats.ts";
 import type { Tracking } from "../../engine/tracking.ts";
 import { byteLevelJson, tokenizerOf } from "../text/small_tokenizers.ts";
 import { requestError, segmentRequest } from "./events.ts";
@@ -33,6 +34,7 @@ export function play(
   tracking: Tracking,
   changes: Partial<SegmentRequest> = {},
   sink: EventSink = { listener: null },
+  totals = new RequestTotals(),
 ): Played {
   let cancels = 0;
   const promptTokenIds = tokenizer.encode("once");
@@ -43,6 +45,7 @@ export function play(
       tokenTable: tokenizer.tokenTable,
       now: () => played.time,
       sink,
+      totals,
       onCancel: () => cancels++,
     }),
     cancels: () => cancels,

@@ -7,10 +7,18 @@ import { UpbeatError } from "../../errors.ts";
 import { Executor, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
-import type { ExecutorCounters, InboxMessage, Moment, RequestUpdate, SubmitMessage } from "../../engine/protocol.ts";
+import type {
+  ExecutorCounters,
+  InboxMessage,
+  Moment,
+  RequestUpdate,
+  StepReport,
+  SubmitMessage,
+} from "../../engine/protocol.ts";
 import type { Request } from "../../engine/request.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 import type { Step } from "../../engine/step_plan.ts";
+import { StepReports } from "../../engine/step_reports.ts";
 import { greedy } from "./requests.ts";
 
 /** A message, and the number of steps run before it arrives. */
@@ -105,6 +113,7 @@ export class CheckingRunner
 class ScriptedPort implements ExecutorPort {
   readonly updates: RequestUpdate[] = [];
   readonly emittedAt: number[] = [];
+  readonly reports: StepReport[] = [];
   counters: ExecutorCounters | null = null;
   readonly #script: ScriptedMessage[];
   readonly #steps: () => number;
@@ -121,8 +130,14 @@ class ScriptedPort implements ExecutorPort {
     const next = this.#script.shift();
     this.#script.unshift({ step: 0, message: next?.message ?? { type: "shutdown" } });
   }
-  send(updates: readonly RequestUpdate[], counters: ExecutorCounters, emittedAt: number): void {
+  send(
+    updates: readonly RequestUpdate[],
+    counters: ExecutorCounters,
+    emittedAt: number,
+    steps: readonly StepReport[] = [],
+  ): void {
     this.updates.push(...updates);
+    this.reports.push(...steps);
     this.emittedAt.push(emittedAt);
     this.counters = counters;
   }
@@ -138,6 +153,8 @@ export interface ScriptedSetUp {
   /** 4 unless given. */
   readonly blockSize?: number;
   readonly prefixCache?: boolean;
+  /** Whether steps are reported. */
+  readonly trackSteps?: boolean;
 }
 
 /** An executor with its script. */
@@ -169,7 +186,9 @@ export class ScriptedExecutor {
       launchSampling: (step) => runner.launchSampling(step),
       waitForTokens: () => runner.waitForTokens(),
     };
-    this.#executor = new Executor(this.#port, this.scheduler, this.pool, counting, () => ++time);
+    const now = () => ++time;
+    const reports = setUp.trackSteps === true ? new StepReports(this.scheduler, this.pool, now) : null;
+    this.#executor = new Executor(this.#port, this.scheduler, this.pool, counting, now, reports);
   }
 
   /** Until the shutdown. */
@@ -180,6 +199,11 @@ export class ScriptedExecutor {
   /** The last counters that were sent. */
   get counters(): ExecutorCounters {
     return this.#port.counters!;
+  }
+
+  /** The reports of steps that were sent. */
+  get reports(): readonly StepReport[] {
+    return this.#port.reports;
   }
 
   /** When each update was handed over. */

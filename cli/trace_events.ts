@@ -1,0 +1,127 @@
+/**
+ * From what happened to a trace: a lane per request, a lane for the executor's steps, and counters.
+ *
+ * @module
+ */
+import type { EngineStats, StepReport } from "../mod.ts";
+import { type Trace, type TraceLane, TraceWriter } from "./trace_format.ts";
+import { drawRequest, type StepFinder, type TracedRequest } from "./trace_request.ts";
+
+/** What a trace is made of. */
+export interface TraceSource {
+  readonly requests: readonly TracedRequest[];
+  /** In the order of their numbers. */
+  readonly steps: readonly StepReport[];
+  /** How things stood after the last step. */
+  readonly standing: Pick<EngineStats, "running" | "paused" | "waiting" | "kvBlocks">;
+  /** What was traced. */
+  readonly about: Readonly<Record<string, string | number>>;
+}
+
+/** The executor's process in a trace. */
+export const EXECUTOR_PID = 1;
+
+/** The requests' process in a trace. */
+export const REQUESTS_PID = 2;
+
+/** The lane of request n is n more than this, so that no two lanes of a trace have the same number. */
+export const REQUEST_LANES = 1000;
+
+/**
+ * Make a trace.
+ *
+ * @param source Merged requests, live or read back from their serialized form, and reports of steps.
+ * @returns The trace; its time begins with the first thing that happened.
+ * @example
+ * ```ts
+ * const steps: StepReport[] = [];
+ * const engine = await Engine.load(model, { onStep: (step) => steps.push(step), trackDetailEvents: true });
+ * const { record, metrics } = await engine.generate("Once upon a time").result;
+ * const requests = [{ record: record.merge(), tokenizeMs: metrics.tokenizeMs, title: "Once upon a time" }];
+ * const trace = traceEvents({ requests, steps, standing: engine.stats(), about: {} });
+ * ```
+ */
+export function traceEvents(source: TraceSource): Trace {
+  const { requests, steps, about } = source;
+  const writer = new TraceWriter(firstTime(source));
+  writer.process(EXECUTOR_PID, "executor", 0);
+  drawSteps(writer, steps);
+  drawCounters(writer, source);
+  writer.process(REQUESTS_PID, "requests", 1);
+  const stepAt = stepFinder(steps);
+  for (const request of requests) {
+    drawRequest(writer, { pid: REQUESTS_PID, tid: REQUEST_LANES + request.record.requestId }, request, stepAt);
+  }
+  return { traceEvents: writer.finish(), displayTimeUnit: "ms", otherData: about };
+}
+
+function firstTime({ requests, steps }: TraceSource): number {
+  // The first event of a request and the first step are the earliest of theirs.
+  const times = requests.flatMap(({ record }) =>
+    record.events.find(({ timestamp }) => timestamp !== null)?.timestamp ?? []
+  );
+  const [step] = steps;
+  if (step !== undefined) times.push(step.start);
+  return times.reduce((first, time) => Math.min(first, time), times[0] ?? 0);
+}
+
+/** The fields of a report that say which step it was, and when. */
+type StepTime = "step" | "start" | "launched" | "waiting" | "known" | "end";
+
+/** A slice per step, with what the executor did in it; steps that overlap get lanes of their own. */
+function drawSteps(writer: TraceWriter, steps: readonly StepReport[]): void {
+  const ends: number[] = [];
+  for (const report of steps) {
+    const { step, start, launched, waiting, known, end, ...counts } = report;
+    const free = ends.findIndex((laneEnd) => laneEnd <= start);
+    const index = free < 0 ? ends.length : free;
+    const lane: TraceLane = { pid: EXECUTOR_PID, tid: 1 + index };
+    if (index === ends.length) writer.lane(lane, index === 0 ? "steps" : `steps, overlapping (${index})`);
+    ends[index] = end;
+    const waitUs = writer.time(known) - writer.time(waiting);
+    const slice = writer.open(lane, "step", `step ${step}`, start, { step, waitUs, ...counts });
+    writer.slice(lane, "step", "launch", start, launched);
+    writer.slice(lane, "step", "wait for device", waiting, known);
+    writer.slice(lane, "step", "process", known, end);
+    writer.close(slice, end);
+  }
+}
+
+/** Counters as they stand from each step's launch on, and after the last step. */
+function drawCounters(writer: TraceWriter, { steps, standing }: TraceSource): void {
+  const set = (time: number, report: Omit<StepReport, StepTime>) => {
+    const counter = (name: string, values: Readonly<Record<string, number>>) => {
+      writer.counter(EXECUTOR_PID, name, time, values);
+    };
+    const { prefillRequests, prefillTokens, decodeTokens } = report;
+    counter("KV blocks", { used: report.usedBlocks, cached: report.cachedBlocks });
+    counter("batch requests", { prefill: prefillRequests, decode: report.requests - prefillRequests });
+    counter("batch tokens", { prefill: prefillTokens, decode: decodeTokens });
+    counter("admitted requests", { running: report.runningRequests, paused: report.pausedRequests });
+    counter("queue", { waiting: report.waitingRequests });
+  };
+  for (const report of steps) set(report.start, report);
+  const last = steps.at(-1);
+  if (last === undefined) return;
+  set(last.end, {
+    ...{ requests: 0, prefillRequests: 0, prefillTokens: 0, decodeTokens: 0, sampledTokens: 0 },
+    usedBlocks: standing.kvBlocks.used,
+    cachedBlocks: standing.kvBlocks.cached,
+    runningRequests: standing.running,
+    pausedRequests: standing.paused,
+    waitingRequests: standing.waiting,
+  });
+}
+
+/** Finds the last step that began at a time or before, by bisection. */
+function stepFinder(steps: readonly StepReport[]): StepFinder {
+  return (time) => {
+    let [low, high] = [0, steps.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (steps[middle]!.start <= time) low = middle + 1;
+      else high = middle;
+    }
+    return steps[low - 1] ?? null;
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Reports of steps, made only where somebody asked for them: what each one computed, when, and how things stood.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import type { KvBlockPool } from "./kv_cache.ts";
+import type { StepReport } from "./protocol.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Step } from "./step_plan.ts";
+
+/** How things stand when a step is launched. */
+type Standing = Omit<StepReport, "step" | "launched" | "waiting" | "known" | "end">;
+
+/** Reports that wait to be handed over. */
+export class StepReports {
+  readonly #scheduler: Pick<Scheduler, "counters">;
+  readonly #blocks: Pick<KvBlockPool, "usedBlocks" | "cachedBlocks">;
+  readonly #now: Clock;
+  #closed: StepReport[] = [];
+
+  /**
+   * @param scheduler Who knows how many requests run and wait.
+   * @param blocks The KV blocks.
+   * @param now The engine's clock.
+   */
+  constructor(
+    scheduler: Pick<Scheduler, "counters">,
+    blocks: Pick<KvBlockPool, "usedBlocks" | "cachedBlocks">,
+    now: Clock,
+  ) {
+    this.#scheduler = scheduler;
+    this.#blocks = blocks;
+    this.#now = now;
+  }
+
+  /**
+   * Begin the report of a step that is about to be launched. Several may be open at a time.
+   *
+   * @param step The step, of which nothing is processed yet.
+   * @param start When its launch began, in milliseconds.
+   * @returns The report to be.
+   */
+  open(step: Step, start: number): OpenStepReport {
+    const { running, paused, waiting } = this.#scheduler.counters();
+    const { usedBlocks, cachedBlocks } = this.#blocks;
+    let prefillTokens = 0;
+    let prefillRequests = 0;
+    for (const { request, count } of step.scheduled) {
+      if (!request.isPrefilling) continue;
+      prefillTokens += count;
+      prefillRequests++;
+    }
+    const standing = {
+      start,
+      requests: step.scheduled.length,
+      prefillRequests,
+      prefillTokens,
+      decodeTokens: step.tokens - prefillTokens,
+      sampledTokens: step.samplingRequests,
+      usedBlocks,
+      cachedBlocks,
+      runningRequests: running,
+      pausedRequests: paused,
+      waitingRequests: waiting,
+    };
+    return new OpenStepReport(standing, this.#now, (report) => this.#closed.push(report));
+  }
+
+  /**
+   * The reports that were completed since the last call.
+   *
+   * @returns In the order of the steps; undefined when there is none.
+   */
+  take(): StepReport[] | undefined {
+    if (this.#closed.length === 0) return undefined;
+    const closed = this.#closed;
+    this.#closed = [];
+    return closed;
+  }
+}
+
+/** The report of a step under way: its times are filled in as they come. */
+export class OpenStepReport {
+  readonly #standing: Standing;
+  readonly #now: Clock;
+  readonly #onClose: (report: StepReport) => void;
+  #launched: number;
+  #waiting: number;
+  #known: number;
+
+  /** @internal Made by {@linkcode StepReports.open}. */
+  constructor(standing: Standing, now: Clock, onClose: (report: StepReport) => void) {
+    this.#standing = standing;
+    this.#now = now;
+    this.#onClose = onClose;
+    this.#launched = this.#waiting = this.#known = standing.start;
+  }
+
+  /** Everything of the step is enqueued. */
+  launched(): void {
+    this.#launched = this.#now();
+  }
+
+  /**
+   * The step's tokens are on the host.
+   *
+   * @param start When the wait for them began, in milliseconds.
+   * @param end When it was over.
+   */
+  waited(start: number, end: number): void {
+    this.#waiting = start;
+    this.#known = end;
+  }
+
+  /**
+   * The step is processed.
+   *
+   * @param step Its number, counted from 1.
+   */
+  close(step: number): void {
+    const { start, ...counts } = this.#standing;
+    const times = { start, launched: this.#launched, waiting: this.#waiting, known: this.#known, end: this.#now() };
+    this.#onClose({ step, ...times, ...counts });
+  }
+}
