@@ -1,0 +1,111 @@
+/**
+ * The executor without a device: steps take no time, so what is left is the host's work.
+ *
+ * @module
+ */
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
+import { clockOrigin, createClock } from "../../engine/clock.ts";
+import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
+import { KvBlockPool } from "../../engine/kv_cache.ts";
+import { PrefixCache } from "../../engine/prefix_cache.ts";
+import type { InboxMessage, OutboxMessage, SubmitMessage } from "../../engine/protocol.ts";
+import { resolveSampling } from "../../engine/sampling.ts";
+import { Scheduler } from "../../engine/scheduler.ts";
+
+/** Tokens of each prompt. */
+export const PROMPT_TOKENS = 16;
+const BLOCK_SIZE = 16;
+
+/** What the executor runs. */
+export interface Load {
+  /** Requests that run at the same time. */
+  readonly rows: number;
+  /** Tokens that each generates. */
+  readonly tokensPerRow: number;
+  /** Whether tokens are recorded. */
+  readonly trackTokens: boolean;
+}
+
+const sampling = resolveSampling(
+  { seed: 1 },
+  { doSample: null, temperature: null, topK: null, topP: null, minP: null, repetitionPenalty: null },
+  1000,
+);
+
+/** Every token is the same. */
+function nullRunner(rows: number): StepRunner {
+  const outputs = {
+    tokens: new Int32Array(rows).fill(42),
+    logprobs: new Float32Array(0),
+    logprobTokens: new Int32Array(0),
+  };
+  const nothing = () => {};
+  const runner: Partial<Record<keyof StepRunner, unknown>> = {
+    outputs,
+    admit: nothing,
+    launchForward: nothing,
+    launchSampling: nothing,
+    waitForTokens: nothing,
+  };
+  return runner as unknown as StepRunner;
+}
+
+function submissions({ rows, tokensPerRow, trackTokens }: Load): SubmitMessage[] {
+  return Array.from({ length: rows }, (_, row) => ({
+    type: "submit",
+    id: row + 1,
+    // No two prompts begin alike.
+    promptTokenIds: Int32Array.from({ length: PROMPT_TOKENS }, (_, index) => 100 * row + index),
+    maxTokens: tokensPerRow,
+    sampling,
+    eosTokenIds: [],
+    stopStrings: [],
+    trackTokens,
+  }));
+}
+
+/** One run of an executor: made in advance, so that only the loop is measured. */
+export class NullRun {
+  readonly #executor: Executor;
+  readonly #channel = new MessageChannel();
+
+  /**
+   * @param Loop The executor's class, or a copy of it.
+   * @param load What it runs.
+   */
+  constructor(Loop: typeof Executor, load: Load) {
+    const { rows, tokensPerRow } = load;
+    const pool = new KvBlockPool(rows * (Math.ceil((PROMPT_TOKENS + tokensPerRow) / BLOCK_SIZE) + 1), BLOCK_SIZE);
+    const limits = { maxBatchTokens: 1024, maxBatchRequests: rows };
+    const scheduler = new Scheduler(pool, limits, new PrefixCache(pool));
+    const inbox: InboxMessage[] = submissions(load);
+    const { port1 } = this.#channel;
+    const port: ExecutorPort = {
+      receive: () => inbox.shift() ?? null,
+      // Idle: all requests are over.
+      waitForMessage: () => inbox.push({ type: "shutdown" }),
+      // As the worker does: copying to the other thread is the sender's work.
+      send: (updates, counters, emittedAt) => {
+        port1.postMessage({ type: "updates", updates, counters, emittedAt } satisfies OutboxMessage);
+      },
+    };
+    this.#executor = new Loop(port, scheduler, pool, nullRunner(rows), createClock(clockOrigin()));
+  }
+
+  /** Until all requests are over. */
+  run(): void {
+    this.#executor.run();
+  }
+
+  /** What was sent; nothing can be sent afterwards. */
+  receive(): Extract<OutboxMessage, { type: "updates" }>[] {
+    const { port1, port2 } = this.#channel;
+    const messages: Extract<OutboxMessage, { type: "updates" }>[] = [];
+    for (let next = receiveMessageOnPort(port2); next !== undefined; next = receiveMessageOnPort(port2)) {
+      messages.push(next.message as Extract<OutboxMessage, { type: "updates" }>);
+    }
+    port1.close();
+    port2.close();
+    return messages;
+  }
+}
