@@ -9,9 +9,10 @@ import { ChatTemplate } from "../engine/text/chat_template.ts";
 import type { ChatMessage } from "../engine/text/chat_template.ts";
 import type { Engine, GenerateOptions } from "../mod.ts";
 import type { Command } from "./command.ts";
-import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS, modelAndArguments } from "./engine_flags.ts";
+import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
 import { parseFlags } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
+import { shippedModel } from "./model_folder.ts";
 import { summary } from "./summary.ts";
 import { note, print } from "./terminal.ts";
 import { UsageError } from "./usage.ts";
@@ -27,14 +28,14 @@ const FLAGS = {
 export const chat: Command = {
   name: "chat",
   summary: "Talk with a model.",
-  usage: ["MODEL"],
+  usage: ["[MODEL]"],
   details: "Each line of standard input is a message. /reset forgets the conversation, /exit or Ctrl-D ends it;\n" +
-    "Ctrl-C ends an answer, and the conversation when there is none. The model must have a chat template.",
+    "Ctrl-C ends an answer, and the conversation when there is none. The model must have a chat template;\n" +
+    "without MODEL it is the small one that comes with Upbeat, which tells stories and answers questions about them.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [model, extra] = modelAndArguments(values, positional);
-    if (model === undefined) throw new UsageError("chat needs a MODEL folder");
+    const [model = shippedModel(), extra] = values.model === undefined ? positional : [values.model, ...positional];
     if (extra !== undefined) {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; messages are typed when asked`);
     }

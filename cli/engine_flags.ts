@@ -29,7 +29,7 @@ export const GENERATION_FLAGS = {
 
 /** How the engine is set up. */
 export const ENGINE_FLAGS = {
-  model: { kind: "text", value: "FOLDER", help: "the model folder, instead of the first argument" },
+  model: { kind: "text", value: "FOLDER", help: "the model folder, instead of an argument" },
   device: { kind: "choice", choices: ["auto", "cpu", "cuda"], help: "where to compute" },
   threads: { kind: "integer", min: 1, help: "compute threads; all usable cores when left out" },
   simd: { kind: "choice", choices: ["auto", "portable", "avx2", "avx512", "amx", "neon"], help: "instruction set" },
@@ -97,20 +97,4 @@ export function engineOptions(values: FlagValues<typeof ENGINE_FLAGS>, requests:
     blockSize: values["block-size"],
     maxQueue: values["max-queue"],
   });
-}
-
-/**
- * The model folder and the other arguments: `--model FOLDER`, or the first argument.
- *
- * @param values The flags' values.
- * @param positional The arguments.
- * @returns The folder, or undefined when there is none, and what follows it.
- */
-export function modelAndArguments(
-  values: FlagValues<typeof ENGINE_FLAGS>,
-  positional: readonly string[],
-): readonly [model: string | undefined, ...rest: string[]] {
-  if (values.model !== undefined) return [values.model, ...positional];
-  const [model, ...rest] = positional;
-  return [model, ...rest];
 }

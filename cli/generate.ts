@@ -9,6 +9,7 @@ import {
   type GenerateOptions,
   type Generation,
   type GenerationResult,
+  type Prompt,
   serializeRequest,
 } from "../mod.ts";
 import type { Command } from "./command.ts";
@@ -16,7 +17,7 @@ import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "
 import { parseFlags } from "./flags.ts";
 import type { FlagValues } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
-import { type CommandPrompt, modelAndPrompt, PROMPT_FLAGS, PROMPT_USAGE, readPrompts } from "./prompts.ts";
+import { commandPrompts, PROMPT_DETAILS, PROMPT_FLAGS, PROMPT_USAGE } from "./prompts.ts";
 import { batchSummary, summary } from "./summary.ts";
 import { note, print } from "./terminal.ts";
 import { Interrupted, UsageError } from "./usage.ts";
@@ -42,28 +43,31 @@ export const generate: Command = {
   name: "generate",
   summary: "Continue a prompt.",
   usage: PROMPT_USAGE,
-  details: "MODEL is a Hugging Face model folder; PROMPT - is standard input, without its last line end.\n" +
+  details: `${PROMPT_DETAILS}\n` +
     "Text goes to standard output as it arrives, a summary to standard error.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const { model, text } = modelAndPrompt("generate", values, positional);
     if (values.logprobs !== undefined && !values.json) throw new UsageError("--logprobs goes with --json");
     if (values.events !== undefined && !values.json) throw new UsageError("--events goes with --json");
-    const prompts = readPrompts("generate", values, text);
+    const { model, prompts, defaults } = commandPrompts("generate", values, positional);
 
     const { loadEngine } = await import("./load.ts");
     const engine = await loadEngine(model, engineOptions(values, prompts.length));
     try {
-      return await generateAll(engine, prompts, values);
+      return await generateAll(engine, prompts, values, { ...defaults, ...generateOptions(values) });
     } finally {
       await engine.dispose();
     }
   },
 };
 
-async function generateAll(engine: Engine, prompts: readonly CommandPrompt[], values: Values): Promise<number> {
-  const options: GenerateOptions = generateOptions(values);
+async function generateAll(
+  engine: Engine,
+  prompts: readonly Prompt[],
+  values: Values,
+  options: GenerateOptions,
+): Promise<number> {
   if (values.logprobs !== undefined) Object.assign(options, { logprobs: values.logprobs });
   if (values["no-special"]) Object.assign(options, { addSpecialTokens: false });
   if (values.events !== undefined) {

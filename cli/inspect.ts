@@ -14,6 +14,7 @@ import type { Command } from "./command.ts";
 import { parseFlags } from "./flags.ts";
 import { formatBytes } from "./format_bytes.ts";
 import { availableMemory } from "./machine_memory.ts";
+import { shippedModel } from "./model_folder.ts";
 import { print } from "./terminal.ts";
 import { UsageError } from "./usage.ts";
 
@@ -29,13 +30,13 @@ const ENOUGH_CONTEXT = 8192;
 export const inspect: Command = {
   name: "inspect",
   summary: "Show what is in a model folder and whether it fits.",
-  usage: ["MODEL"],
-  details: "Reads headers only. Exit code 1 when the model cannot be run, with the reason.",
+  usage: ["[MODEL]"],
+  details:
+    "Reads headers only; without MODEL, of the model that comes with Upbeat. Exit code 1 when the model cannot be run, with the reason.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [model, extra] = positional;
-    if (model === undefined) throw new UsageError("inspect needs a MODEL folder");
+    const [model = shippedModel(), extra] = positional;
     if (extra !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(extra)}`);
     const report = await inspectModel(model, values["kv-dtype"] === "bf16" ? "BF16" : "F32");
     print(values.json ? `${JSON.stringify(report)}\n` : describe(report));

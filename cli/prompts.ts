@@ -3,8 +3,11 @@
  *
  * @module
  */
-import { ENGINE_FLAGS, modelAndArguments } from "./engine_flags.ts";
+import { SHIPPED_MODEL } from "../engine/shipped_model.ts";
+import type { Prompt } from "../mod.ts";
+import type { ENGINE_FLAGS } from "./engine_flags.ts";
 import type { FlagValues } from "./flags.ts";
+import { modelAndText } from "./model_folder.ts";
 import { readText } from "./terminal.ts";
 import { InputError, UsageError } from "./usage.ts";
 
@@ -17,52 +20,58 @@ export const PROMPT_FLAGS = {
 } as const;
 
 /** How a command that runs prompts is called. */
-export const PROMPT_USAGE = ["MODEL PROMPT", "MODEL --prompt-ids 1,2,3", "MODEL --prompts-file FILE"] as const;
+export const PROMPT_USAGE = ["[[MODEL] PROMPT]", "[MODEL] --prompt-ids 1,2,3", "[MODEL] --prompts-file FILE"] as const;
 
-/** Text, or token ids. */
-export type CommandPrompt = string | readonly number[];
+/** What that means. */
+export const PROMPT_DETAILS =
+  "MODEL is a Hugging Face model folder; without it, the small one that comes with Upbeat is used.\n" +
+  "Without a PROMPT, too, that one tells a story. PROMPT - is standard input, without its last line end.";
 
-/**
- * The arguments of a command that runs prompts.
- *
- * @param command Its name.
- * @param values The flags' values.
- * @param positional The arguments.
- * @returns The model folder, and the prompt where it is an argument.
- * @throws {UsageError} Without a folder, or with an argument too many.
- */
-export function modelAndPrompt(
-  command: string,
-  values: FlagValues<typeof ENGINE_FLAGS>,
-  positional: readonly string[],
-): { readonly model: string; readonly text: string | undefined } {
-  const [model, text, extra] = modelAndArguments(values, positional);
-  if (model === undefined) throw new UsageError(`${command} needs a MODEL folder`);
-  if (extra !== undefined) {
-    throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
-  }
-  return { model, text };
+/** Without a prompt, the model that comes with Upbeat is asked for this, */
+const STORY: Prompt = [{ role: "user", content: "Tell me a story." }];
+/** and may take this many tokens to the end of its story: nearly its whole context. */
+const STORY_TOKENS = 480;
+
+/** What to run. */
+export interface CommandPrompts {
+  /** The model folder. */
+  readonly model: string;
+  /** One at least. */
+  readonly prompts: readonly Prompt[];
+  /** Options that these prompts want where nothing else is said. */
+  readonly defaults: { readonly maxTokens?: number };
 }
 
 /**
- * Read the prompts.
+ * Tell model and prompts from a command's arguments and flags, and read the prompts.
  *
  * @param command The command's name.
  * @param values The flags' values.
- * @param text The prompt where it is an argument.
- * @returns One at least.
- * @throws {UsageError} Unless there is exactly one source.
+ * @param positional The arguments.
+ * @returns What to run.
+ * @throws {UsageError} With an argument too many, or unless there is at most one source of prompts.
  * @throws {InputError} When a file cannot be read, or has no line.
+ * @throws {UpbeatError} `MODEL_NOT_FOUND` when no folder is given and the model that comes with Upbeat is missing.
  */
-export function readPrompts(
+export function commandPrompts(
   command: string,
-  values: FlagValues<typeof PROMPT_FLAGS>,
-  text: string | undefined,
-): CommandPrompt[] {
-  const sources = [text, values.prompt, values["prompt-ids"], values["prompts-file"]];
-  if (sources.filter((source) => source !== undefined).length !== 1) {
-    throw new UsageError(`${command} needs exactly one of PROMPT, --prompt-ids and --prompts-file`);
+  values: FlagValues<typeof ENGINE_FLAGS & typeof PROMPT_FLAGS>,
+  positional: readonly string[],
+): CommandPrompts {
+  const flags = [values.prompt, values["prompt-ids"], values["prompts-file"]].filter((source) => source !== undefined);
+  const { model, text, extra } = modelAndText(values.model, positional, flags.length > 0);
+  if (extra !== undefined) {
+    throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
   }
+  const sources = flags.length + (text === undefined ? 0 : 1);
+  if (sources === 0 && model === SHIPPED_MODEL) {
+    return { model, prompts: [STORY], defaults: { maxTokens: STORY_TOKENS } };
+  }
+  if (sources !== 1) throw new UsageError(`${command} needs exactly one of PROMPT, --prompt-ids and --prompts-file`);
+  return { model, prompts: readPrompts(values, text), defaults: {} };
+}
+
+function readPrompts(values: FlagValues<typeof PROMPT_FLAGS>, text: string | undefined): Prompt[] {
   const file = values["prompts-file"];
   if (file !== undefined) {
     const lines = readText(file, "--prompts-file").split(/\r?\n/);

@@ -9,6 +9,7 @@ import { Tokenizer } from "../engine/text/tokenizer.ts";
 import { UpbeatError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "./flags.ts";
+import { modelAndText } from "./model_folder.ts";
 import { print, readText } from "./terminal.ts";
 import { InputError, UsageError } from "./usage.ts";
 
@@ -36,24 +37,23 @@ export const tokenize: Command = {
   name: "tokenize",
   summary: "Encode text to token ids, render a chat, or decode token ids.",
   usage: [
-    "MODEL_OR_TOKENIZER_FOLDER TEXT",
-    "MODEL_OR_TOKENIZER_FOLDER --texts-file FILE.json",
-    "MODEL_OR_TOKENIZER_FOLDER --chat FILE.json",
-    "MODEL_OR_TOKENIZER_FOLDER --decode 1,2,3",
+    "[FOLDER] TEXT",
+    "[FOLDER] --texts-file FILE.json",
+    "[FOLDER] --chat FILE.json",
+    "[FOLDER] --decode 1,2,3",
   ],
-  details:
+  details: "FOLDER is that of a model or tokenizer; without it, of the model that comes with Upbeat.\n" +
     "Prints the ids of each text on a line, the rendered chat, or the decoded text; TEXT - is standard input.\n" +
     "A rendered chat has its special tokens in its text already; none are added to it.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const [folder, text, extra] = positional;
-    if (folder === undefined) throw new UsageError("tokenize needs the folder of a model or tokenizer");
+    const given = [values["texts-file"], values.chat, values.decode].filter((source) => source !== undefined);
+    const { model: folder, text, extra } = modelAndText(undefined, positional, given.length > 0);
     if (extra !== undefined) {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a text with spaces`);
     }
-    const sources = [text, values["texts-file"], values.chat, values.decode].filter((source) => source !== undefined);
-    if (sources.length !== 1) {
+    if (given.length + (text === undefined ? 0 : 1) !== 1) {
       throw new UsageError("tokenize needs exactly one of TEXT, --texts-file, --chat and --decode");
     }
     if (values["add-generation-prompt"] && values.chat === undefined) {

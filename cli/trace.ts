@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Engine, GenerateOptions, Generation, StepReport } from "../mod.ts";
+import type { Engine, GenerateOptions, Generation, Prompt, StepReport } from "../mod.ts";
 import type { Command } from "./command.ts";
 import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "./engine_flags.ts";
 import { type FlagValues, parseFlags } from "./flags.ts";
 import { Interrupt } from "./interrupt.ts";
 import { checkWritable, writeOutput } from "./output_file.ts";
-import { type CommandPrompt, modelAndPrompt, PROMPT_FLAGS, PROMPT_USAGE, readPrompts } from "./prompts.ts";
+import { commandPrompts, PROMPT_DETAILS, PROMPT_FLAGS, PROMPT_USAGE } from "./prompts.ts";
 import { note } from "./terminal.ts";
 import { traceEvents } from "./trace_events.ts";
 import { formatTrace } from "./trace_format.ts";
@@ -36,14 +36,14 @@ export const trace: Command = {
   name: "trace",
   summary: "Run prompts and write what happened, step by step.",
   usage: PROMPT_USAGE,
-  details: "MODEL and prompts are as in generate. The file is in Chrome's trace-event format: open it at\n" +
+  details: `${PROMPT_DETAILS}\n` +
+    "The file is in Chrome's trace-event format: open it at\n" +
     "https://ui.perfetto.dev or chrome://tracing. It has a lane per request (queue, prefill, tokens, pauses,\n" +
     "evictions), a lane of the executor's steps, and counters. Ctrl-C ends the run and writes what there is.",
   flags: FLAGS,
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
-    const { model, text } = modelAndPrompt("trace", values, positional);
-    const prompts = readPrompts("trace", values, text);
+    const { model, prompts, defaults } = commandPrompts("trace", values, positional);
     const output = values.output ?? "trace.json";
     checkWritable(output, "--output");
 
@@ -52,7 +52,7 @@ export const trace: Command = {
     const onStep = (report: StepReport) => steps.push(report);
     const engine = await loadEngine(model, { ...engineOptions(values, prompts.length), ...TRACKING, onStep });
     try {
-      return await run(engine, prompts, steps, output, values);
+      return await run(engine, prompts, { ...defaults, ...generateOptions(values) }, steps, output, values);
     } finally {
       await engine.dispose();
     }
@@ -61,12 +61,13 @@ export const trace: Command = {
 
 async function run(
   engine: Engine,
-  prompts: readonly CommandPrompt[],
+  prompts: readonly Prompt[],
+  sampling: GenerateOptions,
   steps: readonly StepReport[],
   output: string,
   values: Values,
 ): Promise<number> {
-  const options: GenerateOptions = { ...generateOptions(values), addSpecialTokens: !values["no-special"] };
+  const options: GenerateOptions = { ...sampling, addSpecialTokens: !values["no-special"] };
   const generations: Generation[] = [];
   using interrupt = new Interrupt(() => generations.forEach((generation) => generation.cancel()));
   for (const prompt of prompts) generations.push(engine.generate(prompt, options));
@@ -104,10 +105,12 @@ function describe({ info }: Engine): Record<string, string | number> {
   return { writtenBy: "upbeat trace", model: modelFolder, device: device.name, ...sizes };
 }
 
-function titleOf(prompt: CommandPrompt): string {
-  if (typeof prompt !== "string") return count(prompt.length, "token id");
-  const letters = Array.from(prompt);
-  return letters.length > TITLE_LENGTH ? `${letters.slice(0, TITLE_LENGTH - 1).join("")}…` : prompt;
+function titleOf(prompt: Prompt): string {
+  const first = typeof prompt === "string" ? prompt : prompt[0];
+  if (typeof first === "number" || first === undefined) return count(prompt.length, "token id");
+  const text = typeof first === "string" ? first : String(first.content);
+  const letters = Array.from(text);
+  return letters.length > TITLE_LENGTH ? `${letters.slice(0, TITLE_LENGTH - 1).join("")}…` : text;
 }
 
 function count(number: number, what: string): string {

@@ -1,4 +1,4 @@
-/** `bun run generate -- MODEL PROMPT …`: install and build what is missing, then `upbeat generate`. */
+/** `bun run generate -- [[MODEL] PROMPT] …`: install and build what is missing, then `upbeat generate`. */
 import { join } from "node:path";
 import process from "node:process";
 import { handOver } from "./support/command.ts";

@@ -95,6 +95,16 @@ test("upbeat generate ends with code 1 and one line when the engine refuses", as
   });
 });
 
+test("upbeat generate ends with code 2 when its only argument is a model folder and there is no prompt", async () => {
+  await withModelFolder(async (folder) => {
+    writeRandomModel(folder, { tokenizer: true });
+    const { code, stdout, stderr } = await runCli(["generate", folder]);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, "is a model folder");
+    assertMatch(stderr, /^upbeat: [^\n]+\n$/);
+  });
+});
+
 test("upbeat generate ends with code 130 and keeps what was generated when it is interrupted", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true, maxPositions: 100_000 });

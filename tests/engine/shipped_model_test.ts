@@ -1,0 +1,135 @@
+import { assertEquals, assertGreater, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type ChatMessage, Engine, SHIPPED_MODEL, Tokenizer } from "../../mod.ts";
+import { runCli } from "../support/run_cli.ts";
+
+/** A greedy continuation as PyTorch computed it: BF16 weights, F32 arithmetic. */
+interface GoldenCase {
+  readonly prompt?: string;
+  readonly messages?: readonly ChatMessage[];
+  readonly promptIds: readonly number[];
+  readonly tokenIds: readonly number[];
+  /** The least by which a chosen token's logit was ahead of the next. */
+  readonly smallestMargin: number;
+  readonly text: string;
+}
+
+interface Goldens {
+  readonly parameters: number;
+  readonly cases: readonly GoldenCase[];
+  readonly texts: readonly { readonly text: string; readonly ids: readonly number[] }[];
+}
+
+const file = fileURLToPath(new URL("../goldens/shipped_model.json", import.meta.url));
+const goldens = JSON.parse(readFileSync(file, "utf8")) as Goldens;
+
+/** Nearer than this, another order of summation may choose another token; then a golden says nothing. */
+const TIE = 1e-3;
+
+const label = ({ prompt, messages }: GoldenCase) => JSON.stringify(prompt ?? messages);
+
+test("the shipped model's goldens are many, and none is a near tie", () => {
+  assertGreater(goldens.cases.length, 20);
+  for (const golden of goldens.cases) assertGreater(golden.smallestMargin, TIE, label(golden));
+  assertGreater(goldens.cases.filter(({ tokenIds }) => tokenIds.length > 50).length, 12);
+});
+
+test("the shipped model's tokenizer encodes and decodes as the reference does", async () => {
+  const tokenizer = await Tokenizer.load(SHIPPED_MODEL);
+  for (const { text, ids } of goldens.texts) {
+    assertEquals(tokenizer.encode(text), [...ids], JSON.stringify(text));
+    assertEquals(tokenizer.decode(ids.slice(1), { skipSpecialTokens: false }), text);
+  }
+});
+
+const settings = [
+  { threads: 1, maxBatchTokens: 512 },
+  { threads: 2, maxBatchTokens: 7 },
+  { threads: 2, simd: "portable" },
+] as const;
+for (const options of settings) {
+  const how = Object.entries(options).map(([name, value]) => `${name} ${value}`).join(", ");
+  test(`the shipped model reproduces PyTorch's tokens, alone and as one batch, with ${how}`, async () => {
+    await using engine = await Engine.load(SHIPPED_MODEL, options);
+    const generate = ({ prompt, messages, tokenIds }: GoldenCase) =>
+      engine.generate(messages ?? prompt!, { temperature: 0, maxTokens: tokenIds.length }).result;
+    const batch = await Promise.all(goldens.cases.map(generate));
+    for (const [at, golden] of goldens.cases.entries()) {
+      assertEquals(batch[at]!.promptTokenIds, [...golden.promptIds], label(golden));
+      assertEquals(batch[at]!.tokenIds, [...golden.tokenIds], label(golden));
+      assertEquals(batch[at]!.text, golden.text, label(golden));
+      const alone = await generate(golden);
+      assertEquals(alone.tokenIds, batch[at]!.tokenIds, label(golden));
+    }
+  });
+}
+
+test("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
+  await using engine = await Engine.load(SHIPPED_MODEL, { threads: 1 });
+  const names = ["Mia", "Tom", "Bob", "Pip"];
+  const seeds = [1, 2, 3];
+  const stories = await Promise.all(names.flatMap((name) =>
+    seeds.map(async (seed) => {
+      const prompt = `Once upon a time, there was a child named ${name}.`;
+      const { text, finishReason } = await engine.generate(prompt, { seed, maxTokens: 440 }).result;
+      return { name, seed, text, finishReason };
+    })
+  ));
+  for (const { name, seed, text, finishReason } of stories) {
+    assertEquals(finishReason, "stop", `${name}, seed ${seed}: ${text}`);
+    assertGreater(text.split(name).length, 3, `${name}, seed ${seed}: ${text}`);
+  }
+});
+
+test("the shipped model is small, and upbeat inspect reads it as it was trained", async () => {
+  assertLess(statSync(join(SHIPPED_MODEL, "model.safetensors")).size, 6e6);
+  const { code, stdout, stderr } = await runCli(["inspect", "--json"]);
+  assertEquals([code, stderr], [0, ""]);
+  const report = JSON.parse(stdout) as Record<string, unknown>;
+  const { parameters } = goldens;
+  const expected = {
+    model: SHIPPED_MODEL,
+    family: "llama",
+    parameters,
+    dtypes: { BF16: parameters },
+    vocabularySize: 2048,
+    contextLength: 512,
+    tiedEmbeddings: true,
+    unusedTensors: [],
+    tokenizer: { vocabularySize: 2048, problem: null },
+    chatTemplate: { present: true, problem: null },
+  };
+  for (const [field, value] of Object.entries(expected)) assertEquals(report[field], value, field);
+  assertLess(report["kvHeads"] as number, report["heads"] as number);
+});
+
+test("upbeat generate without arguments tells a story to its end", async () => {
+  const { code, stdout, stderr } = await runCli(["generate", "--seed", "1"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^[A-Z"][^<>]{200,}[.!?"]\n$/);
+  assertStringIncludes(stderr, "(stop)");
+});
+
+test("upbeat generate continues its only argument with the shipped model", async () => {
+  const { prompt, text, tokenIds } = goldens.cases.find(({ prompt }) => prompt === "Mia had three apples.")!;
+  const greedy = ["--temperature", "0", "--max-tokens", String(tokenIds.length), "--quiet"];
+  const { code, stdout } = await runCli(["generate", prompt!, ...greedy]);
+  assertEquals([code, stdout], [0, `${text}\n`]);
+});
+
+test("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
+  const golden = goldens.cases.find(({ messages }) => messages?.length === 1)!;
+  const [message] = golden.messages!;
+  const greedy = ["--temperature", "0", "--max-tokens", String(golden.tokenIds.length), "--quiet"];
+  const chat = await runCli(["chat", ...greedy], { stdin: `${message!.content}\n` });
+  assertEquals([chat.code, chat.stdout], [0, `${golden.text}\n`]);
+
+  const { text, ids } = goldens.texts.find(({ text }) => text === "Once upon a time")!;
+  const encoded = await runCli(["tokenize", text]);
+  assertEquals([encoded.code, encoded.stdout], [0, `${ids.join(",")}\n`]);
+  const decoded = await runCli(["tokenize", "--decode", ids.join(","), "--no-special"]);
+  assertEquals([decoded.code, decoded.stdout], [0, `${text}\n`]);
+});
