@@ -37,6 +37,11 @@ export class Engine implements AsyncDisposable {
   readonly info: EngineInfo;
   /** The model's tokenizer; null when its folder has none, and prompts must be token ids. */
   readonly tokenizer: Tokenizer | null;
+  /**
+   * When the engine's clock began, in milliseconds of Unix time: add it to a timestamp for the time of day. It is read
+   * from the wall clock once, so differences of timestamps never depend on that clock being set.
+   */
+  readonly timeOrigin: number;
 
   readonly #thread: ExecutorThread;
   readonly #now: Clock;
@@ -60,12 +65,14 @@ export class Engine implements AsyncDisposable {
     thread: ExecutorThread,
     info: EngineInfo,
     tokenizer: Tokenizer | null,
-    now: Clock,
+    timeOrigin: number,
     limits: CallerLimits,
   ) {
     this.#thread = thread;
     this.info = info;
     this.tokenizer = tokenizer;
+    this.timeOrigin = timeOrigin;
+    const now = createClock(timeOrigin);
     // Two threads' clocks agree to their resolution; what follows the executor's words must not seem to come before them.
     this.#now = () => Math.max(now(), this.#heardAt);
     this.#tracking = limits.tracking;
@@ -105,19 +112,19 @@ export class Engine implements AsyncDisposable {
    * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`: each names the thing that is wrong.
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
-    const origin = clockOrigin();
+    const timeOrigin = clockOrigin();
     const limits = callerLimits(options);
     const thread = new ExecutorThread({
       modelFolder: model,
       options: resolveEngineOptions(options),
-      clockOrigin: clockOriginForThread(origin),
+      clockOrigin: clockOriginForThread(timeOrigin),
       onProgress: options.onProgress ?? null,
     });
     try {
       // The tokenizer is read while the worker reads the weights.
       const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model)]);
       checkTokenizer(tokenizer, info);
-      return new Engine(thread, info, tokenizer, createClock(origin), limits);
+      return new Engine(thread, info, tokenizer, timeOrigin, limits);
     } catch (error) {
       await thread.end(SHUTDOWN_TIMEOUT);
       throw error;

@@ -190,3 +190,13 @@ test("times of events never decrease when the wall clock steps back", async () =
     }
   });
 });
+
+test("timeOrigin makes a time of day of a timestamp", () =>
+  withRandomEngine({}, {}, async (engine) => {
+    const before = Date.now();
+    const { record } = await engine.generate([5, 6], { maxTokens: 2 }).result;
+    const [arrival] = record.merge().events;
+    // The system may have adjusted the wall clock a little since the process began.
+    const time = engine.timeOrigin + arrival!.timestamp;
+    assert(before - 1000 <= time && time <= Date.now() + 1000, `${before} ${time}`);
+  }));
