@@ -89,7 +89,8 @@ UPBEAT_API int32_t upbeat_device_close(int32_t device);
  * {"library","name","memoryTotal","memoryFree" (bytes),"cores","threads","instructionSet"|"computeCapability"}. */
 UPBEAT_API int32_t upbeat_device_info(int32_t device, uint8_t* json, int32_t capacity);
 
-/* Bytes now held by the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights. */
+/* Bytes now held by the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights as
+ * the library lays them out, padding included. */
 UPBEAT_API int32_t upbeat_device_usage(int32_t device, int64_t* usage);
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
