@@ -50,5 +50,15 @@ export function clockOriginForThread(origin: number): number {
  */
 export function createClock(origin: number): Clock {
   const offset = performance.timeOrigin - origin;
-  return () => Math.round((offset + performance.now()) * 1000) / 1000;
+  return () => toMicroseconds(offset + performance.now());
+}
+
+/**
+ * A time without the digits that the clock does not have.
+ *
+ * @param milliseconds Any number of milliseconds.
+ * @returns Milliseconds in whole microseconds.
+ */
+export function toMicroseconds(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { ERROR_CODES, UpbeatError } from "../errors.ts";
-import type { RequestEventType } from "./events.ts";
+import { ERROR_CODES, serializeError, UpbeatError } from "../errors.ts";
+import type { RequestError, RequestEventType } from "./events.ts";
 
 /** Who may end a generation early. */
 export const CANCEL_REASONS = ["user", "disconnect", "deadline", "shutdown"] as const;
@@ -170,4 +170,16 @@ function checkObject(path: string, value: unknown, { required, checks }: Rules):
     if (check === undefined) throw invalidEvent(fieldPath(path, name), "is not a known field", fields[name]);
     check(path, name, fields[name]);
   }
+}
+
+/**
+ * An error as a request's own.
+ *
+ * @param error What went wrong.
+ * @param requestId The request.
+ * @param transient Whether the same request may succeed later.
+ * @returns The payload of an error event.
+ */
+export function requestError(error: UpbeatError, requestId: number, transient: boolean): RequestError {
+  return { ...serializeError(error), requestId, transient };
 }

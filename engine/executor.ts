@@ -8,6 +8,7 @@
  */
 import type { Clock } from "./clock.ts";
 import { toUpbeatError, UpbeatError } from "../errors.ts";
+import { requestError } from "./event_payloads.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type {
@@ -24,7 +25,7 @@ import type { Step } from "./step_plan.ts";
 import type { OpenStepReport, StepReports } from "./step_reports.ts";
 import { StopCriteria } from "./stop_criteria.ts";
 import { TokenTable } from "./text/token_table.ts";
-import { chunkMoment, requestError, tokenMoment, Updates } from "./updates.ts";
+import { chunkMoment, tokenMoment, Updates } from "./updates.ts";
 
 /** How the executor hears and speaks. */
 export interface ExecutorPort {
@@ -190,7 +191,7 @@ export class Executor {
   readonly #listener: SchedulingListener = {
     admitted: (request) => this.#runner.admit(request),
     refused: (request, code, message) => {
-      const error = requestError(new UpbeatError(code, message), request, true);
+      const error = requestError(new UpbeatError(code, message), request.id, true);
       this.#updates.push(request, { type: "refused", time: this.#now(), error });
     },
     paused: (request) => this.#updates.push(request, { type: "pause", time: this.#now() }),
@@ -268,7 +269,7 @@ export class Executor {
     const time = this.#now();
     for (const request of this.#requests.values()) {
       request.status = "failed";
-      this.#updates.push(request, { type: "failure", time, error: requestError(error, request, false) });
+      this.#updates.push(request, { type: "failure", time, error: requestError(error, request.id, false) });
     }
     this.#requests.clear();
   }

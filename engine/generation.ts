@@ -4,9 +4,9 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
-import { deserializeError, serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
+import { deserializeError, toUpbeatError, UpbeatError } from "../errors.ts";
 import { EventLog } from "./event_log.ts";
-import { checkPayload, integerOf } from "./event_payloads.ts";
+import { checkPayload, integerOf, requestError } from "./event_payloads.ts";
 import {
   type CancelReason,
   createEvent,
@@ -360,7 +360,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     if (this.#pendingCancel !== null) this.#emitCancel();
     const time = this.#timeOf(moment);
     for (const error of errors) {
-      const payload: RequestError = { ...serializeError(error), requestId: this.requestId, transient };
+      const payload = requestError(error, this.requestId, transient);
       this.#emit(errorType(payload), time, payload);
     }
     this.#emit("FAIL", time, null);

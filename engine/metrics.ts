@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toMicroseconds } from "./clock.ts";
 import type { RequestOutcome, RequestTotals } from "./stats.ts";
 
 /** Times of one request in milliseconds and counts; null where there is no such thing. */
@@ -135,9 +136,4 @@ function since(start: number, end: number | null): number | null {
 
 function gaps(times: readonly number[]): number[] {
   return times.slice(1).map((time, index) => toMicroseconds(time - times[index]!));
-}
-
-/** Milliseconds without the digits that the clock does not have. */
-function toMicroseconds(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000;
 }

@@ -11,6 +11,9 @@
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { Request } from "./request.ts";
 
+/** What a sequence must offer to be looked up. */
+export type TokenSequence = Pick<Request, "tokenAt">;
+
 /**
  * The key of a block.
  *
@@ -20,10 +23,7 @@ import type { Request } from "./request.ts";
  * @param count How many there are.
  * @returns An int32.
  */
-export type BlockHash = (parentKey: number, tokens: Pick<Request, "tokenAt">, start: number, count: number) => number;
-
-/** What a sequence must offer to be looked up. */
-export type TokenSequence = Pick<Request, "tokenAt">;
+export type BlockHash = (parentKey: number, tokens: TokenSequence, start: number, count: number) => number;
 
 /** There is no block before the first one. */
 const NO_PARENT = -1;

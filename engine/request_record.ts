@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { toMicroseconds } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import type { RequestEvent, RequestEventType, StoredEvent, TokenLogprob } from "./events.ts";
 import type { FinishReason } from "./request.ts";
@@ -165,7 +166,7 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   addToken(tokenId: number, time: number, logprobs: StepLogprobs | null, event: Event | null): void {
     const current = this.#current;
     current.tokenIds.push(tokenId);
-    current.ttftMs ??= Math.round((time - current.arrival) * 1000) / 1000;
+    current.ttftMs ??= toMicroseconds(time - current.arrival);
     if (logprobs !== null) (current.logprobs ??= []).push(logprobs);
     if (event !== null) current.events.push(event);
   }

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { serializeError, type UpbeatError } from "../errors.ts";
-import type { RequestError } from "./events.ts";
 import type { Moment, RequestUpdate, StepUsage } from "./protocol.ts";
 import type { Request } from "./request.ts";
 import { MAX_LOGPROBS } from "./sampling.ts";
@@ -90,15 +88,3 @@ export function tokenMoment(
 }
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
-
-/**
- * An error as a request's own.
- *
- * @param error What went wrong.
- * @param request The request.
- * @param transient Whether the same request may succeed later.
- * @returns The plain value.
- */
-export function requestError(error: UpbeatError, request: Request, transient: boolean): RequestError {
-  return { ...serializeError(error), requestId: request.id, transient };
-}

@@ -27,7 +27,7 @@ inline constexpr int kPanelColumns = 32;
 // A weight matrix W [rows = outputs, columns = inputs] as the kernels read it: panels of 32 consecutive outputs; within
 // a panel, for each input k in order, the 32 weights of those outputs side by side, in the matrix's own dtype. Outputs
 // beyond `rows` in the last panel are zeros. So SIMD lanes are outputs, and every product sum runs over k in order, in
-// GEMM and GEMV alike. (Kernels with tile registers order BF16 weights within a panel in their own way: pack.inl.)
+// GEMM and GEMV alike. (Kernels with tile registers order BF16 weights within a panel in their own way: packed_layout.inl.)
 struct PackedWeight {
   void* data = nullptr;  // 64-byte aligned, huge pages where the system gives them; zeros until filled
   Dtype dtype = Dtype::f32;
