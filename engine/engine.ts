@@ -134,6 +134,8 @@ export class Engine implements AsyncDisposable {
   /**
    * Start a generation.
    *
+   * Generations that are started in one go, without an `await` between them, are scheduled together.
+   *
    * It never throws: whatever is wrong with prompt or options fails the generation, whose result rejects with a typed
    * error.
    *

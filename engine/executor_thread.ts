@@ -32,6 +32,7 @@ export class ExecutorThread {
   readonly #onProgress: ((progress: LoadProgress) => void) | null;
   readonly #ready = Promise.withResolvers<EngineInfo>();
   readonly #ended = Promise.withResolvers<void>();
+  #unsent: InboxMessage[] = [];
   #isReady = false;
   #hasEnded = false;
 
@@ -55,10 +56,19 @@ export class ExecutorThread {
     return this.#hasEnded;
   }
 
-  /** Send a message and wake the loop. */
+  /**
+   * Send a message and wake the loop. Messages of one synchronous stretch of the caller's code arrive together, when it
+   * ends: so requests that are started together are scheduled together, the same way each time.
+   */
   post(message: InboxMessage): void {
     if (this.#hasEnded) return;
-    this.#inbox.postMessage(message);
+    if (this.#unsent.push(message) === 1) queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    if (this.#hasEnded || this.#unsent.length === 0) return;
+    this.#inbox.postMessage(this.#unsent);
+    this.#unsent = [];
     Atomics.add(this.#doorbell, 0, 1);
     Atomics.notify(this.#doorbell, 0);
   }

@@ -33,8 +33,16 @@ function post(message: OutboxMessage): void {
 /** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
 function createPort(doorbell: Int32Array): ExecutorPort {
   let heard = Atomics.load(doorbell, 0);
+  let arrived: InboxMessage[] = [];
+  let next = 0;
   return {
-    receive: () => (receiveMessageOnPort(inbox)?.message as InboxMessage | undefined) ?? null,
+    receive: () => {
+      if (next === arrived.length) {
+        arrived = (receiveMessageOnPort(inbox)?.message as InboxMessage[] | undefined) ?? [];
+        next = 0;
+      }
+      return next < arrived.length ? arrived[next++]! : null;
+    },
     waitForMessage: () => {
       // A ring between the last receive and this wait changes the value, and the wait returns at once.
       Atomics.wait(doorbell, 0, heard);

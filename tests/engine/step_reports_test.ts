@@ -144,6 +144,16 @@ test("onStep gets each step once, before the results of its requests, with the K
   });
 });
 
+test("requests that are started together are scheduled together", async () => {
+  const reports: StepReport[] = [];
+  await withRandomEngine({}, { onStep: (report) => reports.push(report) }, async (engine) => {
+    const options = { maxTokens: 3, ignoreEos: true };
+    const together = Array.from({ length: 5 }, (_, index) => engine.generate([index + 1, 2], options));
+    await Promise.all(together.map(({ result }) => result));
+  });
+  assertEquals(reports.map(({ requests }) => requests), [5, 5, 5]);
+});
+
 test("steps are tracked for onStep alone", () => {
   assertEquals(resolveEngineOptions({}).trackSteps, false);
   assertEquals(resolveEngineOptions({ onStep: () => {} }).trackSteps, true);
