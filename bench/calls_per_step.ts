@@ -59,7 +59,7 @@ export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): C
   using real = openDevice();
   const { device, calls } = countCalls(real);
   const options = resolveEngineOptions({ maxContext: 2048, maxBatchTokens: Math.max(512, promptTokenIds.length) });
-  const limits = resolveLimits(options, config, plan, device.info());
+  const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
   const runner = new ModelRunner(device, config, plan, limits, () => {});
   const scheduler = new Scheduler(new KvBlockPool(limits.kvBlocks, limits.blockSize), limits);
   const request = new Request({
@@ -75,11 +75,11 @@ export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): C
     const step = scheduler.schedule({ admitted: (admitted) => runner.admit(admitted) })!;
     const before = calls();
     runner.launchForward(step);
-    runner.launchSampling(step);
-    runner.waitForTokens();
+    const results = runner.launchSampling(step);
+    runner.waitForResults(results);
     counts.push(calls() - before);
     for (const { count } of step.scheduled) request.computedTokens += count;
-    request.tokenIds.push(runner.outputs.tokens[0]!);
+    request.tokenIds.push(results.tokens[0]!);
   }
   // The second step captured the decode graph; the last one replays it.
   return { prefill: counts[0]!, decode: counts[3]! };

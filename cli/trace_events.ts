@@ -1,5 +1,5 @@
 /**
- * From what happened to a trace: a lane per request, a lane for the executor's steps, and counters.
+ * From what happened to a trace: a lane per request, lanes for the executor's steps and the device, and counters.
  *
  * @module
  */
@@ -20,6 +20,9 @@ export interface TraceSource {
 
 /** The executor's process in a trace. */
 export const EXECUTOR_PID = 1;
+
+/** Its lane of the device, after those of the steps. */
+const DEVICE_LANE = 100;
 
 /** The requests' process in a trace. */
 export const REQUESTS_PID = 2;
@@ -46,6 +49,7 @@ export function traceEvents(source: TraceSource): Trace {
   const writer = new TraceWriter(firstTime(source));
   writer.process(EXECUTOR_PID, "executor", 0);
   drawSteps(writer, steps);
+  drawDevice(writer, steps);
   drawCounters(writer, source);
   writer.process(REQUESTS_PID, "requests", 1);
   const stepAt = stepFinder(steps);
@@ -65,31 +69,68 @@ function firstTime({ requests, steps }: TraceSource): number {
   return times.reduce((first, time) => Math.min(first, time), times[0] ?? 0);
 }
 
-/** The fields of a report that say which step it was, and when. */
-type StepTime = "step" | "start" | "launched" | "waiting" | "known" | "end";
+/** The fields of a report that say how things stood. */
+type Standing = Pick<
+  StepReport,
+  | "requests"
+  | "prefillRequests"
+  | "prefillTokens"
+  | "decodeTokens"
+  | "sampledTokens"
+  | "usedBlocks"
+  | "cachedBlocks"
+  | "runningRequests"
+  | "pausedRequests"
+  | "waitingRequests"
+>;
 
 /** A slice per step, with what the executor did in it; steps that overlap get lanes of their own. */
 function drawSteps(writer: TraceWriter, steps: readonly StepReport[]): void {
   const ends: number[] = [];
   for (const report of steps) {
-    const { step, start, launched, waiting, known, end, ...counts } = report;
+    const { step, start, waiting, known, end } = report;
     const free = ends.findIndex((laneEnd) => laneEnd <= start);
     const index = free < 0 ? ends.length : free;
     const lane: TraceLane = { pid: EXECUTOR_PID, tid: 1 + index };
     if (index === ends.length) writer.lane(lane, index === 0 ? "steps" : `steps, overlapping (${index})`);
     ends[index] = end;
     const waitUs = writer.time(known) - writer.time(waiting);
-    const slice = writer.open(lane, "step", `step ${step}`, start, { step, waitUs, ...counts });
-    writer.slice(lane, "step", "launch", start, launched);
+    const slice = writer.open(lane, "step", `step ${step}`, start, { step, waitUs, ...standingOf(report) });
+    writer.slice(lane, "step", "launch forward", start, report.forwardLaunched);
+    writer.slice(lane, "step", "launch sampling", report.sampling, report.launched);
     writer.slice(lane, "step", "wait for device", waiting, known);
-    writer.slice(lane, "step", "process", known, end);
+    if (report.firstTokensSent > known) writer.slice(lane, "step", "first tokens", known, report.firstTokensSent);
+    writer.slice(lane, "step", "process", report.processing, end);
     writer.close(slice, end);
+  }
+}
+
+function standingOf(report: StepReport): Standing {
+  const { requests, prefillRequests, prefillTokens, decodeTokens, sampledTokens } = report;
+  const { usedBlocks, cachedBlocks, runningRequests, pausedRequests, waitingRequests } = report;
+  const batch = { requests, prefillRequests, prefillTokens, decodeTokens, sampledTokens };
+  return { ...batch, usedBlocks, cachedBlocks, runningRequests, pausedRequests, waitingRequests };
+}
+
+/** When the device worked, by its own clock: what is empty in this lane, it waited. */
+function drawDevice(writer: TraceWriter, steps: readonly StepReport[]): void {
+  const lane: TraceLane = { pid: EXECUTOR_PID, tid: DEVICE_LANE };
+  let last = -Infinity;
+  for (const { step, device } of steps) {
+    if (device === null) continue;
+    if (last === -Infinity) writer.lane(lane, "device");
+    // The two clocks are aligned anew after each rest, to some microseconds.
+    const begin = Math.max(last, device.begin);
+    const shift = begin - device.begin;
+    writer.slice(lane, "device", `forward ${step}`, begin, device.forwardEnd + shift);
+    writer.slice(lane, "device", `sample ${step}`, device.samplingBegin + shift, device.end + shift);
+    last = device.end + shift;
   }
 }
 
 /** Counters as they stand from each step's launch on, and after the last step. */
 function drawCounters(writer: TraceWriter, { steps, standing }: TraceSource): void {
-  const set = (time: number, report: Omit<StepReport, StepTime>) => {
+  const set = (time: number, report: Standing) => {
     const counter = (name: string, values: Readonly<Record<string, number>>) => {
       writer.counter(EXECUTOR_PID, name, time, values);
     };

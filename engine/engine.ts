@@ -57,8 +57,10 @@ export class Engine implements AsyncDisposable {
   #nextRequestId = 1;
   #tokenTableSent = false;
   #counters: ExecutorCounters = NO_COUNTERS;
-  /** When the executor spoke last: all that it did before is known here. */
+  /** When the executor spoke last. */
   #heardAt = 0;
+  /** All that happened in the executor before this time is known here. */
+  #settledUntil = 0;
   #disposal: Promise<void> | null = null;
 
   private constructor(
@@ -77,9 +79,10 @@ export class Engine implements AsyncDisposable {
     this.#now = () => Math.max(now(), this.#heardAt);
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
-    thread.onUpdates = (updates, counters, emittedAt, steps) => {
+    thread.onUpdates = ({ updates, counters, emittedAt, settledUntil, steps }) => {
       this.#counters = counters;
       this.#heardAt = emittedAt;
+      this.#settledUntil = settledUntil;
       for (const update of updates) {
         const generation = this.#generations.get(update.id);
         if (generation === undefined) continue;
@@ -212,7 +215,7 @@ export class Engine implements AsyncDisposable {
   #releaseEvents(): void {
     if (this.#hub.consumers === 0) return;
     // When no request is running, the executor has nothing to tell.
-    let time = this.#generations.size === 0 ? Infinity : this.#heardAt;
+    let time = this.#generations.size === 0 ? Infinity : this.#settledUntil;
     for (const { settledUntil } of this.#generations.values()) time = Math.min(time, settledUntil);
     this.#hub.release(time);
   }

@@ -2,54 +2,74 @@
  * The executor: one loop that takes requests in and gives tokens out.
  *
  * It runs on a thread of its own, owns all requests and the device, and waits in two places only: for the device in
- * `#resolve`, and for a message when there is nothing to do.
+ * `#resolve`, and for a message in `#rest`, when there is nothing to do.
+ *
+ * The overlap loop launches step k before it reads step k - 1, so that the device always has work while the host reads,
+ * decides and tells: the tokens that step k - 1 samples go into step k on the device, unseen (as in TensorRT-LLM's
+ * PyExecutor and SGLang's overlap scheduler). The plain loop beside it runs one step at a time. Both give the same tokens.
  *
  * @module
  */
 import type { Clock } from "./clock.ts";
 import { toUpbeatError, UpbeatError } from "../errors.ts";
 import { requestError } from "./event_payloads.ts";
+import { Inbox, type MessageSource } from "./inbox.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import type {
-  ExecutorCounters,
-  InboxMessage,
-  RequestUpdate,
-  StepReport,
-  StepUsage,
-  SubmitMessage,
-} from "./protocol.ts";
-import { type FinishReason, Request } from "./request.ts";
+import type { Delivery, ExecutorCounters, ResolvedEngineOptions, StepUsage } from "./protocol.ts";
+import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
+import type { PendingResults } from "./step_outputs.ts";
 import type { Step } from "./step_plan.ts";
 import type { OpenStepReport, StepReports } from "./step_reports.ts";
-import { StopCriteria } from "./stop_criteria.ts";
-import { TokenTable } from "./text/token_table.ts";
 import { chunkMoment, tokenMoment, Updates } from "./updates.ts";
 
 /** How the executor hears and speaks. */
-export interface ExecutorPort {
-  /** The next message, or null when there is none now. Never blocks. */
-  receive(): InboxMessage | null;
-  /** Block until there may be a message. */
-  waitForMessage(): void;
+export interface ExecutorPort extends MessageSource {
   /**
-   * Hand over what became of requests, and reports of steps where there are some; `emittedAt` is the time of this call, on
-   * the engine's clock.
+   * Hand over what became of requests. An iteration of the overlap loop that reads a step calls this twice, one of the plain
+   * loop once, whatever there is to say.
+   *
+   * @param delivery null: nothing.
    */
-  send(
-    updates: readonly RequestUpdate[],
-    counters: ExecutorCounters,
-    emittedAt: number,
-    steps?: readonly StepReport[],
-  ): void;
+  send(delivery: Delivery | null): void;
 }
 
 /** What the runner must offer: {@linkcode ModelRunner}, or a stand-in with the same promises. */
 export type StepRunner = Pick<
   ModelRunner,
-  "admit" | "launchForward" | "launchSampling" | "waitForTokens" | "outputs"
+  "admit" | "launchForward" | "launchSampling" | "haveArrived" | "waitForResults" | "deviceTimes"
 >;
+
+/** What of an engine's options concerns the loop. */
+export type ExecutorOptions = Pick<ResolvedEngineOptions, "overlap" | "earlyFirstToken" | "streamInterval">;
+
+/** What an executor is made of. */
+export interface ExecutorParts {
+  readonly port: ExecutorPort;
+  readonly scheduler: Scheduler;
+  /** The scheduler's KV blocks. */
+  readonly blocks: KvBlockPool;
+  /** What computes steps. */
+  readonly runner: StepRunner;
+  /** The engine's clock. */
+  readonly now: Clock;
+  readonly options: ExecutorOptions;
+  /** What makes reports of steps; null: there are none. */
+  readonly reports: StepReports | null;
+}
+
+/** A step from its launch until it is processed. */
+interface StepInFlight {
+  readonly step: Step;
+  readonly report: OpenStepReport | undefined;
+  /** How the KV cache stood; null where no request records its tokens. */
+  readonly usage: StepUsage | null;
+  /** Where its tokens arrive; null until its sampling is launched. */
+  results: PendingResults | null;
+  /** When its tokens were known to the host; null until then. */
+  tokenTime: number | null;
+}
 
 /** The loop and everything it decides. */
 export class Executor {
@@ -58,135 +78,250 @@ export class Executor {
   readonly #blocks: KvBlockPool;
   readonly #runner: StepRunner;
   readonly #now: Clock;
+  readonly #options: ExecutorOptions;
   readonly #reports: StepReports | null;
-  readonly #requests = new Map<number, Request>();
+  readonly #inbox: Inbox;
   readonly #updates = new Updates();
-  #tokenTable: TokenTable | null = null;
-  #shutdown = false;
-  #steps = 0;
+  /** Whether the loop had nothing to do before the step that is launched next. */
+  #hasRested = true;
+  /** Since when the loop's time has not been counted. */
+  #lapStart: number;
+  #launchedSteps = 0;
+  #processedSteps = 0;
+  #wastedSteps = 0;
   #stepTime = 0;
   #waitTime = 0;
 
-  /**
-   * @param port How it hears and speaks.
-   * @param scheduler Who runs next.
-   * @param blocks The scheduler's KV blocks.
-   * @param runner What computes steps.
-   * @param now The engine's clock.
-   * @param reports What makes reports of steps; null: there are none.
-   */
-  constructor(
-    port: ExecutorPort,
-    scheduler: Scheduler,
-    blocks: KvBlockPool,
-    runner: StepRunner,
-    now: Clock,
-    reports: StepReports | null = null,
-  ) {
-    this.#port = port;
-    this.#scheduler = scheduler;
-    this.#blocks = blocks;
-    this.#runner = runner;
-    this.#now = now;
-    this.#reports = reports;
+  /** @param parts What it is made of. */
+  constructor(parts: ExecutorParts) {
+    this.#port = parts.port;
+    this.#scheduler = parts.scheduler;
+    this.#blocks = parts.blocks;
+    this.#runner = parts.runner;
+    this.#now = parts.now;
+    this.#options = parts.options;
+    this.#reports = parts.reports;
+    this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now);
+    this.#lapStart = parts.now();
   }
 
   /**
-   * Run until a shutdown message comes; live requests then end as cancelled.
+   * Run until a shutdown message comes and all requests are over.
    *
    * @throws {UpbeatError} What ended the loop otherwise, after failing every live request with it.
    */
   run(): void {
     try {
-      while (true) {
-        this.#drainInbox();
-        this.#finishCancelled();
-        if (this.#shutdown) break;
-        const step = this.#scheduler.schedule(this.#listener);
-        if (step !== null) {
-          this.#runPlainStep(step);
-        } else {
-          this.#scheduler.checkIdle();
-          this.#flush();
-          this.#port.waitForMessage();
-        }
-      }
+      if (this.#options.overlap) this.#runOverlapLoop();
+      else this.#runPlainLoop();
     } catch (thrown) {
       const error = toUpbeatError(thrown);
       this.#failAll(error);
       throw error;
     } finally {
-      this.#flush();
+      this.#flush(this.#now());
     }
   }
 
-  /** The plain loop's step: launch, wait, process, with nothing in flight before or after. */
-  #runPlainStep(step: Step): void {
-    const start = this.#now();
-    const report = this.#reports?.open(step, start);
-    this.#stampChunks(step, start);
-    this.#runner.launchForward(step);
-    this.#runner.launchSampling(step);
-    report?.launched();
-    const tokenTime = this.#resolve(report);
-    this.#process(step, tokenTime);
-    report?.close(this.#steps);
-    this.#stepTime += this.#now() - start;
-    this.#flush();
+  // ---- The two loops -----------------------------------------------------------------------------------------------
+
+  /** Step k is launched before step k - 1 is read. */
+  #runOverlapLoop(): void {
+    let previous: StepInFlight | null = null;
+    while (this.#takeMessages() || previous !== null) {
+      if (previous !== null && this.#scheduler.mustPreempt) previous = this.#settle(previous);
+      const step = this.#scheduler.schedule(this.#listener);
+      if (step === null && previous === null) {
+        this.#rest();
+        continue;
+      }
+      // A prefill takes the host a while to launch: what is there already does not wait for that.
+      const isThere = step !== null && previous !== null && isHostHeavy(step) && this.#hasArrived(previous);
+      if (isThere) this.#readFirstTokens(previous!);
+      const next: StepInFlight | null = step === null ? null : this.#launchForward(step);
+      // First tokens do not wait for the dispatch of sampling; the device does not wait for it where there are none.
+      const isUrgent = previous !== null && !isThere && bringsFirstTokens(previous.step);
+      if (next !== null && !isUrgent) this.#launchSampling(next);
+      if (previous !== null && !isThere) this.#readFirstTokens(previous);
+      if (next !== null && isUrgent) this.#launchSampling(next);
+      if (previous !== null) this.#process(previous);
+      previous = next;
+    }
   }
 
-  // ---- Messages ----------------------------------------------------------------------------------------------------
+  /** One step at a time, with nothing in flight before or after. */
+  #runPlainLoop(): void {
+    while (this.#takeMessages()) {
+      const step = this.#scheduler.schedule(this.#listener);
+      if (step === null) {
+        this.#rest();
+        continue;
+      }
+      const launched = this.#launchForward(step);
+      this.#launchSampling(launched);
+      this.#resolve(launched);
+      this.#process(launched);
+    }
+  }
 
-  #drainInbox(): void {
-    for (let message = this.#port.receive(); message !== null; message = this.#port.receive()) {
-      switch (message.type) {
-        case "submit":
-          this.#submit(message);
-          break;
-        case "cancel": {
-          const request = this.#requests.get(message.id);
-          // A cancel may cross the request's own end on its way here.
-          if (request !== undefined) request.cancelRequested = true;
-          break;
-        }
-        case "tokenTable":
-          this.#tokenTable = TokenTable.fromShared(message.table);
-          break;
-        case "shutdown":
-          this.#shutdown = true;
-          for (const request of this.#requests.values()) request.cancelRequested = true;
-          break;
+  // ---- Between steps -----------------------------------------------------------------------------------------------
+
+  /** Take in what has come. Returns whether there can be anything to do. */
+  #takeMessages(): boolean {
+    this.#inbox.drain();
+    this.#endCancelled();
+    return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
+  }
+
+  /** Nothing can be computed and nothing is in flight: wait for a message. */
+  #rest(): void {
+    this.#scheduler.checkIdle();
+    this.#countLap();
+    this.#flush(this.#now());
+    this.#inbox.wait();
+    this.#lapStart = this.#now();
+    this.#hasRested = true;
+  }
+
+  /** Read and process a step before the next one is scheduled: blocks are about to change hands. */
+  #settle(inFlight: StepInFlight): null {
+    this.#readFirstTokens(inFlight);
+    this.#process(inFlight);
+    return null;
+  }
+
+  // ---- The life of a step ------------------------------------------------------------------------------------------
+
+  /** Enqueue a step's forward pass, and count what it computes as computed. */
+  #launchForward(step: Step): StepInFlight {
+    const start = this.#now();
+    const number = ++this.#launchedSteps;
+    const report = this.#reports?.open(step, number, start, this.#hasRested);
+    this.#hasRested = false;
+    const usage = this.#usage(step, number);
+    for (const scheduled of step.scheduled) {
+      const { request } = scheduled;
+      if (!request.isPrefilling) continue;
+      this.#updates.push(request, chunkMoment(scheduled, start));
+      if (scheduled.samples) this.#updates.push(request, { type: "context", time: start });
+    }
+    this.#runner.launchForward(step);
+    report?.mark("forwardLaunched");
+    for (const { request, count, samples } of step.scheduled) {
+      request.computedTokens += count;
+      request.stepsInFlight++;
+      if (samples) request.tokensInFlight++;
+    }
+    return { step, report, usage, results: null, tokenTime: null };
+  }
+
+  /** Enqueue the choice of its tokens and their way to the host. */
+  #launchSampling(inFlight: StepInFlight): void {
+    inFlight.report?.mark("sampling");
+    inFlight.results = this.#runner.launchSampling(inFlight.step);
+    inFlight.report?.mark("launched");
+  }
+
+  /** Whether its tokens are on the host already. */
+  #hasArrived({ results }: StepInFlight): boolean {
+    return this.#runner.haveArrived(results!);
+  }
+
+  /** Wait until its tokens are on the host: the one wait for the device. */
+  #resolve(inFlight: StepInFlight): void {
+    const start = this.#now();
+    this.#runner.waitForResults(inFlight.results!);
+    const end = this.#now();
+    this.#waitTime += end - start;
+    inFlight.tokenTime = end;
+    inFlight.report?.waited(start, end, this.#runner.deviceTimes);
+    for (const { request, samples } of inFlight.step.scheduled) {
+      request.stepsInFlight--;
+      if (samples) request.tokensInFlight--;
+    }
+  }
+
+  /** Hand over the first tokens of requests before anything else is done, unless they are the last ones too. */
+  #readFirstTokens(inFlight: StepInFlight): void {
+    this.#resolve(inFlight);
+    if (!this.#options.earlyFirstToken) return;
+    for (const [row, { request, samples }] of inFlight.step.scheduled.entries()) {
+      if (!samples || request.tokenIds.length > 0) continue;
+      this.#accept(inFlight, row);
+      if (request.ending === null) this.#updates.tell(request);
+    }
+    // Other tokens of the step are to come, with the same time.
+    this.#flush(inFlight.tokenTime!);
+    inFlight.report?.mark("firstTokensSent");
+  }
+
+  /** Take in its tokens, let later requests find its full blocks, end the requests that are complete, and tell of it all. */
+  #process(inFlight: StepInFlight): void {
+    inFlight.report?.mark("processing");
+    for (const [row, { request, start, count, samples }] of inFlight.step.scheduled.entries()) {
+      if (!this.#inbox.requests.has(request.id)) {
+        if (samples) this.#wastedSteps++;
+        continue;
+      }
+      if (samples) this.#accept(inFlight, row);
+      this.#scheduler.confirm(request, start + count);
+      if (request.ending !== null) {
+        const { reason, stopReason } = request.ending;
+        this.#finish(request, reason, stopReason, inFlight.tokenTime!);
+      } else if (samples && this.#endsChunk(request)) {
+        this.#updates.tell(request);
       }
     }
+    this.#endCancelled();
+    this.#processedSteps++;
+    inFlight.report?.close();
+    this.#countLap();
+    this.#flush(this.#now());
   }
 
-  #submit(message: SubmitMessage): void {
-    const stopCriteria = new StopCriteria(message, this.#tokenTable, message.promptTokenIds);
-    const request = new Request({ ...message, stopCriteria });
-    this.#requests.set(request.id, request);
-    this.#scheduler.enqueue(request);
+  /** Append a row's token, unless that was done: a token's place is known before its value is. */
+  #accept({ step, results, tokenTime, usage }: StepInFlight, row: number): void {
+    const { request, start, count } = step.scheduled[row]!;
+    if (request.totalTokens > start + count || !this.#inbox.requests.has(request.id)) return;
+    const tokenId = results!.tokens[row]!;
+    request.tokenIds.push(tokenId);
+    this.#updates.hold(request, tokenMoment(request, results!, row, tokenTime!, usage));
+    const stopReason = request.stopCriteria.push(tokenId);
+    if (stopReason !== null) request.ending = { reason: "stop", stopReason };
+    else if (request.tokenIds.length === request.maxTokens) request.ending = { reason: "length", stopReason: null };
   }
 
-  /** Hand over everything that has become of requests, in one message. */
-  #flush(): void {
-    const updates = this.#updates.take();
-    const steps = this.#reports?.take();
-    if (updates.length > 0 || steps !== undefined) this.#port.send(updates, this.#counters(), this.#now(), steps);
+  /** Whether a request's tokens are handed over now that it has one more: the first one, and each N-th. */
+  #endsChunk({ tokenIds }: Request): boolean {
+    return tokenIds.length === 1 || tokenIds.length % this.#options.streamInterval === 0;
   }
 
-  #counters(): ExecutorCounters {
-    return {
-      steps: this.#steps,
-      stepTime: this.#stepTime,
-      waitTime: this.#waitTime,
-      usedBlocks: this.#blocks.usedBlocks,
-      cachedBlocks: this.#blocks.cachedBlocks,
-      wastedSteps: 0,
-      ...this.#scheduler.counters(),
-    };
+  // ---- Ends --------------------------------------------------------------------------------------------------------
+
+  /** End cancelled requests of which nothing is in flight. */
+  #endCancelled(): void {
+    for (const request of this.#inbox.cancelled) {
+      if (request.stepsInFlight === 0) this.#finish(request, "cancelled", null, this.#now());
+    }
   }
 
-  // ---- What the scheduler decides ----------------------------------------------------------------------------------
+  #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
+    this.#scheduler.remove(request);
+    this.#inbox.requests.delete(request.id);
+    this.#inbox.cancelled.delete(request);
+    this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
+  }
+
+  #failAll(error: UpbeatError): void {
+    const time = this.#now();
+    for (const request of this.#inbox.requests.values()) {
+      request.status = "failed";
+      this.#updates.push(request, { type: "failure", time, error: requestError(error, request.id, false) });
+    }
+    this.#inbox.requests.clear();
+  }
+
+  // ---- What is told ------------------------------------------------------------------------------------------------
 
   readonly #listener: SchedulingListener = {
     admitted: (request) => this.#runner.admit(request),
@@ -199,50 +334,21 @@ export class Executor {
     evicted: (request) => this.#updates.push(request, { type: "evict", time: this.#now() }),
   };
 
-  // ---- A step's results --------------------------------------------------------------------------------------------
-
-  /** Tell of the chunks in a step, and of the contexts that it completes. */
-  #stampChunks(step: Step, time: number): void {
-    for (const scheduled of step.scheduled) {
-      if (!scheduled.request.isPrefilling) continue;
-      this.#updates.push(scheduled.request, chunkMoment(scheduled, time));
-      if (scheduled.samples) this.#updates.push(scheduled.request, { type: "context", time });
-    }
-  }
-
-  /** Wait for the step's tokens: the one wait for the device. Returns when they were known to the host. */
-  #resolve(report: OpenStepReport | undefined): number {
-    const start = this.#now();
-    this.#runner.waitForTokens();
-    const end = this.#now();
-    this.#waitTime += end - start;
-    report?.waited(start, end);
-    return end;
-  }
-
-  /** Append the step's tokens, let later requests find their full blocks, and end the requests that are complete. */
-  #process(step: Step, time: number): void {
-    this.#steps++;
-    const usage = this.#usage(step);
-    for (const [row, { request, count, samples }] of step.scheduled.entries()) {
-      request.computedTokens += count;
-      this.#scheduler.confirm(request, request.computedTokens);
-      if (!samples) continue;
-      const tokenId = this.#runner.outputs.tokens[row]!;
-      request.tokenIds.push(tokenId);
-      this.#updates.push(request, tokenMoment(request, this.#runner.outputs, row, time, usage));
-      const stopReason = request.stopCriteria.push(tokenId);
-      if (stopReason !== null) this.#finish(request, "stop", stopReason, time);
-      else if (request.tokenIds.length === request.maxTokens) this.#finish(request, "length", null, time);
-    }
+  /** Hand over everything that is to be told, in one message; what comes later happened at `next` or after it. */
+  #flush(next: number): void {
+    const updates = this.#updates.take();
+    const steps = this.#reports?.take();
+    if (updates.length === 0 && steps === undefined) return this.#port.send(null);
+    const settledUntil = this.#updates.settledUntil(next);
+    this.#port.send({ updates, counters: this.#counters(), emittedAt: this.#now(), settledUntil, steps });
   }
 
   /** How the KV cache stands, once for all tokens of a step; null where no request records its tokens. */
-  #usage({ scheduled }: Step): StepUsage | null {
+  #usage({ scheduled }: Step, step: number): StepUsage | null {
     if (!scheduled.some(({ request, samples }) => samples && request.trackTokens)) return null;
     const { totalBlocks, usedBlocks, cachedBlocks } = this.#blocks;
     return {
-      step: this.#steps,
+      step,
       blocksTotal: totalBlocks,
       blocksAllocated: usedBlocks + cachedBlocks,
       blocksActive: usedBlocks,
@@ -250,27 +356,31 @@ export class Executor {
     };
   }
 
-  // ---- Ends --------------------------------------------------------------------------------------------------------
-
-  /** End cancelled requests. Nothing is in flight here. */
-  #finishCancelled(): void {
-    for (const request of [...this.#requests.values()]) {
-      if (request.cancelRequested) this.#finish(request, "cancelled", null, this.#now());
-    }
+  #countLap(): void {
+    const now = this.#now();
+    this.#stepTime += now - this.#lapStart;
+    this.#lapStart = now;
   }
 
-  #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
-    this.#scheduler.remove(request);
-    this.#requests.delete(request.id);
-    this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: 0 });
+  #counters(): ExecutorCounters {
+    return {
+      steps: this.#processedSteps,
+      stepTime: this.#stepTime,
+      waitTime: this.#waitTime,
+      usedBlocks: this.#blocks.usedBlocks,
+      cachedBlocks: this.#blocks.cachedBlocks,
+      wastedSteps: this.#wastedSteps,
+      ...this.#scheduler.counters(),
+    };
   }
+}
 
-  #failAll(error: UpbeatError): void {
-    const time = this.#now();
-    for (const request of this.#requests.values()) {
-      request.status = "failed";
-      this.#updates.push(request, { type: "failure", time, error: requestError(error, request.id, false) });
-    }
-    this.#requests.clear();
-  }
+/** Whether a step's tokens are the first ones of some request. */
+function bringsFirstTokens({ scheduled }: Step): boolean {
+  return scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
+}
+
+/** Whether launching a step takes the host long: a prefill, whose many calls are not captured. */
+function isHostHeavy({ tokens, samplingRequests }: Step): boolean {
+  return tokens > samplingRequests;
 }

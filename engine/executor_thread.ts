@@ -5,9 +5,15 @@
  */
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../errors.ts";
-import type { ExecutorPort } from "./executor.ts";
 import type { LoadProgress } from "./options.ts";
-import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
+import type {
+  Delivery,
+  EngineInfo,
+  InboxMessage,
+  OutboxMessage,
+  ResolvedEngineOptions,
+  WorkerStart,
+} from "./protocol.ts";
 
 /** What the thread is started with. */
 export interface ExecutorThreadStart {
@@ -22,7 +28,7 @@ export class ExecutorThread {
   /** Resolves when the model is loaded; rejects with what prevented it. */
   readonly ready: Promise<EngineInfo>;
   /** Called with what the executor sends. */
-  onUpdates: ExecutorPort["send"] = () => {};
+  onUpdates: (delivery: Delivery) => void = () => {};
   /** Called once when the thread is over: null after a shutdown, else what ended it. */
   onEnd: (error: UpbeatError | null) => void = () => {};
 
@@ -88,7 +94,7 @@ export class ExecutorThread {
   async end(timeout: number): Promise<void> {
     if (this.#hasEnded) return;
     this.holdOpen(true);
-    this.post({ type: "shutdown" });
+    this.post({ type: "shutdown", drain: false, deadline: null });
     const timer = setTimeout(() => {
       void this.#worker.terminate();
       this.#end(died(`it did not end within ${timeout / 1000} s of the shutdown and was terminated`));
@@ -108,7 +114,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(message.updates, message.counters, message.emittedAt, message.steps);
+        this.onUpdates(message);
         break;
       case "closed":
         this.#end(message.error === null ? null : deserializeError(message.error));

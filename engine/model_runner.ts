@@ -5,8 +5,9 @@
  */
 import { DTYPE } from "../ffi/abi.ts";
 import type { Device } from "../ffi/interface.ts";
-import type { EventHandle, GraphHandle, Pointer, StreamHandle } from "../ffi/types.ts";
+import type { GraphHandle, Pointer, StreamHandle } from "../ffi/types.ts";
 import { UpbeatError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
 import type { ModelConfig } from "./models/config.ts";
 import { Decoder } from "./models/decoder.ts";
 import { type DecoderWeights, loadDecoderWeights, type WeightProgress } from "./models/decoder_weights.ts";
@@ -14,9 +15,12 @@ import type { CacheDtype } from "./models/memory.ts";
 import { inverseFrequencies } from "./models/rope.ts";
 import type { WeightPlan } from "./models/tensors.ts";
 import type { Request } from "./request.ts";
+import { DeviceTimer, type DeviceTimes } from "./device_timer.ts";
 import { MAX_LOGPROBS } from "./sampling.ts";
+import { SlotTables } from "./slot_tables.ts";
+import { StepInputs, type StepLimits } from "./step_inputs.ts";
+import { type PendingResults, StepOutputs } from "./step_outputs.ts";
 import type { Step } from "./step_plan.ts";
-import { SlotTables, StepInputs, type StepLimits, StepOutputs } from "./step_buffers.ts";
 
 /** What a model runner is made for. */
 export interface RunnerLimits extends StepLimits {
@@ -26,25 +30,34 @@ export interface RunnerLimits extends StepLimits {
   readonly kvDtype: CacheDtype;
   /** Milliseconds without progress after which a device counts as stalled. */
   readonly stallTimeout: number;
+  /** The engine's clock, to measure when the device works; null: not to be measured. */
+  readonly deviceClock: Clock | null;
+  /**
+   * Numbers of requests that decode steps are captured for, rising; others are filled up to the next one, and what is larger
+   * than all of them is captured as it is. None: each number is captured as it is.
+   */
+  readonly graphSizes: readonly number[];
 }
 
 /** Runs steps of one model on one device. Everything it enqueues goes to one in-order stream. */
 export class ModelRunner {
-  /** What the last step sampled, once {@linkcode waitForTokens} returned. */
-  readonly outputs: StepOutputs;
+  /** When the device worked on the step that was waited for last; null: not measured. */
+  deviceTimes: DeviceTimes | null = null;
 
   readonly #device: Device;
   readonly #stream: StreamHandle;
   readonly #vocabularySize: number;
   readonly #decoder: Decoder;
   readonly #inputs: StepInputs;
+  readonly #outputs: StepOutputs;
   readonly #slots: SlotTables;
   /** Token ids of the step, gathered from the token table. */
   readonly #tokens: Pointer;
   readonly #tableLength: number;
-  readonly #tokensReady: EventHandle;
   readonly #stallTimeout: number;
-  /** Forward passes of pure decode steps, by number of requests. */
+  readonly #graphSizes: readonly number[];
+  readonly #timer: DeviceTimer | null;
+  /** Forward passes of pure decode steps, by number of rows. */
   readonly #decodeGraphs = new Map<number, GraphHandle>();
 
   /**
@@ -70,11 +83,12 @@ export class ModelRunner {
     this.#stallTimeout = limits.stallTimeout;
     const weights = loadDecoderWeights(device, this.#stream, plan, onProgress);
     this.#inputs = new StepInputs(device, limits);
-    this.outputs = new StepOutputs(device, limits.maxBatchRequests);
+    this.#outputs = new StepOutputs(device, limits.maxBatchRequests);
     this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);
     this.#tableLength = limits.maxBatchRequests * limits.maxContext;
     this.#tokens = device.allocate(limits.maxBatchTokens * 4).pointer;
-    this.#tokensReady = device.createEvent();
+    this.#graphSizes = limits.graphSizes.filter((size) => size <= limits.maxBatchRequests);
+    this.#timer = limits.deviceClock === null ? null : new DeviceTimer(device, this.#stream, limits.deviceClock);
     this.#decoder = this.#createDecoder(config, weights, limits);
     device.synchronize(this.#stream);
   }
@@ -134,37 +148,37 @@ export class ModelRunner {
   }
 
   /**
-   * Enqueue a step's forward pass. The step before it must have been waited for.
+   * Enqueue a step's forward pass. The ids of tokens that the step before it samples are gathered on the device; all steps
+   * before that one must have been waited for.
    *
    * @param step The step.
    */
   launchForward(step: Step): void {
-    const bytes = this.#inputs.write(step);
-    this.#check(
-      this.#device.symbols.upbeat_copy_to_device(
-        this.#stream,
-        this.#inputs.devicePointer,
-        this.#inputs.hostPointer,
-        bytes,
-      ),
-    );
-    if (step.tokens === step.samplingRequests) {
-      this.#check(this.#device.symbols.upbeat_graph_launch(this.#decodeGraph(step.tokens), this.#stream));
-    } else {
-      this.#enqueueForward(step.tokens, step.scheduled.length, step.samplingRequests);
-    }
+    const isDecode = step.tokens === step.samplingRequests;
+    const rows = isDecode ? this.#graphRows(step.tokens) : step.tokens;
+    const { source, bytes } = this.#inputs.write(step, rows);
+    this.#timer?.stepBegins();
+    const { symbols } = this.#device;
+    this.#check(symbols.upbeat_copy_to_device(this.#stream, this.#inputs.destination, source, bytes));
+    if (isDecode) this.#check(symbols.upbeat_graph_launch(this.#decodeGraph(rows), this.#stream));
+    else this.#enqueueForward(step.tokens, step.scheduled.length, step.samplingRequests);
+    this.#timer?.forwardEnds();
   }
 
   /**
    * Enqueue the choice of a step's tokens, their return to the token table, and their copy to the host.
    *
-   * @param step The step whose forward pass was enqueued last.
+   * @param step The step whose forward pass was enqueued last. The results of the step before it may still be read; those of
+   * earlier ones may not.
+   * @returns Where the results will be, once {@linkcode ModelRunner.waitForResults} returns.
    */
-  launchSampling(step: Step): void {
+  launchSampling(step: Step): PendingResults {
+    const { symbols } = this.#device;
+    const results = this.#outputs.next();
     const rows = step.samplingRequests;
+    this.#timer?.samplingBegins();
     if (rows > 0) {
-      const { symbols } = this.#device;
-      const tokens = this.outputs.pointer("tokens");
+      const tokens = this.#outputs.pointer("tokens");
       this.#check(symbols.upbeat_sample(
         this.#stream,
         this.#decoder.logits,
@@ -177,8 +191,8 @@ export class ModelRunner {
         this.#slots.pointer("biasValues"),
         MAX_LOGPROBS,
         tokens,
-        this.outputs.pointer("logprobs"),
-        this.outputs.pointer("logprobTokens"),
+        this.#outputs.pointer("logprobs"),
+        this.#outputs.pointer("logprobTokens"),
       ));
       this.#check(symbols.upbeat_scatter_tokens(
         this.#stream,
@@ -189,25 +203,45 @@ export class ModelRunner {
         this.#slots.pointer("tokens"),
       ));
       this.#check(
-        symbols.upbeat_copy_to_host(this.#stream, this.outputs.hostPointer, tokens, this.outputs.bytes(step)),
+        symbols.upbeat_copy_to_host(this.#stream, results.destination, tokens, this.#outputs.bytes(step)),
       );
     }
-    this.#check(this.#device.symbols.upbeat_event_record(this.#tokensReady, this.#stream));
+    this.#check(symbols.upbeat_event_record(results.arrived, this.#stream));
+    this.#timer?.stepEnds(results.arrived);
+    return results;
   }
 
   /**
-   * Wait until the last step's tokens are on the host: the one place where the executor waits for the device.
+   * Whether a step's results are on the host. Never waits.
    *
+   * @param results What {@linkcode ModelRunner.launchSampling} returned.
+   * @throws {UpbeatError} `DEVICE_FAULT`.
+   */
+  haveArrived(results: PendingResults): boolean {
+    return this.#device.check(this.#device.symbols.upbeat_event_query(results.arrived)) === 1;
+  }
+
+  /**
+   * Wait until a step's results are on the host: the one place where the executor waits for the device.
+   *
+   * @param results What {@linkcode ModelRunner.launchSampling} returned.
    * @throws {UpbeatError} `DEVICE_FAULT`, or `DEVICE_STALLED` when nothing came for too long.
    */
-  waitForTokens(): void {
-    if (this.#device.waitEvent(this.#tokensReady, this.#stallTimeout * 1000)) return;
-    throw new UpbeatError(
-      "DEVICE_STALLED",
-      `the device did not finish a step within ${this.#stallTimeout / 1000} s; ` +
-        "lower maxBatchTokens if it is only slow, or raise stallTimeout",
-      { stallTimeout: this.#stallTimeout },
-    );
+  waitForResults(results: PendingResults): void {
+    if (!this.#device.waitEvent(results.arrived, this.#stallTimeout * 1000)) {
+      throw new UpbeatError(
+        "DEVICE_STALLED",
+        `the device did not finish a step within ${this.#stallTimeout / 1000} s; ` +
+          "lower maxBatchTokens if it is only slow, or raise stallTimeout",
+        { stallTimeout: this.#stallTimeout },
+      );
+    }
+    this.deviceTimes = this.#timer?.stepEnded() ?? null;
+  }
+
+  /** Rows of the graph that runs a decode step. */
+  #graphRows(requests: number): number {
+    return this.#graphSizes.find((size) => size >= requests) ?? requests;
   }
 
   #enqueueForward(tokens: number, requests: number, logitRows: number): void {
@@ -224,12 +258,12 @@ export class ModelRunner {
     this.#decoder.forward(tokens, requests, logitRows);
   }
 
-  /** The forward pass of `requests` decoding requests as one call, captured the first time it is needed. */
-  #decodeGraph(requests: number): GraphHandle {
-    let graph = this.#decodeGraphs.get(requests);
+  /** The forward pass of a decode step as one call, captured the first time it is needed. */
+  #decodeGraph(rows: number): GraphHandle {
+    let graph = this.#decodeGraphs.get(rows);
     if (graph === undefined) {
-      graph = this.#device.capture(this.#stream, () => this.#enqueueForward(requests, requests, requests));
-      this.#decodeGraphs.set(requests, graph);
+      graph = this.#device.capture(this.#stream, () => this.#enqueueForward(rows, rows, rows));
+      this.#decodeGraphs.set(rows, graph);
     }
     return graph;
   }

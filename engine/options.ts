@@ -5,6 +5,7 @@
  */
 import type { DeviceInfo } from "../ffi/interface.ts";
 import { UpbeatError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
 import type { ModelConfig } from "./models/config.ts";
 import { activationBytes } from "./models/decoder.ts";
 import { estimateMemory, kvBytesPerToken } from "./models/memory.ts";
@@ -46,6 +47,21 @@ export interface EngineOptions extends TrackingOptions {
   readonly maxContext?: number | undefined;
   /** Whether prompts that begin like earlier ones reuse their KV blocks; it changes times, never tokens. Default true. */
   readonly prefixCache?: boolean | undefined;
+  /**
+   * Whether a step is launched before the last one's tokens are read, so that the device never waits for the host; it
+   * changes times, never tokens. Default true.
+   */
+  readonly overlap?: boolean | undefined;
+  /**
+   * Whether a request's first token is handed over before anything else is done. Needs `overlap`; without it, this is
+   * ignored with a warning. Default: as `overlap`.
+   */
+  readonly earlyFirstToken?: boolean | undefined;
+  /**
+   * Tokens that are handed over at once: chunks end at a request's first token, at each multiple of this, and at its end.
+   * Larger numbers cost less where many requests run; text comes in larger pieces. Default 1.
+   */
+  readonly streamInterval?: number | undefined;
   /** Milliseconds after which a device that finishes no step counts as stalled. Default 600 000. */
   readonly stallTimeout?: number | undefined;
   /**
@@ -80,6 +96,8 @@ const DEFAULT_KV_SHARE = 0.5;
  */
 export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
   const int32 = 2 ** 31 - 1;
+  const overlap = boolean("overlap", options.overlap ?? true);
+  const earlyFirstToken = boolean("earlyFirstToken", options.earlyFirstToken ?? overlap);
   return {
     device: oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]),
     libraryPath: options.library ?? null,
@@ -94,6 +112,9 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
     trackSteps: isGiven("onStep", options.onStep),
     stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
+    overlap,
+    earlyFirstToken: overlap && earlyFirstToken,
+    streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
   };
 }
 
@@ -123,6 +144,7 @@ function oneOf<Value extends string>(field: string, value: string, allowed: read
  * @param config The model's configuration.
  * @param plan Its weights.
  * @param device The device.
+ * @param now The engine's clock.
  * @returns Sizes of steps, sequences and the KV cache.
  * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with what is needed and what there is, before any
  * memory is taken.
@@ -132,6 +154,7 @@ export function resolveLimits(
   config: ModelConfig,
   plan: WeightPlan,
   device: DeviceInfo,
+  now: Clock,
 ): RunnerLimits {
   const { blockSize, kvDtype, maxBatchTokens, stallTimeout } = options;
   // Requests beyond the tokens of a step could not all move forward in it.
@@ -165,7 +188,27 @@ export function resolveLimits(
   }
   // A pool smaller than the context is legal: it bounds the longest sequence.
   const maxContext = Math.min(wantedContext, kvBlocks * blockSize);
-  return { maxBatchTokens, maxBatchRequests, maxContext, blockSize, kvBlocks, kvDtype, stallTimeout };
+  const deviceClock = options.trackSteps ? now : null;
+  const graphSizes = graphSizesOf(device);
+  return {
+    maxBatchTokens,
+    maxBatchRequests,
+    maxContext,
+    blockSize,
+    kvBlocks,
+    kvDtype,
+    stallTimeout,
+    deviceClock,
+    graphSizes,
+  };
+}
+
+/**
+ * The numbers of requests that decode steps are captured for. A GPU computes a few rows more in the same time, and capturing
+ * is slow there; on a CPU each row costs time, and capturing is a matter of microseconds.
+ */
+function graphSizesOf({ library }: DeviceInfo): readonly number[] {
+  return library === "cpu" ? [] : [1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256];
 }
 
 function gibibytes(bytes: number): string {

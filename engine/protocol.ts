@@ -4,6 +4,7 @@
  * @module
  */
 import type { DeviceInfo, DeviceUsage } from "../ffi/interface.ts";
+import type { DeviceTimes } from "./device_timer.ts";
 import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
 import type { ModelConfig } from "./models/config.ts";
@@ -32,6 +33,12 @@ export interface ResolvedEngineOptions {
   readonly trackSteps: boolean;
   /** Milliseconds. */
   readonly stallTimeout: number;
+  /** Whether the next step is launched before the last one's tokens are read. */
+  readonly overlap: boolean;
+  /** Whether first tokens are handed over before anything else is done. */
+  readonly earlyFirstToken: boolean;
+  /** Tokens of a request that are handed over at once, after its first one. */
+  readonly streamInterval: number;
 }
 
 /** What the worker is started with. */
@@ -65,9 +72,13 @@ export type InboxMessage =
   | { readonly type: "cancel"; readonly id: number }
   /** The text of tokens, for stop strings; sent before the first request that has some. */
   | { readonly type: "tokenTable"; readonly table: SharedTokenTable }
-  | { readonly type: "shutdown" };
+  /**
+   * End the loop: with `drain` when all requests are over, else at once, cancelling them; at the latest when the engine's
+   * clock shows `deadline`. A later one without `drain` hurries an earlier one.
+   */
+  | { readonly type: "shutdown"; readonly drain: boolean; readonly deadline: number | null };
 
-/** How the KV cache stood when a step was resolved; computed once for all of the step's tokens. */
+/** How the KV cache stood when a step was launched; computed once for all of the step's tokens. */
 export interface StepUsage {
   /** The step's number, counted from 1. */
   readonly step: number;
@@ -88,16 +99,28 @@ export interface StepUsage {
 export interface StepReport {
   /** The step's number, counted from 1. */
   readonly step: number;
-  /** When its launch began. */
+  /** When the launch of its forward pass began. */
   readonly start: number;
+  /** When its forward pass was enqueued. */
+  readonly forwardLaunched: number;
+  /** When the launch of its sampling began. */
+  readonly sampling: number;
   /** When everything was enqueued. */
   readonly launched: number;
   /** When the executor began to wait for the device. */
   readonly waiting: number;
   /** When the step's tokens were known to the host. */
   readonly known: number;
-  /** When they were processed. */
+  /** When first tokens had been handed over; `known` where that is not done early. */
+  readonly firstTokensSent: number;
+  /** When its processing began. */
+  readonly processing: number;
+  /** When it was processed. */
   readonly end: number;
+  /** When the device worked on it. */
+  readonly device: DeviceTimes | null;
+  /** Whether the loop had nothing to do before it, so that the device had to be idle too. */
+  readonly followsRest: boolean;
   /** Requests in the step. */
   readonly requests: number;
   /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
@@ -171,6 +194,9 @@ export type Moment =
   /** Terminal. */
   | { readonly type: "failure"; readonly time: number; readonly error: RequestError };
 
+/** A token's moment. */
+export type TokenMoment = Extract<Moment, { type: "token" }>;
+
 /** What became of a request since the last update. */
 export interface RequestUpdate {
   readonly id: number;
@@ -182,7 +208,7 @@ export interface RequestUpdate {
 export interface ExecutorCounters {
   /** Steps run. */
   readonly steps: number;
-  /** Milliseconds between the launch of a step and the end of its processing. */
+  /** Milliseconds that the loop ran: all but its waiting for messages. */
   readonly stepTime: number;
   /** Milliseconds of them spent waiting for the device. */
   readonly waitTime: number;
@@ -208,6 +234,18 @@ export interface ExecutorCounters {
   readonly prefixHitTokens: number;
 }
 
+/** What the executor hands over at once. */
+export interface Delivery {
+  readonly updates: readonly RequestUpdate[];
+  readonly counters: ExecutorCounters;
+  /** When it was handed over, on the engine's clock. */
+  readonly emittedAt: number;
+  /** Whatever comes later happened at this time or after it. */
+  readonly settledUntil: number;
+  /** The steps since the last delivery; only where they are tracked. */
+  readonly steps?: readonly StepReport[] | undefined;
+}
+
 /** What an engine runs, for people and for checks. */
 export interface EngineInfo {
   readonly modelFolder: string;
@@ -229,14 +267,6 @@ export interface EngineInfo {
 export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
-  | {
-    readonly type: "updates";
-    readonly updates: readonly RequestUpdate[];
-    readonly counters: ExecutorCounters;
-    /** When they were handed over, on the engine's clock. */
-    readonly emittedAt: number;
-    /** The steps since the last message; only where they are tracked. */
-    readonly steps?: readonly StepReport[] | undefined;
-  }
+  | ({ readonly type: "updates" } & Delivery)
   /** The worker is over: without an error after a shutdown, else with what ended it. */
   | { readonly type: "closed"; readonly error: SerializedError | null };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TokenMoment } from "./protocol.ts";
 import type { SamplingParameters } from "./sampling.ts";
 import type { StopCriteria } from "./stop_criteria.ts";
 
@@ -11,6 +12,13 @@ import type { StopCriteria } from "./stop_criteria.ts";
  * `"cancelled"` by the caller or by the engine's shutdown.
  */
 export type FinishReason = "stop" | "length" | "cancelled";
+
+/** How a token ended a generation. */
+export interface Ending {
+  readonly reason: "stop" | "length";
+  /** The stop string or end-of-sequence token, where one did. */
+  readonly stopReason: string | number | null;
+}
 
 /**
  * A request's place: `queued → running ⇄ paused → finished | failed`, and from running or paused back to queued when it is
@@ -47,6 +55,10 @@ export class Request {
   blocks: number[] = [];
   /** Tokens whose keys and values are in the cache, or will be after the steps in flight. */
   computedTokens = 0;
+  /** Steps that were launched for it and not resolved yet. */
+  stepsInFlight = 0;
+  /** Tokens that those steps sample: they are on the device, and not known here yet. */
+  tokensInFlight = 0;
   /** Tokens known when it was admitted: all of them must be in the cache before it decodes. */
   contextTokens = 0;
   /** How many of them were in the prefix cache then. */
@@ -57,6 +69,10 @@ export class Request {
   evictions = 0;
   /** Generated and kept tokens, oldest first. */
   readonly tokenIds: number[] = [];
+  /** The last of them, as far as the caller was not told of them yet. What is told is taken out: nothing is told twice. */
+  untold: TokenMoment[] = [];
+  /** What ended it, once a token did; it is finished when that token is told. */
+  ending: Ending | null = null;
   /** Set when a cancel arrives; acted on where requests are finished, never in the middle of a step. */
   cancelRequested = false;
 
@@ -84,9 +100,16 @@ export class Request {
     return this.promptTokenIds.length + this.maxTokens;
   }
 
-  /** Known tokens that are not in the cache yet: 1 while decoding, 1 or more while prefilling. */
+  /**
+   * Tokens that are not in the cache yet, one in flight included: 1 while decoding, 1 or more while prefilling.
+   */
   get remainingTokens(): number {
-    return this.totalTokens - this.computedTokens;
+    return this.totalTokens + this.tokensInFlight - this.computedTokens;
+  }
+
+  /** Whether no further step is to run for it: it is cancelled, or its last token is known or in flight. */
+  get needsNoStep(): boolean {
+    return this.cancelRequested || this.ending !== null || this.tokenIds.length + this.tokensInFlight >= this.maxTokens;
   }
 
   /** Whether tokens that were known at its admission are still to be computed: the prompt, or more after an eviction. */

@@ -117,7 +117,23 @@ export class Scheduler {
   }
 
   /**
-   * Choose the next step. Nothing may be in flight: blocks may change hands.
+   * Whether the next step needs blocks that somebody holds, so that a running request has to be paused or evicted. Then
+   * nothing may be in flight when {@linkcode Scheduler.schedule} is called.
+   */
+  get mustPreempt(): boolean {
+    let available = this.#blocks.availableBlocks;
+    for (const [age, request] of this.#admitted.entries()) {
+      if (request.isPrefilling || request.needsNoStep) continue;
+      const missing = this.#missingBlocks(request);
+      if (missing <= available) available -= missing;
+      else if (request.status === "running" || age === 0) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Choose the next step. A step may be in flight unless {@linkcode Scheduler.mustPreempt}: what it samples for a request
+   * is counted, and not known.
    *
    * @param listener Told of every decision.
    * @returns The step, or null when there is nothing to compute.
@@ -126,10 +142,11 @@ export class Scheduler {
     const plan = new StepPlan(this.#maxBatchTokens);
     this.#evictForOldest(listener);
     for (const request of this.#admitted) {
-      if (!request.isPrefilling && this.#mayDecode(request, listener)) plan.add(request);
+      if (request.isPrefilling || request.needsNoStep) continue;
+      if (this.#mayDecode(request, listener)) plan.add(request);
     }
     plan.addPrompts(
-      this.#admitted.filter((request) => request.isPrefilling),
+      this.#admitted.filter((request) => request.isPrefilling && !request.needsNoStep),
       () => this.#admitNext(listener),
     );
     return plan.finish();
@@ -188,7 +205,8 @@ export class Scheduler {
    */
   #evictForOldest(listener: SchedulingListener): void {
     const oldest = this.#admitted[0];
-    while (oldest !== undefined && !oldest.isPrefilling && !this.#blocks.canAllocate(this.#missingBlocks(oldest))) {
+    if (oldest === undefined || oldest.isPrefilling || oldest.needsNoStep) return;
+    while (!this.#blocks.canAllocate(this.#missingBlocks(oldest))) {
       const youngest = this.#admitted.at(-1)!;
       if (youngest === oldest || youngest.isPrefilling) return;
       this.#pause(youngest, listener);

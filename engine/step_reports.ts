@@ -4,13 +4,28 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
+import type { DeviceTimes } from "./device_timer.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { StepReport } from "./protocol.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Step } from "./step_plan.ts";
 
 /** How things stand when a step is launched. */
-type Standing = Omit<StepReport, "step" | "launched" | "waiting" | "known" | "end">;
+type Standing = Omit<StepReport, keyof StepTimes>;
+
+/** What becomes known while a step is under way. */
+type StepTimes = Pick<
+  StepReport,
+  | "forwardLaunched"
+  | "sampling"
+  | "launched"
+  | "waiting"
+  | "known"
+  | "firstTokensSent"
+  | "processing"
+  | "end"
+  | "device"
+>;
 
 /** Reports that wait to be handed over. */
 export class StepReports {
@@ -37,11 +52,13 @@ export class StepReports {
   /**
    * Begin the report of a step that is about to be launched. Several may be open at a time.
    *
-   * @param step The step, of which nothing is processed yet.
+   * @param step The step, of which nothing is launched yet.
+   * @param number The step's number, counted from 1.
    * @param start When its launch began, in milliseconds.
+   * @param followsRest Whether the loop had nothing to do before it.
    * @returns The report to be.
    */
-  open(step: Step, start: number): OpenStepReport {
+  open(step: Step, number: number, start: number, followsRest: boolean): OpenStepReport {
     const { running, paused, waiting } = this.#scheduler.counters();
     const { usedBlocks, cachedBlocks } = this.#blocks;
     let prefillTokens = 0;
@@ -52,7 +69,9 @@ export class StepReports {
       prefillRequests++;
     }
     const standing = {
+      step: number,
       start,
+      followsRest,
       requests: step.scheduled.length,
       prefillRequests,
       prefillTokens,
@@ -85,21 +104,30 @@ export class OpenStepReport {
   readonly #standing: Standing;
   readonly #now: Clock;
   readonly #onClose: (report: StepReport) => void;
-  #launched: number;
-  #waiting: number;
-  #known: number;
+  readonly #times: { -readonly [Name in keyof StepTimes]: StepTimes[Name] };
 
   /** @internal Made by {@linkcode StepReports.open}. */
   constructor(standing: Standing, now: Clock, onClose: (report: StepReport) => void) {
     this.#standing = standing;
     this.#now = now;
     this.#onClose = onClose;
-    this.#launched = this.#waiting = this.#known = standing.start;
+    const { start } = standing;
+    this.#times = {
+      forwardLaunched: start,
+      sampling: start,
+      launched: start,
+      waiting: start,
+      known: start,
+      firstTokensSent: start,
+      processing: start,
+      end: start,
+      device: null,
+    };
   }
 
-  /** Everything of the step is enqueued. */
-  launched(): void {
-    this.#launched = this.#now();
+  /** Something begins or is done now. */
+  mark(moment: "forwardLaunched" | "sampling" | "launched" | "firstTokensSent" | "processing"): void {
+    this.#times[moment] = this.#now();
   }
 
   /**
@@ -107,20 +135,15 @@ export class OpenStepReport {
    *
    * @param start When the wait for them began, in milliseconds.
    * @param end When it was over.
+   * @param device When the device worked on it; null where that is not measured.
    */
-  waited(start: number, end: number): void {
-    this.#waiting = start;
-    this.#known = end;
+  waited(start: number, end: number, device: DeviceTimes | null): void {
+    Object.assign(this.#times, { waiting: start, known: end, firstTokensSent: end, device });
   }
 
-  /**
-   * The step is processed.
-   *
-   * @param step Its number, counted from 1.
-   */
-  close(step: number): void {
-    const { start, ...counts } = this.#standing;
-    const times = { start, launched: this.#launched, waiting: this.#waiting, known: this.#known, end: this.#now() };
-    this.#onClose({ step, ...times, ...counts });
+  /** The step is processed. */
+  close(): void {
+    this.#times.end = this.#now();
+    this.#onClose({ ...this.#standing, ...this.#times });
   }
 }

@@ -3,15 +3,21 @@
  *
  * @module
  */
-import type { Moment, RequestUpdate, StepUsage } from "./protocol.ts";
+import type { Moment, RequestUpdate, StepUsage, TokenMoment } from "./protocol.ts";
 import type { Request } from "./request.ts";
 import { MAX_LOGPROBS } from "./sampling.ts";
 import type { ScheduledRequest } from "./step_plan.ts";
-import type { StepOutputs } from "./step_buffers.ts";
+import type { StepResults } from "./step_outputs.ts";
 
-/** Moments that wait to be handed over. */
+/**
+ * Moments that wait to be handed over, and tokens that are held back until it is their turn.
+ *
+ * A request's moments leave in the order in which they happened, each once: a token is either held or told, and whatever
+ * else happens to its request has it told first.
+ */
 export class Updates {
   #updates = new Map<number, RequestUpdate>();
+  readonly #holding = new Set<Request>();
 
   /**
    * Add what happened to a request.
@@ -20,13 +26,53 @@ export class Updates {
    * @param moment What happened, not before what was added last.
    */
   push(request: Request, moment: Moment): void {
+    this.tell(request);
+    this.#push(request, moment);
+  }
+
+  /**
+   * Add a token, to be told later.
+   *
+   * @param request The request.
+   * @param moment The token, which is in the request's `tokenIds` already.
+   */
+  hold(request: Request, moment: TokenMoment): void {
+    if (request.untold.push(moment) === 1) this.#holding.add(request);
+  }
+
+  /**
+   * Let a request's held tokens be handed over.
+   *
+   * @param request The request.
+   */
+  tell(request: Request): void {
+    const { untold } = request;
+    if (untold.length === 0) return;
+    request.untold = [];
+    this.#holding.delete(request);
+    for (const moment of untold) this.#push(request, moment);
+  }
+
+  /**
+   * Until when everything has been told.
+   *
+   * @param time When what comes next can happen at the earliest.
+   * @returns That time, or the one of the oldest token that is held.
+   */
+  settledUntil(time: number): number {
+    let settled = time;
+    for (const { untold } of this.#holding) settled = Math.min(settled, untold[0]!.time);
+    return settled;
+  }
+
+  #push(request: Request, moment: Moment): void {
     const update = this.#updates.get(request.id);
     if (update === undefined) this.#updates.set(request.id, { id: request.id, moments: [moment] });
     else update.moments.push(moment);
   }
 
   /**
-   * Everything that was added since the last call.
+   * Everything that is to be handed over since the last call.
    *
    * @returns One update for each request that something happened to, in the order of the first moments.
    */
@@ -60,27 +106,27 @@ export function chunkMoment({ request, start, count }: ScheduledRequest, time: n
  * The moment of a token, with its log-probabilities where the request asks for them.
  *
  * @param request The request.
- * @param outputs What the step gave.
+ * @param results What the step gave.
  * @param row The request's row in it.
  * @param time When the token was known to the host, in milliseconds.
- * @param usage How the KV cache stood then; only requests that record their tokens get it.
+ * @param usage How the KV cache stood; only requests that record their tokens get it.
  * @returns The moment.
  */
 export function tokenMoment(
   request: Request,
-  outputs: Pick<StepOutputs, "tokens" | "logprobs" | "logprobTokens">,
+  results: StepResults,
   row: number,
   time: number,
   usage: StepUsage | null,
-): Moment {
-  const moment: Writable<Extract<Moment, { type: "token" }>> = { type: "token", time, tokenId: outputs.tokens[row]! };
+): TokenMoment {
+  const moment: Writable<TokenMoment> = { type: "token", time, tokenId: results.tokens[row]! };
   const count = request.sampling.logprobs;
   if (count >= 0) {
     const first = row * (1 + MAX_LOGPROBS);
-    moment.logprob = outputs.logprobs[first]!;
+    moment.logprob = results.logprobs[first]!;
     moment.topLogprobs = Array.from({ length: count }, (_, rank) => ({
-      tokenId: outputs.logprobTokens[row * MAX_LOGPROBS + rank]!,
-      logprob: outputs.logprobs[first + 1 + rank]!,
+      tokenId: results.logprobTokens[row * MAX_LOGPROBS + rank]!,
+      logprob: results.logprobs[first + 1 + rank]!,
     }));
   }
   if (request.trackTokens && usage !== null) moment.usage = usage;

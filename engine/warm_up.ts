@@ -51,10 +51,10 @@ export function warmUp(runner: ModelRunner, blocks: KvBlockPool, limits: Schedul
     const step = scheduler.schedule({ admitted: (admitted) => runner.admit(admitted) });
     if (step === null) break;
     runner.launchForward(step);
-    runner.launchSampling(step);
-    runner.waitForTokens();
+    const results = runner.launchSampling(step);
+    runner.waitForResults(results);
     request.computedTokens += step.tokens;
-    request.tokenIds.push(runner.outputs.tokens[0]!);
+    request.tokenIds.push(results.tokens[0]!);
   }
   scheduler.remove(request);
 }

@@ -48,7 +48,9 @@ function createPort(doorbell: Int32Array): ExecutorPort {
       Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
-    send: (updates, counters, emittedAt, steps) => post({ type: "updates", updates, counters, emittedAt, steps }),
+    send: (delivery) => {
+      if (delivery !== null) post({ type: "updates", ...delivery });
+    },
   };
 }
 
@@ -101,7 +103,8 @@ function run(): void {
   const { config, plan } = readModel(start.modelFolder);
   const { device, libraryPath } = open(start.options);
   try {
-    const limits = resolveLimits(start.options, config, plan, device.info());
+    const now = createClock(start.clockOrigin);
+    const limits = resolveLimits(start.options, config, plan, device.info(), now);
     const runner = new ModelRunner(
       device,
       config,
@@ -114,9 +117,8 @@ function run(): void {
     const port = createPort(new Int32Array(start.doorbell));
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
-    const now = createClock(start.clockOrigin);
     const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
-    const executor = new Executor(port, scheduler, blocks, runner, now, reports);
+    const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports });
     post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
     executor.run();
   } finally {

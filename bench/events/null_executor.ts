@@ -9,6 +9,7 @@ import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.t
 import { KvBlockPool } from "../../engine/kv_cache.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
 import type { InboxMessage, OutboxMessage, SubmitMessage } from "../../engine/protocol.ts";
+import type { PendingResults } from "../../engine/step_outputs.ts";
 import { resolveSampling } from "../../engine/sampling.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 
@@ -34,20 +35,15 @@ const sampling = resolveSampling(
 
 /** Every token is the same. */
 function nullRunner(rows: number): StepRunner {
-  const outputs = {
-    tokens: new Int32Array(rows).fill(42),
-    logprobs: new Float32Array(0),
-    logprobTokens: new Int32Array(0),
+  const results = { tokens: new Int32Array(rows).fill(42) } as unknown as PendingResults;
+  return {
+    deviceTimes: null,
+    admit: () => {},
+    launchForward: () => {},
+    launchSampling: () => results,
+    haveArrived: () => true,
+    waitForResults: () => {},
   };
-  const nothing = () => {};
-  const runner: Partial<Record<keyof StepRunner, unknown>> = {
-    outputs,
-    admit: nothing,
-    launchForward: nothing,
-    launchSampling: nothing,
-    waitForTokens: nothing,
-  };
-  return runner as unknown as StepRunner;
 }
 
 function submissions({ rows, tokensPerRow, trackTokens }: Load): SubmitMessage[] {
@@ -83,13 +79,21 @@ export class NullRun {
     const port: ExecutorPort = {
       receive: () => inbox.shift() ?? null,
       // Idle: all requests are over.
-      waitForMessage: () => inbox.push({ type: "shutdown" }),
+      waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
       // As the worker does: copying to the other thread is the sender's work.
-      send: (updates, counters, emittedAt) => {
-        port1.postMessage({ type: "updates", updates, counters, emittedAt } satisfies OutboxMessage);
+      send: (delivery) => {
+        if (delivery !== null) port1.postMessage({ type: "updates", ...delivery } satisfies OutboxMessage);
       },
     };
-    this.#executor = new Loop(port, scheduler, pool, nullRunner(rows), createClock(clockOrigin()));
+    this.#executor = new Loop({
+      port,
+      scheduler,
+      blocks: pool,
+      runner: nullRunner(rows),
+      now: createClock(clockOrigin()),
+      options: { overlap: true, earlyFirstToken: true, streamInterval: 1 },
+      reports: null,
+    });
   }
 
   /** Until all requests are over. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../errors.ts";
 import type { Moment } from "../../engine/protocol.ts";
-import { ScriptedExecutor, type ScriptedMessage, submit } from "../support/scripted_executor.ts";
+import { ScriptedExecutor, type ScriptedMessage, SHUTDOWN, submit } from "../support/scripted_executor.ts";
 
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const cancel = (id: number) => ({ type: "cancel", id }) as const;
@@ -187,7 +187,7 @@ test("run() ends a cancelled request once, wherever it is, and frees what it hel
 test("run() ends everything as cancelled at a shutdown", () => {
   const executor = run([
     ...[1, 2, 3, 4, 5].map((id) => at(0, submit(id, 8, 80))),
-    at(4, { type: "shutdown" }),
+    at(4, SHUTDOWN),
   ]);
   for (const id of [1, 2, 3, 4, 5]) assertEquals(executor.story(id).at(-1), "finish cancelled");
   assertEquals(executor.pool.usedBlocks, 0);

@@ -73,7 +73,7 @@ function withRunner(use: (runner: StepRunner, tokenizer: Tokenizer) => void): Pr
     const plan = planWeights(config, openCheckpoint(folder));
     using device = openDevice({ threads: 2 });
     const options = resolveEngineOptions({ maxContext: 64, blockSize: 4, kvBlocks: 64, maxBatchTokens: 32 });
-    const limits = resolveLimits(options, config, plan, device.info());
+    const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
     use(new ModelRunner(device, config, plan, limits, () => {}), await Tokenizer.load(folder));
   });
 }

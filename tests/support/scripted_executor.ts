@@ -4,10 +4,11 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
-import { Executor, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
+import { Executor, type ExecutorOptions, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
 import type {
+  Delivery,
   ExecutorCounters,
   InboxMessage,
   Moment,
@@ -17,6 +18,7 @@ import type {
 } from "../../engine/protocol.ts";
 import type { Request } from "../../engine/request.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
+import type { PendingResults } from "../../engine/step_outputs.ts";
 import type { Step } from "../../engine/step_plan.ts";
 import { StepReports } from "../../engine/step_reports.ts";
 import { greedy } from "./requests.ts";
@@ -51,13 +53,13 @@ export function submit(
  * The token table and the KV cache of a device, checked: a request may only read what was written for the very same tokens.
  * The token after n tokens of request r is 100 * r + n, so every stream is known in advance.
  */
-export class CheckingRunner
-  implements Pick<StepRunner, "admit" | "launchForward" | "launchSampling" | "waitForTokens"> {
-  readonly outputs = { tokens: new Int32Array(64), logprobs: new Float32Array(0), logprobTokens: new Int32Array(0) };
+export class CheckingRunner implements StepRunner {
+  readonly deviceTimes = null;
   readonly steps: Step[] = [];
   /** The step at which waiting fails. */
   failAt = Infinity;
   readonly #blockSize: number;
+  #waits = 0;
   /** By slot. */
   readonly #table = new Map<number, number[]>();
   /** By cache position: the sequence up to the token whose key and value are there. */
@@ -87,17 +89,23 @@ export class CheckingRunner
     }
   }
 
-  launchSampling(step: Step): void {
+  launchSampling(step: Step): PendingResults {
+    const tokens = new Int32Array(step.samplingRequests);
     for (const [row, { request, start, count, samples }] of step.scheduled.entries()) {
       if (!samples) continue;
       const tokenId = 100 * request.id + start + count;
-      this.outputs.tokens[row] = tokenId;
+      tokens[row] = tokenId;
       this.#table.get(request.slot)![start + count] = tokenId;
     }
+    return { tokens } as unknown as PendingResults;
   }
 
-  waitForTokens(): void {
-    if (this.steps.length > this.failAt) throw new UpbeatError("DEVICE_FAULT", "the device broke");
+  haveArrived(): boolean {
+    return true;
+  }
+
+  waitForResults(): void {
+    if (this.#waits++ >= this.failAt) throw new UpbeatError("DEVICE_FAULT", "the device broke");
   }
 
   #place(request: Request, position: number): number {
@@ -108,6 +116,9 @@ export class CheckingRunner
     return this.#table.get(request.slot)!.slice(0, position + 1).join();
   }
 }
+
+/** End at once. */
+export const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline: null };
 
 /** Gives messages when their step has come; a shutdown once all are delivered and nothing is left to do. */
 class ScriptedPort implements ExecutorPort {
@@ -128,18 +139,14 @@ class ScriptedPort implements ExecutorPort {
   waitForMessage(): void {
     // Idle: let the next message come now.
     const next = this.#script.shift();
-    this.#script.unshift({ step: 0, message: next?.message ?? { type: "shutdown" } });
+    this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
   }
-  send(
-    updates: readonly RequestUpdate[],
-    counters: ExecutorCounters,
-    emittedAt: number,
-    steps: readonly StepReport[] = [],
-  ): void {
-    this.updates.push(...updates);
-    this.reports.push(...steps);
-    this.emittedAt.push(emittedAt);
-    this.counters = counters;
+  send(delivery: Delivery | null): void {
+    if (delivery === null) return;
+    this.updates.push(...delivery.updates);
+    this.reports.push(...(delivery.steps ?? []));
+    this.emittedAt.push(delivery.emittedAt);
+    this.counters = delivery.counters;
   }
 }
 
@@ -155,7 +162,12 @@ export interface ScriptedSetUp {
   readonly prefixCache?: boolean;
   /** Whether steps are reported. */
   readonly trackSteps?: boolean;
+  /** The plain loop unless given. */
+  readonly options?: Partial<ExecutorOptions>;
 }
+
+/** One step at a time, every token told at once. */
+const PLAIN: ExecutorOptions = { overlap: false, earlyFirstToken: false, streamInterval: 1 };
 
 /** An executor with its script. */
 export class ScriptedExecutor {
@@ -175,20 +187,29 @@ export class ScriptedExecutor {
     let steps = 0;
     this.#port = new ScriptedPort(script, () => steps);
     let time = 0;
-    const runner = setUp.runner ?? (this.runner as unknown as StepRunner);
+    const runner = setUp.runner ?? this.runner;
     const counting: StepRunner = {
-      outputs: runner.outputs,
+      deviceTimes: null,
       admit: (request) => runner.admit(request),
       launchForward: (step) => {
         steps++;
         runner.launchForward(step);
       },
       launchSampling: (step) => runner.launchSampling(step),
-      waitForTokens: () => runner.waitForTokens(),
+      haveArrived: (results) => runner.haveArrived(results),
+      waitForResults: (results) => runner.waitForResults(results),
     };
     const now = () => ++time;
     const reports = setUp.trackSteps === true ? new StepReports(this.scheduler, this.pool, now) : null;
-    this.#executor = new Executor(this.#port, this.scheduler, this.pool, counting, now, reports);
+    this.#executor = new Executor({
+      port: this.#port,
+      scheduler: this.scheduler,
+      blocks: this.pool,
+      runner: counting,
+      now,
+      options: { ...PLAIN, ...setUp.options },
+      reports,
+    });
   }
 
   /** Until the shutdown. */

@@ -1,0 +1,93 @@
+/**
+ * What the caller's side asks of the executor, and the live requests.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import type { InboxMessage, SubmitMessage } from "./protocol.ts";
+import { Request } from "./request.ts";
+import { StopCriteria } from "./stop_criteria.ts";
+import { TokenTable } from "./text/token_table.ts";
+
+/** How messages come in. */
+export interface MessageSource {
+  /** The next message, or null when there is none now. Never blocks. */
+  receive(): InboxMessage | null;
+  /** Block until there may be a message. */
+  waitForMessage(): void;
+}
+
+/** The requests that are not over, and whether they may go on. */
+export class Inbox {
+  /** Live requests by id. Whoever ends one takes it out. */
+  readonly requests = new Map<number, Request>();
+  /** Live requests that are to be ended, in the order in which it was asked for. Whoever ends one takes it out. */
+  readonly cancelled = new Set<Request>();
+  /** Whether a shutdown was asked for. */
+  isShutDown = false;
+
+  readonly #source: MessageSource;
+  readonly #onSubmit: (request: Request) => void;
+  readonly #now: Clock;
+  #tokenTable: TokenTable | null = null;
+  #deadline: number | null = null;
+
+  /**
+   * @param source How messages come in.
+   * @param onSubmit Called with each new request.
+   * @param now The engine's clock.
+   */
+  constructor(source: MessageSource, onSubmit: (request: Request) => void, now: Clock) {
+    this.#source = source;
+    this.#onSubmit = onSubmit;
+    this.#now = now;
+  }
+
+  /** Take in all messages that have come. Never blocks. */
+  drain(): void {
+    for (let message = this.#source.receive(); message !== null; message = this.#source.receive()) {
+      switch (message.type) {
+        case "submit":
+          this.#submit(message);
+          break;
+        case "cancel": {
+          const request = this.requests.get(message.id);
+          // A cancel may cross the request's own end on its way here.
+          if (request !== undefined) this.#cancel(request);
+          break;
+        }
+        case "tokenTable":
+          this.#tokenTable = TokenTable.fromShared(message.table);
+          break;
+        case "shutdown":
+          this.isShutDown = true;
+          this.#deadline = message.deadline;
+          if (!message.drain) this.#cancelAll();
+          break;
+      }
+    }
+    if (this.#deadline !== null && this.#now() >= this.#deadline) this.#cancelAll();
+  }
+
+  /** Block until there may be a message. After a shutdown there is none to wait for, and this returns at once. */
+  wait(): void {
+    if (!this.isShutDown) this.#source.waitForMessage();
+  }
+
+  #submit(message: SubmitMessage): void {
+    const stopCriteria = new StopCriteria(message, this.#tokenTable, message.promptTokenIds);
+    const request = new Request({ ...message, stopCriteria });
+    this.requests.set(request.id, request);
+    this.#onSubmit(request);
+  }
+
+  #cancel(request: Request): void {
+    request.cancelRequested = true;
+    this.cancelled.add(request);
+  }
+
+  #cancelAll(): void {
+    this.#deadline = null;
+    for (const request of this.requests.values()) this.#cancel(request);
+  }
+}
