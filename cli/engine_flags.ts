@@ -45,6 +45,9 @@ export const ENGINE_FLAGS = {
   "kv-blocks": { kind: "integer", min: 1, help: "blocks of the KV cache" },
   "block-size": { kind: "integer", min: 1, help: "tokens per block" },
   "max-queue": { kind: "integer", min: 1, help: "prompts that may wait to be admitted; others fail" },
+  "no-overlap": { kind: "boolean", help: "read each step's tokens before the next step is launched" },
+  "no-early-first-token": { kind: "boolean", help: "hand over first tokens together with all others" },
+  "stream-interval": { kind: "integer", min: 1, help: "hand over N tokens at once, after the first (1)" },
 } as const;
 
 /** `T` without the properties that are undefined, which the engine takes for "not said". */
@@ -96,5 +99,8 @@ export function engineOptions(values: FlagValues<typeof ENGINE_FLAGS>, requests:
     kvBlocks: values["kv-blocks"],
     blockSize: values["block-size"],
     maxQueue: values["max-queue"],
+    overlap: values["no-overlap"] ? false : undefined,
+    earlyFirstToken: values["no-early-first-token"] ? false : undefined,
+    streamInterval: values["stream-interval"],
   });
 }

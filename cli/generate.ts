@@ -90,7 +90,7 @@ async function generateAll(
         if (!values.json) await streamText(generation);
         const result = await generation.result;
         results.push(result);
-        if (values.json) print(`${JSON.stringify({ ...toJson(result), ...eventsOf(generation, values.events) })}\n`);
+        if (values.json) print(`${JSON.stringify(await toJson(generation, result, values.events))}\n`);
       } catch (error) {
         const isRequestError = (error as Error).name === "UpbeatError";
         if (!isBatch || !isRequestError) throw error;
@@ -136,17 +136,23 @@ function eventsOf(generation: Generation, mode: EventMode | undefined): { readon
 }
 
 /** The result as one object, with the fields that programs rely on. */
-function toJson(result: GenerationResult): Record<string, unknown> {
+async function toJson(
+  generation: Generation,
+  result: GenerationResult,
+  events: EventMode | undefined,
+): Promise<Record<string, unknown>> {
   const { text, tokenIds, promptTokenIds, finishReason, usage, metrics, logprobs } = result;
   const { promptTokens, completionTokens } = usage;
   const { ttftMs, tpotMs, e2eMs, queueMs, prefillMs, cachedTokens, preemptions } = metrics;
-  const json = {
+  return {
     text,
     tokenIds,
     promptTokenIds,
     finishReason,
     usage: { promptTokens, completionTokens },
     metrics: { ttftMs, tpotMs, e2eMs, queueMs, prefillMs, cachedTokens, preemptions },
+    chunks: await Array.fromAsync(generation.chunks()),
+    ...(logprobs === null ? {} : { logprobs }),
+    ...eventsOf(generation, events),
   };
-  return logprobs === null || logprobs === undefined ? json : { ...json, logprobs };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
@@ -117,6 +118,11 @@ export class Engine implements AsyncDisposable {
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
     const limits = callerLimits(options);
+    if (options.overlap === false && options.earlyFirstToken === true) {
+      process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
+        code: "UPBEAT_OPTION_IGNORED",
+      });
+    }
     const thread = new ExecutorThread({
       modelFolder: model,
       options: resolveEngineOptions(options),
@@ -202,6 +208,7 @@ export class Engine implements AsyncDisposable {
       request,
       tokenizeMs,
       tokenTable,
+      streamInterval: this.info.streamInterval,
       now: this.#now,
       sink: this.#sink,
       totals: this.#totals,

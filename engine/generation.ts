@@ -21,6 +21,7 @@ import type { Moment, RequestUpdate } from "./protocol.ts";
 import type { FinishReason } from "./request.ts";
 import { newSegment, RequestRecord, type SegmentRequest, type StepLogprobs } from "./request_record.ts";
 import type { RequestTotals } from "./stats.ts";
+import { ChunkEnds } from "./chunk_ends.ts";
 import { GeneratedText } from "./text/generated_text.ts";
 import type { TokenTable } from "./text/token_table.ts";
 import { Timeline } from "./timeline.ts";
@@ -36,6 +37,16 @@ export interface Usage {
 /** Times and counts of a generation that has ended. */
 export interface GenerationMetrics extends RequestMetrics {
   readonly e2eMs: number;
+}
+
+/** What is handed over at once: a generation's first token, then `streamInterval` tokens at a time, then what is left. */
+export interface GenerationChunk {
+  /** The text that became certain with these tokens. */
+  readonly text: string;
+  /** The tokens; none where a cancelled generation ends after a whole chunk. */
+  readonly tokenIds: readonly number[];
+  /** Why the generation ended, in its last chunk; else null. */
+  readonly finishReason: FinishReason | null;
 }
 
 /** What a generation came to. */
@@ -72,6 +83,8 @@ export interface GenerationSetup {
   readonly tokenizeMs: number | null;
   /** null: the model has no tokenizer, text stays empty. */
   readonly tokenTable: TokenTable | null;
+  /** Tokens per chunk, after the first one. */
+  readonly streamInterval: number;
   readonly now: Clock;
   readonly sink: EventSink;
   /** Counts and times over all requests. */
@@ -111,8 +124,11 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   readonly #text: GeneratedText | null;
   readonly #resolve: (result: GenerationResult) => void;
   readonly #reject: (error: UpbeatError) => void;
+  readonly #chunks: ChunkEnds;
   /** Text of tokens that became certain only at the end. */
   #lastText = "";
+  /** Why it ended, where it did not fail. */
+  #finishReason: FinishReason | null = null;
   #error: UpbeatError | null = null;
   #isOver = false;
   #cancelAsked = false;
@@ -134,6 +150,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     promise.catch(() => {});
     this.record = new RequestRecord([newSegment(request)], tokenTable);
     this.#timeline = new Timeline(requestId);
+    this.#chunks = new ChunkEnds(setup.streamInterval);
     this.#measured = new MetricsAccumulator(arrival, tokenizeMs, totals);
     this.#text = tokenTable === null || promptTokenIds === null
       ? null
@@ -193,24 +210,47 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 
   /**
+   * Tokens and text from the beginning on, in the pieces in which they are handed over. Where the pieces end depends on the
+   * number of tokens alone; a generation that does not fail has exactly one with a finish reason, its last.
+   *
+   * @throws {UpbeatError} In the loop, when the generation fails.
+   * @example
+   * ```ts
+   * for await (const { text, tokenIds, finishReason } of engine.generate("Once upon a time").chunks()) {
+   *   console.log(tokenIds.length, text, finishReason);
+   * }
+   * ```
+   */
+  async *chunks(): AsyncGenerator<GenerationChunk, void, undefined> {
+    const { tokenIds, texts } = this.#timeline;
+    const { ends } = this.#chunks;
+    let start = 0;
+    try {
+      for (let index = 0; true; index++) {
+        while (ends[index] === undefined && !this.#isOver) await this.#wake.promise;
+        const end = ends[index];
+        if (end === undefined) break;
+        const isLast = index === ends.length - 1 && this.#finishReason !== null;
+        yield {
+          text: texts.slice(start, end).join("") + (isLast ? this.#lastText : ""),
+          tokenIds: tokenIds.slice(start, end),
+          finishReason: isLast ? this.#finishReason : null,
+        };
+        start = end;
+      }
+      if (this.#error !== null) throw this.#error;
+    } finally {
+      this.cancel();
+    }
+  }
+
+  /**
    * The text from the beginning on, in pieces, each as soon as it is certain.
    *
    * @throws {UpbeatError} In the loop, when the generation fails.
    */
   async *text(): AsyncGenerator<string, void, undefined> {
-    const { texts } = this.#timeline;
-    let next = 0;
-    try {
-      while (true) {
-        for (; next < texts.length; next++) if (texts[next] !== "") yield texts[next]!;
-        if (this.#isOver) break;
-        await this.#wake.promise;
-      }
-      if (this.#error !== null) throw this.#error;
-      if (this.#lastText !== "") yield this.#lastText;
-    } finally {
-      this.cancel();
-    }
+    for await (const { text } of this.chunks()) if (text !== "") yield text;
   }
 
   /**
@@ -227,6 +267,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
         this.#failWith([toUpbeatError(thrown)], this.#setup.now(), false);
       }
     }
+    this.#chunks.settle();
     this.#notify();
   }
 
@@ -325,6 +366,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#log.accept("GENERATED_TOKEN", time);
     this.#measured.token(time, emittedAt);
     this.#timeline.addToken(tokenId, time, this.#text?.push(tokenId) ?? "", logprobs, details);
+    this.#chunks.addToken();
     const { listener } = this.#setup.sink;
     const event = isKept || listener !== null ? this.#timeline.tokenEvent(this.#timeline.tokenIds.length - 1) : null;
     this.record.addToken(tokenId, time, logprobs, isKept ? event : null);
@@ -339,6 +381,8 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#measured.over(time, wastedSteps, reason === "cancelled" ? "cancelled" : "finished");
     // A cancelled request ends between tokens; text still held back belongs to the tokens that were generated.
     this.#lastText = this.#text?.end() ?? "";
+    this.#finishReason = reason;
+    this.#chunks.end(reason);
     this.#isOver = true;
     const { promptTokenIds, promptLength, sampling } = this.#setup.request;
     const { tokenIds, texts, logprobs } = this.#timeline;
@@ -365,6 +409,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     }
     this.#emit("FAIL", time, null);
     this.#measured.over(time, null, "failed");
+    this.#chunks.fail();
     this.#isOver = true;
     this.#error = errors[0]!;
     this.#reject(this.#error);

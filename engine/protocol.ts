@@ -261,6 +261,9 @@ export interface EngineInfo {
   readonly kvBlocks: number;
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
+  readonly overlap: boolean;
+  readonly earlyFirstToken: boolean;
+  readonly streamInterval: number;
 }
 
 /** Messages from the worker. */

@@ -96,6 +96,9 @@ function describe(
     kvBlocks: limits.kvBlocks,
     blockSize: limits.blockSize,
     kvDtype: limits.kvDtype,
+    overlap: start.options.overlap,
+    earlyFirstToken: start.options.earlyFirstToken,
+    streamInterval: start.options.streamInterval,
   };
 }
 

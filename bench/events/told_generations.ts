@@ -54,7 +54,8 @@ export function openGenerations(
       stopStrings: [],
       tracking: { generatedTokens: trackTokens, pauses: false, details: false },
     };
-    return new Kind({ request, tokenizeMs: null, tokenTable: null, now, sink, totals, onCancel: () => {} });
+    const setup = { request, tokenizeMs: null, tokenTable: null, streamInterval: 1, now, sink, totals };
+    return new Kind({ ...setup, onCancel: () => {} });
   });
   return new Map(generations.map((generation) => [generation.requestId, generation]));
 }

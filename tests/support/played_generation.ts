@@ -35,6 +35,7 @@ export function play(
   changes: Partial<SegmentRequest> = {},
   sink: EventSink = { listener: null },
   totals = new RequestTotals(),
+  streamInterval = 1,
 ): Played {
   let cancels = 0;
   const promptTokenIds = tokenizer.encode("once");
@@ -43,6 +44,7 @@ export function play(
       request: segmentRequest({ promptTokenIds, promptLength: promptTokenIds.length, tracking, ...changes }),
       tokenizeMs: 0.5,
       tokenTable: tokenizer.tokenTable,
+      streamInterval,
       now: () => played.time,
       sink,
       totals,
