@@ -24,6 +24,7 @@ interface Output {
     cachedTokens: number;
     preemptions: number;
   };
+  readonly chunks: { text: string; tokenIds: number[]; finishReason: string | null }[];
   readonly events?: (number | { type: string; timestamp: number; payload: unknown })[];
 }
 
@@ -33,7 +34,11 @@ test("upbeat generate streams the text that --json reports, with the documented 
     const json = await runCli(["generate", folder, "Hello", ...GREEDY, "--max-tokens", "12", "--json", "--quiet"]);
     assertEquals([json.code, json.stderr], [0, ""]);
     const output = JSON.parse(json.stdout) as Output;
-    assertEquals(Object.keys(output), ["text", "tokenIds", "promptTokenIds", "finishReason", "usage", "metrics"]);
+    const fields = ["text", "tokenIds", "promptTokenIds", "finishReason", "usage", "metrics", "chunks"];
+    assertEquals(Object.keys(output), fields);
+    assertEquals(output.chunks.map(({ tokenIds }) => tokenIds), output.tokenIds.map((tokenId) => [tokenId]));
+    assertEquals(output.chunks.map(({ text }) => text).join(""), output.text);
+    assertEquals(output.chunks.map(({ finishReason }) => finishReason), [...Array(11).fill(null), "length"]);
     assertEquals(output.usage, { promptTokens: output.promptTokenIds.length, completionTokens: 12 });
     assertEquals([output.tokenIds.length, output.finishReason], [12, "length"]);
     assertEquals(Object.keys(output.metrics), [
@@ -51,6 +56,15 @@ test("upbeat generate streams the text that --json reports, with the documented 
     assertEquals(text.code, 0);
     assertEquals(text.stdout, output.text.endsWith("\n") ? output.text : `${output.text}\n`);
     assertMatch(text.stderr, /^TTFT .* tokens\/s, \d+ \+ 12 tokens \(length\)\n$/);
+
+    const loops = [["--no-overlap"], ["--no-early-first-token"], ["--stream-interval", "5"]];
+    for (const flags of loops) {
+      const other = await runCli(["generate", folder, "Hello", ...GREEDY, "--max-tokens", "12", "--json", ...flags]);
+      const { tokenIds, chunks } = JSON.parse(other.stdout) as Output;
+      assertEquals(tokenIds, output.tokenIds);
+      const lengths = flags.includes("5") ? [1, 4, 5, 2] : Array(12).fill(1);
+      assertEquals(chunks.map((chunk) => chunk.tokenIds.length), lengths);
+    }
 
     const ids = output.promptTokenIds.join(",");
     const again = await runCli(["generate", folder, "--prompt-ids", ids, ...GREEDY, "--max-tokens", "12", "--json"]);

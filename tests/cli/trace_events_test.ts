@@ -132,13 +132,15 @@ test("traceEvents() draws each step with its parts, and the time waited for the 
   const lane = lanes.get("steps")!;
   assertEquals(drawn(lane), [
     "0 step 1 0-4000",
-    "1 launch 0-1000",
+    "1 launch forward 0-500",
+    "1 launch sampling 750-1000",
     "1 wait for device 2000-3000",
-    "1 process 3000-4000",
+    "1 process 3250-4000",
     "0 step 2 4001-8001",
-    "1 launch 4001-5001",
+    "1 launch forward 4001-4501",
+    "1 launch sampling 4751-5001",
     "1 wait for device 6001-7001",
-    "1 process 7001-8001",
+    "1 process 7251-8001",
   ]);
   const { step, waitUs, requests, decodeTokens, prefillTokens } = lane.slices[0]!.args;
   assertEquals([step, waitUs, requests, decodeTokens, prefillTokens], [1, 1000, 1, 1, 0]);
@@ -149,6 +151,24 @@ test("traceEvents() gives steps that overlap lanes of their own", () => {
   const names = (lane: string) => lanes.get(lane)!.slices.filter(({ depth }) => depth === 0).map(({ name }) => name);
   assertEquals(names("steps"), ["step 1", "step 3"]);
   assertEquals(names("steps, overlapping (1)"), ["step 2", "step 4"]);
+});
+
+test("traceEvents() draws first tokens that were handed over early", () => {
+  const { lanes } = check({ steps: [stepReport(1, 5, { firstTokensSent: 8.125 })] });
+  assertEquals(drawn(lanes.get("steps")!)[4], "1 first tokens 3000-3125");
+});
+
+test("traceEvents() draws when the device worked, and steps that the two clocks let overlap one after the other", () => {
+  const device = (begin: number) => {
+    return { begin, forwardEnd: begin + 2, samplingBegin: begin + 2.5, end: begin + 3, idle: 0.5 };
+  };
+  const reports = [stepReport(1, 5, { device: device(5.5) }), stepReport(2, 10, { device: device(8.25) })];
+  assertEquals(drawn(check({ steps: reports }).lanes.get("device")!), [
+    "0 forward 1 500-2500",
+    "0 sample 1 3000-3500",
+    "0 forward 2 3500-5500",
+    "0 sample 2 6000-6500",
+  ]);
 });
 
 test("traceEvents() counts what each step found, and how things stood after the last one", () => {
@@ -243,8 +263,8 @@ test("checkTrace() refuses what breaks the format's rules", () => {
     ["ts", '"ts":10000', '"ts":10000.5'],
     [
       "crosses the end of",
-      '"name":"launch","cat":"step","pid":1,"tid":1,"ts":10000,"dur":1000',
-      '"name":"launch","cat":"step","pid":1,"tid":1,"ts":10000,"dur":9000',
+      '"name":"launch forward","cat":"step","pid":1,"tid":1,"ts":10000,"dur":500',
+      '"name":"launch forward","cat":"step","pid":1,"tid":1,"ts":10000,"dur":9000',
     ],
     ["has no name", '"tid":1007,"args":{"name":', '"tid":1008,"args":{"name":'],
     ["s:", '"s":"t"', '"s":"x"'],

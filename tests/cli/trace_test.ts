@@ -83,9 +83,14 @@ test("upbeat trace writes what generate tells of the same prompts under the same
   });
 });
 
-/** What the steps' lane and the counters say must be what the requests' lanes say. */
+/** What the steps' lanes and the counters say must be what the requests' lanes say. */
 function checkSteps(trace: CheckedTrace): void {
-  const steps = trace.lanes.get("steps")!.slices.filter(({ depth }) => depth === 0);
+  // Steps overlap, so they have two lanes.
+  const lanes = [...trace.lanes].flatMap(([name, lane]) => (name.startsWith("steps") ? [lane] : []));
+  assertEquals(lanes.length, 2);
+  const steps = lanes.flatMap(({ slices }) => slices.filter(({ depth }) => depth === 0)).sort((a, b) => a.ts - b.ts);
+  const onDevice = trace.lanes.get("device")!.slices;
+  assertEquals(onDevice.map(({ name }) => name), steps.flatMap((_, at) => [`forward ${at + 1}`, `sample ${at + 1}`]));
   const everything = requestLanes(trace).flatMap(({ instants }) => instants);
   const tokens = everything.filter(({ name }) => name === "GENERATED_TOKEN").map(({ args }) => args);
   const chunks = requestLanes(trace).flatMap(({ slices }) => slices).filter(({ name }) => name === "chunk");
