@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { warmUpCaller } from "./caller_warm_up.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
@@ -130,8 +131,8 @@ export class Engine implements AsyncDisposable {
       onProgress: options.onProgress ?? null,
     });
     try {
-      // The tokenizer is read while the worker reads the weights.
-      const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model)]);
+      // The tokenizer is read and warmed up while the worker reads the weights.
+      const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model, createClock(timeOrigin))]);
       checkTokenizer(tokenizer, info);
       return new Engine(thread, info, tokenizer, timeOrigin, limits);
     } catch (error) {
@@ -292,11 +293,10 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-async function loadTokenizer(model: string): Promise<Tokenizer | null> {
+async function loadTokenizer(model: string, now: Clock): Promise<Tokenizer | null> {
   try {
     const tokenizer = await Tokenizer.load(model);
-    // Built at its first use, which must not be inside the first request.
-    void tokenizer.tokenTable;
+    await warmUpCaller(tokenizer, now);
     return tokenizer;
   } catch (error) {
     if (error instanceof UpbeatError && error.code === "TOKENIZER_MISSING") return null;

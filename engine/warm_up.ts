@@ -1,18 +1,20 @@
 /**
- * Run once what the first request would otherwise wait for: the runtime compiles its foreign calls at their first use (in
- * Deno that takes more than 100 ms in all), and pages of the weights are touched for the first time.
+ * Run once what the first request would otherwise wait for on the executor's thread: a runtime compiles code and foreign
+ * calls at their first use (in Deno that takes more than 100 ms in all), and pages of the weights are touched for the first
+ * time.
  *
  * @module
  */
-import type { KvBlockPool } from "./kv_cache.ts";
+import type { Clock } from "./clock.ts";
+import { Executor, type ExecutorOptions } from "./executor.ts";
+import { KvBlockPool } from "./kv_cache.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import { Request } from "./request.ts";
+import type { InboxMessage } from "./protocol.ts";
 import type { SamplingParameters } from "./sampling.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
-import { StopCriteria } from "./stop_criteria.ts";
 
-/** One prefill step and one decode step. */
-const GENERATED_TOKENS = 2;
+/** One prefill step and some decode steps, each beside the one before. */
+const GENERATED_TOKENS = 6;
 
 /** Every part of sampling is used once. */
 const SAMPLING: SamplingParameters = {
@@ -29,32 +31,43 @@ const SAMPLING: SamplingParameters = {
   logprobs: 1,
 };
 
+/** How large the executor's cache is. */
+interface PoolSize {
+  readonly kvBlocks: number;
+  readonly blockSize: number;
+  readonly maxContext: number;
+}
+
 /**
- * Generate two tokens and forget them.
+ * Let an executor generate some tokens and forget them.
  *
  * @param runner The model.
- * @param blocks The KV pool, unused so far; it is unused again afterwards.
- * @param limits The bounds of a step.
+ * @param limits The bounds of a step, and the size of the KV cache, in which nothing is kept.
+ * @param options How the loop will run.
+ * @param now The engine's clock.
  * @throws {UpbeatError} `DEVICE_FAULT` or `DEVICE_STALLED`.
  */
-export function warmUp(runner: ModelRunner, blocks: KvBlockPool, limits: SchedulerLimits): void {
+export function warmUp(
+  runner: ModelRunner,
+  limits: SchedulerLimits & PoolSize,
+  options: ExecutorOptions,
+  now: Clock,
+): void {
+  const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+  const messages: InboxMessage[] = [
+    {
+      type: "submit",
+      id: 0,
+      promptTokenIds: new Int32Array(1),
+      maxTokens: Math.min(GENERATED_TOKENS, limits.maxContext - 1),
+      sampling: SAMPLING,
+      eosTokenIds: [],
+      stopStrings: [],
+      trackTokens: false,
+    },
+    { type: "shutdown", drain: true, deadline: null },
+  ];
+  const port = { receive: () => messages.shift() ?? null, waitForMessage: () => {}, send: () => {} };
   const scheduler = new Scheduler(blocks, limits);
-  const request = new Request({
-    id: 0,
-    promptTokenIds: new Int32Array(1),
-    maxTokens: Math.min(GENERATED_TOKENS, blocks.totalBlocks * blocks.blockSize - 1),
-    sampling: SAMPLING,
-    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
-  });
-  scheduler.enqueue(request);
-  while (request.tokenIds.length < request.maxTokens) {
-    const step = scheduler.schedule({ admitted: (admitted) => runner.admit(admitted) });
-    if (step === null) break;
-    runner.launchForward(step);
-    const results = runner.launchSampling(step);
-    runner.waitForResults(results);
-    request.computedTokens += step.tokens;
-    request.tokenIds.push(results.tokens[0]!);
-  }
-  scheduler.remove(request);
+  new Executor({ port, scheduler, blocks, runner, now, options, reports: null }).run();
 }

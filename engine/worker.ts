@@ -116,7 +116,7 @@ function run(): void {
       (loadedBytes, totalBytes) => post({ type: "progress", loadedBytes, totalBytes }),
     );
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
-    warmUp(runner, blocks, limits);
+    warmUp(runner, limits, start.options, now);
     const port = createPort(new Int32Array(start.doorbell));
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
