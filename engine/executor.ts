@@ -245,11 +245,15 @@ export class Executor {
   #readFirstTokens(inFlight: StepInFlight): void {
     this.#resolve(inFlight);
     if (!this.#options.earlyFirstToken) return;
+    let isAnyTold = false;
     for (const [row, { request, samples }] of inFlight.step.scheduled.entries()) {
       if (!samples || request.tokenIds.length > 0) continue;
       this.#accept(inFlight, row);
-      if (request.ending === null) this.#updates.tell(request);
+      if (request.ending !== null) continue;
+      this.#updates.tell(request);
+      isAnyTold = true;
     }
+    if (!isAnyTold) return this.#port.send(null);
     // Other tokens of the step are to come, with the same time.
     this.#flush(inFlight.tokenTime!);
     inFlight.report?.mark("firstTokensSent");
@@ -259,10 +263,8 @@ export class Executor {
   #process(inFlight: StepInFlight): void {
     inFlight.report?.mark("processing");
     for (const [row, { request, start, count, samples }] of inFlight.step.scheduled.entries()) {
-      if (!this.#inbox.requests.has(request.id)) {
-        if (samples) this.#wastedSteps++;
-        continue;
-      }
+      // It ended with the token before this one, which nobody sees.
+      if (!this.#inbox.requests.has(request.id)) continue;
       if (samples) this.#accept(inFlight, row);
       this.#scheduler.confirm(request, start + count);
       if (request.ending !== null) {
@@ -309,6 +311,7 @@ export class Executor {
     this.#scheduler.remove(request);
     this.#inbox.requests.delete(request.id);
     this.#inbox.cancelled.delete(request);
+    this.#wastedSteps += request.stepsInFlight;
     this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
   }
 

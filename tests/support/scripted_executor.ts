@@ -12,7 +12,6 @@ import type {
   ExecutorCounters,
   InboxMessage,
   Moment,
-  RequestUpdate,
   StepReport,
   SubmitMessage,
 } from "../../engine/protocol.ts";
@@ -56,6 +55,8 @@ export function submit(
 export class CheckingRunner implements StepRunner {
   readonly deviceTimes = null;
   readonly steps: Step[] = [];
+  /** What was called, and for which step, counted from 1. */
+  readonly calls: string[] = [];
   /** The step at which waiting fails. */
   failAt = Infinity;
   readonly #blockSize: number;
@@ -75,6 +76,7 @@ export class CheckingRunner implements StepRunner {
 
   launchForward(step: Step): void {
     this.steps.push(step);
+    this.calls.push(`forward ${this.steps.length}`);
     for (const { request, start, count } of step.scheduled) {
       for (let position = start; position < start + count; position++) {
         this.#cache.set(this.#place(request, position), this.#history(request, position));
@@ -90,6 +92,7 @@ export class CheckingRunner implements StepRunner {
   }
 
   launchSampling(step: Step): PendingResults {
+    this.calls.push(`sampling ${this.steps.indexOf(step) + 1}`);
     const tokens = new Int32Array(step.samplingRequests);
     for (const [row, { request, start, count, samples }] of step.scheduled.entries()) {
       if (!samples) continue;
@@ -105,6 +108,7 @@ export class CheckingRunner implements StepRunner {
   }
 
   waitForResults(): void {
+    this.calls.push(`wait ${this.#waits + 1}`);
     if (this.#waits++ >= this.failAt) throw new UpbeatError("DEVICE_FAULT", "the device broke");
   }
 
@@ -122,10 +126,8 @@ export const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline
 
 /** Gives messages when their step has come; a shutdown once all are delivered and nothing is left to do. */
 class ScriptedPort implements ExecutorPort {
-  readonly updates: RequestUpdate[] = [];
-  readonly emittedAt: number[] = [];
-  readonly reports: StepReport[] = [];
-  counters: ExecutorCounters | null = null;
+  readonly deliveries: Delivery[] = [];
+  sends = 0;
   readonly #script: ScriptedMessage[];
   readonly #steps: () => number;
   constructor(script: readonly ScriptedMessage[], steps: () => number) {
@@ -142,11 +144,8 @@ class ScriptedPort implements ExecutorPort {
     this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
   }
   send(delivery: Delivery | null): void {
-    if (delivery === null) return;
-    this.updates.push(...delivery.updates);
-    this.reports.push(...(delivery.steps ?? []));
-    this.emittedAt.push(delivery.emittedAt);
-    this.counters = delivery.counters;
+    this.sends++;
+    if (delivery !== null) this.deliveries.push(delivery);
   }
 }
 
@@ -217,24 +216,35 @@ export class ScriptedExecutor {
     this.#executor.run();
   }
 
+  /** What was handed over. */
+  get deliveries(): readonly Delivery[] {
+    return this.#port.deliveries;
+  }
+
+  /** How often there could have been something to hand over. */
+  get sends(): number {
+    return this.#port.sends;
+  }
+
   /** The last counters that were sent. */
   get counters(): ExecutorCounters {
-    return this.#port.counters!;
+    return this.deliveries.at(-1)!.counters;
   }
 
   /** The reports of steps that were sent. */
   get reports(): readonly StepReport[] {
-    return this.#port.reports;
+    return this.deliveries.flatMap(({ steps }) => steps ?? []);
   }
 
-  /** When each update was handed over. */
+  /** When each delivery was handed over. */
   get emittedAt(): readonly number[] {
-    return this.#port.emittedAt;
+    return this.deliveries.map(({ emittedAt }) => emittedAt);
   }
 
   /** Everything that happened to a request. */
   moments(id: number): Moment[] {
-    return this.#port.updates.filter((update) => update.id === id).flatMap(({ moments }) => moments);
+    return this.deliveries.flatMap(({ updates }) => updates.filter((update) => update.id === id))
+      .flatMap(({ moments }) => moments);
   }
 
   /** The names of what happened to a request; runs of tokens are counted, as in "token x3". */
