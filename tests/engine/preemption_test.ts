@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
-import type { StepRunner } from "../../engine/executor.ts";
+import type { ExecutorOptions, StepRunner } from "../../engine/executor.ts";
 import { ModelRunner } from "../../engine/model_runner.ts";
 import { readModelConfig } from "../../engine/models/config.ts";
 import { planWeights } from "../../engine/models/tensors.ts";
@@ -66,7 +66,10 @@ function stream(moments: readonly Moment[]): unknown[] {
 }
 
 /** Run with the real library on this thread, so that every step is the same each time. */
-function withRunner(use: (runner: StepRunner, tokenizer: Tokenizer) => void): Promise<void> {
+function withRunner(
+  use: (runner: StepRunner, tokenizer: Tokenizer) => void,
+  graphSizes: readonly number[] = [],
+): Promise<void> {
   return withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true, vocabularySize: VOCABULARY });
     const config = readModelConfig(folder);
@@ -74,7 +77,8 @@ function withRunner(use: (runner: StepRunner, tokenizer: Tokenizer) => void): Pr
     using device = openDevice({ threads: 2 });
     const options = resolveEngineOptions({ maxContext: 64, blockSize: 4, kvBlocks: 64, maxBatchTokens: 32 });
     const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
-    use(new ModelRunner(device, config, plan, limits, () => {}), await Tokenizer.load(folder));
+    const runner = new ModelRunner(device, config, plan, { ...limits, graphSizes }, () => {});
+    use(runner, await Tokenizer.load(folder));
   });
 }
 
@@ -99,42 +103,61 @@ const pools: readonly ScriptedSetUp[] = [
   { blocks: 30, maxBatchTokens: 32, maxBatchRequests: 16, prefixCache: true },
 ];
 
-test("streams are bit-identical to their uncontended runs in pools so small that requests are paused and evicted", () =>
-  withRunner((runner) => {
-    const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
-    for (const pool of pools) {
-      const executor = run(everybody.map((index) => message(index)), { ...pool, runner });
-      for (const index of everybody) {
-        assertEquals(stream(executor.moments(index + 1)), alone[index], `request ${index + 1}`);
-      }
-      const { pauses, evictions, prefixHitTokens } = executor.counters;
-      assert(pauses > 5 && evictions > 5, `${pauses} pauses, ${evictions} evictions`);
-      assertEquals(prefixHitTokens > 0, pool.prefixCache === true);
+const OVERLAP = { overlap: true, earlyFirstToken: true };
+
+/** The plain loop, the overlap loop, and that with decode steps filled up to few sizes. */
+const loops = [{ options: {}, graphSizes: [] }, { options: OVERLAP, graphSizes: [] }, {
+  options: OVERLAP,
+  graphSizes: [3, 8],
+}];
+
+for (const { options, graphSizes } of loops) {
+  const how = `${"overlap" in options ? "overlap" : "plain"} loop, graphs of ${
+    graphSizes.join(" and ") || "all sizes"
+  }`;
+  test(`streams are bit-identical to their uncontended runs where requests are paused and evicted: ${how}`, () =>
+    withRunner((runner) => checkUnderPressure(runner, options), graphSizes));
+}
+
+function checkUnderPressure(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  for (const pool of pools) {
+    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options });
+    for (const index of everybody) {
+      assertEquals(stream(executor.moments(index + 1)), alone[index], `request ${index + 1}`);
     }
-  }));
+    const { pauses, evictions, prefixHitTokens } = executor.counters;
+    assert(pauses > 5 && evictions > 5, `${pauses} pauses, ${evictions} evictions`);
+    assertEquals(prefixHitTokens > 0, pool.prefixCache === true);
+  }
+}
 
 test("streams of the others do not change when requests are cancelled at any step", () =>
   withRunner((runner) => {
-    const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
-    for (const [round, pool] of pools.entries()) {
-      const cancels = everybody
-        .filter((index) => varied(index, round, 3) === 0)
-        .map((index) => ({ step: varied(index, 7 + round, 90), message: { type: "cancel", id: index + 1 } as const }));
-      const executor = run(everybody.map((index) => message(index)), { ...pool, runner }, cancels);
-      let cancelled = 0;
-      for (const index of everybody) {
-        const got = stream(executor.moments(index + 1));
-        const end = executor.moments(index + 1).at(-1)!;
-        const wasCancelled = end.type === "finish" && end.reason === "cancelled";
-        if (wasCancelled) cancelled++;
-        const tokens = got.length - 1;
-        if (wasCancelled) assertEquals(got.slice(0, tokens), alone[index]!.slice(0, tokens));
-        else assertEquals(got, alone[index]);
-      }
-      assertGreater(cancelled, 3);
-      assertGreater(executor.counters.evictions, 0);
-    }
+    for (const options of [{}, OVERLAP]) checkCancels(runner, options);
   }));
+
+function checkCancels(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  for (const [round, pool] of pools.entries()) {
+    const cancels = everybody
+      .filter((index) => varied(index, round, 3) === 0)
+      .map((index) => ({ step: varied(index, 7 + round, 90), message: { type: "cancel", id: index + 1 } as const }));
+    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options }, cancels);
+    let cancelled = 0;
+    for (const index of everybody) {
+      const got = stream(executor.moments(index + 1));
+      const end = executor.moments(index + 1).at(-1)!;
+      const wasCancelled = end.type === "finish" && end.reason === "cancelled";
+      if (wasCancelled) cancelled++;
+      const tokens = got.length - 1;
+      if (wasCancelled) assertEquals(got.slice(0, tokens), alone[index]!.slice(0, tokens));
+      else assertEquals(got, alone[index]);
+    }
+    assertGreater(cancelled, 3);
+    assertGreater(executor.counters.evictions, 0);
+  }
+}
 
 test("a stop string that spans an eviction ends the stream where it does without one", () =>
   withRunner((runner, tokenizer) => {
