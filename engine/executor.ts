@@ -125,26 +125,28 @@ export class Executor {
 
   // ---- The two loops -----------------------------------------------------------------------------------------------
 
-  /** Step k is launched before step k - 1 is read. */
+  /**
+   * Step k, `next`, is launched before step k - 1, `previous`, is read. A method that is given a step does nothing where there
+   * is none, or where it was called for that step before.
+   */
   #runOverlapLoop(): void {
     let previous: StepInFlight | null = null;
     while (this.#takeMessages() || previous !== null) {
-      if (previous !== null && this.#scheduler.mustPreempt) previous = this.#settle(previous);
+      // Blocks change hands only while nothing is in flight.
+      if (this.#scheduler.mustPreempt) previous = this.#settle(previous);
       const step = this.#scheduler.schedule(this.#listener);
       if (step === null && previous === null) {
         this.#rest();
         continue;
       }
       // A prefill takes the host a while to launch: what is there already does not wait for that.
-      const isThere = step !== null && previous !== null && isHostHeavy(step) && this.#hasArrived(previous);
-      if (isThere) this.#readFirstTokens(previous!);
-      const next: StepInFlight | null = step === null ? null : this.#launchForward(step);
-      // First tokens do not wait for the dispatch of sampling; the device does not wait for it where there are none.
-      const isUrgent = previous !== null && !isThere && bringsFirstTokens(previous.step);
-      if (next !== null && !isUrgent) this.#launchSampling(next);
-      if (previous !== null && !isThere) this.#readFirstTokens(previous);
-      if (next !== null && isUrgent) this.#launchSampling(next);
-      if (previous !== null) this.#process(previous);
+      if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
+      const next = this.#launchForward(step);
+      // First tokens do not wait for the dispatch of sampling; where there are none, the device does not wait for it.
+      if (!bringsFirstTokens(previous)) this.#launchSampling(next);
+      this.#readFirstTokens(previous);
+      this.#launchSampling(next);
+      this.#process(previous);
       previous = next;
     }
   }
@@ -183,8 +185,8 @@ export class Executor {
     this.#hasRested = true;
   }
 
-  /** Read and process a step before the next one is scheduled: blocks are about to change hands. */
-  #settle(inFlight: StepInFlight): null {
+  /** Read and process a step before the next one is scheduled. */
+  #settle(inFlight: StepInFlight | null): null {
     this.#readFirstTokens(inFlight);
     this.#process(inFlight);
     return null;
@@ -193,7 +195,10 @@ export class Executor {
   // ---- The life of a step ------------------------------------------------------------------------------------------
 
   /** Enqueue a step's forward pass, and count what it computes as computed. */
-  #launchForward(step: Step): StepInFlight {
+  #launchForward(step: Step): StepInFlight;
+  #launchForward(step: Step | null): StepInFlight | null;
+  #launchForward(step: Step | null): StepInFlight | null {
+    if (step === null) return null;
     const start = this.#now();
     const number = ++this.#launchedSteps;
     const report = this.#reports?.open(step, number, start, this.#hasRested);
@@ -216,15 +221,16 @@ export class Executor {
   }
 
   /** Enqueue the choice of its tokens and their way to the host. */
-  #launchSampling(inFlight: StepInFlight): void {
+  #launchSampling(inFlight: StepInFlight | null): void {
+    if (inFlight === null || inFlight.results !== null) return;
     inFlight.report?.mark("sampling");
     inFlight.results = this.#runner.launchSampling(inFlight.step);
     inFlight.report?.mark("launched");
   }
 
   /** Whether its tokens are on the host already. */
-  #hasArrived({ results }: StepInFlight): boolean {
-    return this.#runner.haveArrived(results!);
+  #hasArrived(inFlight: StepInFlight | null): boolean {
+    return inFlight !== null && this.#runner.haveArrived(inFlight.results!);
   }
 
   /** Wait until its tokens are on the host: the one wait for the device. */
@@ -242,7 +248,8 @@ export class Executor {
   }
 
   /** Hand over the first tokens of requests before anything else is done, unless they are the last ones too. */
-  #readFirstTokens(inFlight: StepInFlight): void {
+  #readFirstTokens(inFlight: StepInFlight | null): void {
+    if (inFlight === null || inFlight.tokenTime !== null) return;
     this.#resolve(inFlight);
     if (!this.#options.earlyFirstToken) return;
     let isAnyTold = false;
@@ -260,7 +267,8 @@ export class Executor {
   }
 
   /** Take in its tokens, let later requests find its full blocks, end the requests that are complete, and tell of it all. */
-  #process(inFlight: StepInFlight): void {
+  #process(inFlight: StepInFlight | null): void {
+    if (inFlight === null) return;
     inFlight.report?.mark("processing");
     for (const [row, { request, start, count, samples }] of inFlight.step.scheduled.entries()) {
       // It ended with the token before this one, which nobody sees.
@@ -378,12 +386,13 @@ export class Executor {
   }
 }
 
-/** Whether a step's tokens are the first ones of some request. */
-function bringsFirstTokens({ scheduled }: Step): boolean {
-  return scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
+/** Whether tokens of a step that were not read yet are the first ones of some request. */
+function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
+  if (inFlight === null || inFlight.tokenTime !== null) return false;
+  return inFlight.step.scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
 }
 
-/** Whether launching a step takes the host long: a prefill, whose many calls are not captured. */
-function isHostHeavy({ tokens, samplingRequests }: Step): boolean {
-  return tokens > samplingRequests;
+/** Whether some prompt is in a step, so that its many calls are not captured. */
+function isPrefill(step: Step | null): boolean {
+  return step !== null && step.tokens > step.samplingRequests;
 }
