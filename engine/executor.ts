@@ -10,6 +10,7 @@ import type { Clock } from "./clock.ts";
 import { toUpbeatError, UpbeatError } from "../errors.ts";
 import { requestError } from "./event_payloads.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
+import type { Log } from "./log.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type {
   ExecutorCounters,
@@ -59,10 +60,13 @@ export class Executor {
   readonly #runner: StepRunner;
   readonly #now: Clock;
   readonly #reports: StepReports | null;
+  readonly #log: Log | null;
   readonly #requests = new Map<number, Request>();
   readonly #updates = new Updates();
   #tokenTable: TokenTable | null = null;
   #shutdown = false;
+  /** When what still runs is cancelled, once the shutdown message has come. */
+  #cancelAt = Infinity;
   #steps = 0;
   #stepTime = 0;
   #waitTime = 0;
@@ -74,6 +78,7 @@ export class Executor {
    * @param runner What computes steps.
    * @param now The engine's clock.
    * @param reports What makes reports of steps; null: there are none.
+   * @param log The thread's log.
    */
   constructor(
     port: ExecutorPort,
@@ -82,6 +87,7 @@ export class Executor {
     runner: StepRunner,
     now: Clock,
     reports: StepReports | null = null,
+    log: Log | null = null,
   ) {
     this.#port = port;
     this.#scheduler = scheduler;
@@ -89,10 +95,11 @@ export class Executor {
     this.#runner = runner;
     this.#now = now;
     this.#reports = reports;
+    this.#log = log;
   }
 
   /**
-   * Run until a shutdown message comes; live requests then end as cancelled.
+   * Run until a shutdown message comes; live requests then end as cancelled, or go on up to its deadline.
    *
    * @throws {UpbeatError} What ended the loop otherwise, after failing every live request with it.
    */
@@ -100,8 +107,11 @@ export class Executor {
     try {
       while (true) {
         this.#drainInbox();
+        if (this.#now() >= this.#cancelAt) {
+          for (const request of this.#requests.values()) request.cancelRequested = true;
+        }
         this.#finishCancelled();
-        if (this.#shutdown) break;
+        if (this.#shutdown && this.#requests.size === 0) break;
         const step = this.#scheduler.schedule(this.#listener);
         if (step !== null) {
           this.#runPlainStep(step);
@@ -153,8 +163,9 @@ export class Executor {
           this.#tokenTable = TokenTable.fromShared(message.table);
           break;
         case "shutdown":
+          this.#log?.("loop: shutdown received", { drain: message.drain, requests: this.#requests.size });
           this.#shutdown = true;
-          for (const request of this.#requests.values()) request.cancelRequested = true;
+          this.#cancelAt = message.drain ? message.deadline ?? Infinity : -Infinity;
           break;
       }
     }

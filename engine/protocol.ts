@@ -6,6 +6,7 @@
 import type { DeviceInfo, DeviceUsage } from "../ffi/interface.ts";
 import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
+import type { LogEntry } from "./log.ts";
 import type { ModelConfig } from "./models/config.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import type { FinishReason } from "./request.ts";
@@ -32,6 +33,10 @@ export interface ResolvedEngineOptions {
   readonly trackSteps: boolean;
   /** Milliseconds. */
   readonly stallTimeout: number;
+  /** Whether the executor's log entries are sent to the caller. */
+  readonly logToCaller: boolean;
+  /** Whether both threads write their log entries to standard error. */
+  readonly logToStandardError: boolean;
 }
 
 /** What the worker is started with. */
@@ -65,7 +70,14 @@ export type InboxMessage =
   | { readonly type: "cancel"; readonly id: number }
   /** The text of tokens, for stop strings; sent before the first request that has some. */
   | { readonly type: "tokenTable"; readonly table: SharedTokenTable }
-  | { readonly type: "shutdown" };
+  /** The last word; while the model is loading, the only one. It may come again without `drain`. */
+  | {
+    readonly type: "shutdown";
+    /** Whether what runs is to finish, instead of being cancelled. */
+    readonly drain: boolean;
+    /** When what still runs is cancelled all the same, on the engine's clock; null: never. */
+    readonly deadline: number | null;
+  };
 
 /** How the KV cache stood when a step was resolved; computed once for all of the step's tokens. */
 export interface StepUsage {
@@ -238,5 +250,9 @@ export type OutboxMessage =
     /** The steps since the last message; only where they are tracked. */
     readonly steps?: readonly StepReport[] | undefined;
   }
-  /** The worker is over: without an error after a shutdown, else with what ended it. */
-  | { readonly type: "closed"; readonly error: SerializedError | null };
+  /** A line of the executor's log. */
+  | { readonly type: "log"; readonly entry: LogEntry }
+  /** What ended loading or the loop; sent before the device is closed, which may take long. */
+  | { readonly type: "failed"; readonly error: SerializedError }
+  /** The last word: everything is given back that could be. */
+  | { readonly type: "closed" };

@@ -83,7 +83,7 @@ export class NullRun {
     const port: ExecutorPort = {
       receive: () => inbox.shift() ?? null,
       // Idle: all requests are over.
-      waitForMessage: () => inbox.push({ type: "shutdown" }),
+      waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
       // As the worker does: copying to the other thread is the sender's work.
       send: (updates, counters, emittedAt) => {
         port1.postMessage({ type: "updates", updates, counters, emittedAt } satisfies OutboxMessage);

@@ -187,7 +187,7 @@ test("run() ends a cancelled request once, wherever it is, and frees what it hel
 test("run() ends everything as cancelled at a shutdown", () => {
   const executor = run([
     ...[1, 2, 3, 4, 5].map((id) => at(0, submit(id, 8, 80))),
-    at(4, { type: "shutdown" }),
+    at(4, { type: "shutdown", drain: false, deadline: null }),
   ]);
   for (const id of [1, 2, 3, 4, 5]) assertEquals(executor.story(id).at(-1), "finish cancelled");
   assertEquals(executor.pool.usedBlocks, 0);

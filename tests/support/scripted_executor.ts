@@ -128,7 +128,7 @@ class ScriptedPort implements ExecutorPort {
   waitForMessage(): void {
     // Idle: let the next message come now.
     const next = this.#script.shift();
-    this.#script.unshift({ step: 0, message: next?.message ?? { type: "shutdown" } });
+    this.#script.unshift({ step: 0, message: next?.message ?? { type: "shutdown", drain: false, deadline: null } });
   }
   send(
     updates: readonly RequestUpdate[],
