@@ -15,7 +15,8 @@
  */
 export { Engine } from "./engine/engine.ts";
 export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/generate_options.ts";
-export type { EngineOptions, LoadProgress } from "./engine/options.ts";
+export { formatLogEntry, type LogEntry } from "./engine/log.ts";
+export type { DisposeOptions, EngineOptions, LoadProgress } from "./engine/options.ts";
 export type { EngineInfo, StepReport } from "./engine/protocol.ts";
 export { Generation } from "./engine/generation.ts";
 export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from "./engine/generation_result.ts";

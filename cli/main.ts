@@ -36,6 +36,8 @@ ${lines.join("\n")}
 
   upbeat COMMAND --help    shows the command's arguments and flags
   upbeat --version         shows the version
+
+UPBEAT_LOG=debug in the environment writes to standard error how the engine starts and ends.
 `;
 }
 

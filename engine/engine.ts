@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
 import { warmUpCaller } from "./caller_warm_up.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
@@ -11,17 +12,24 @@ import { ExecutorThread } from "./executor_thread.ts";
 import { EventHub, type EventStream, type EventStreamOptions } from "./event_stream.ts";
 import { checkRequest, type GenerateOptions, type PreparedRequest, unknownRequest } from "./generate_options.ts";
 import { type EventSink, Generation } from "./generation.ts";
-import { type EngineOptions, resolveEngineOptions } from "./options.ts";
+import { callerLog, type Log } from "./log.ts";
+import { type DisposeOptions, type EngineOptions, resolveEngineOptions } from "./options.ts";
 import type { Prompt } from "./prompt.ts";
-import type { EngineInfo, ExecutorCounters } from "./protocol.ts";
+import type { EngineInfo, ExecutorCounters, RequestUpdate } from "./protocol.ts";
 import type { SegmentRequest } from "./request_record.ts";
 import { integer } from "./sampling.ts";
 import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "./stats.ts";
 import { Tokenizer } from "./text/tokenizer.ts";
 import { NO_TRACKING, resolveTracking, type Tracking } from "./tracking.ts";
 
-/** Milliseconds that a worker has to end after a shutdown message, before it is terminated. */
+/** Milliseconds that a worker has to end once it may. */
 const SHUTDOWN_TIMEOUT = 10_000;
+
+/** Milliseconds that a worker which had not ended by then has to do so in the background, before it is terminated. */
+const SHUTDOWN_GRACE = 60_000;
+
+/** Milliseconds that requests may go on in a drain, unless said otherwise. */
+const DRAIN_TIMEOUT = 30_000;
 
 /**
  * A model, loaded and ready to generate. Any number of generations may run at the same time; they share every step.
@@ -46,6 +54,7 @@ export class Engine implements AsyncDisposable {
   readonly timeOrigin: number;
 
   readonly #thread: ExecutorThread;
+  readonly #log: Log | null;
   readonly #now: Clock;
   readonly #tracking: Tracking;
   readonly #maxQueue: number;
@@ -64,6 +73,9 @@ export class Engine implements AsyncDisposable {
   /** All that happened in the executor before this time is known here. */
   #settledUntil = 0;
   #disposal: Promise<void> | null = null;
+  #isDraining = false;
+  /** What ended the executor, where that was not a disposal. */
+  #failure: UpbeatError | null = null;
 
   private constructor(
     thread: ExecutorThread,
@@ -79,6 +91,7 @@ export class Engine implements AsyncDisposable {
     const now = createClock(timeOrigin);
     // Two threads' clocks agree to their resolution; what follows the executor's words must not seem to come before them.
     this.#now = () => Math.max(now(), this.#heardAt);
+    this.#log = limits.log;
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
     thread.onUpdates = ({ updates, counters, emittedAt, settledUntil, steps }) => {
@@ -88,6 +101,8 @@ export class Engine implements AsyncDisposable {
       for (const update of updates) {
         const generation = this.#generations.get(update.id);
         if (generation === undefined) continue;
+        // Of a drain whose time was over the executor knows first.
+        if (this.#isDraining && endsCancelled(update)) generation.cancel("shutdown");
         generation.handleUpdate(update, emittedAt);
         if (generation.wasAdmitted) this.#queued.delete(update.id);
         if (generation.isOver) this.#forget(update.id);
@@ -96,6 +111,7 @@ export class Engine implements AsyncDisposable {
       for (const report of steps ?? []) limits.onStep?.(report);
     };
     thread.onEnd = (error) => {
+      this.#failure = error;
       const cause = error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running");
       for (const [id, generation] of this.#generations) {
         generation.fail([cause]);
@@ -114,29 +130,37 @@ export class Engine implements AsyncDisposable {
    * @param options Device, threads, sizes.
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
-   * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`: each names the thing that is wrong.
+   * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`: each names the thing that is wrong. `ENGINE_CLOSED` where the signal
+   * aborted; nothing is left running or allocated then.
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
-    const limits = callerLimits(options);
+    const resolved = resolveEngineOptions(options);
     if (options.overlap === false && options.earlyFirstToken === true) {
       process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
         code: "UPBEAT_OPTION_IGNORED",
       });
     }
+    const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, createClock(timeOrigin));
+    const limits = { ...callerLimits(options), log };
+    const what = `loading ${model}`;
+    checkNotAborted(options.signal, what);
     const thread = new ExecutorThread({
       modelFolder: model,
-      options: resolveEngineOptions(options),
+      options: resolved,
       clockOrigin: clockOriginForThread(timeOrigin),
       onProgress: options.onProgress ?? null,
+      log,
+      onLog,
     });
     try {
       // The tokenizer is read and warmed up while the worker reads the weights.
-      const [info, tokenizer] = await Promise.all([thread.ready, loadTokenizer(model, createClock(timeOrigin))]);
+      const loading = Promise.all([thread.ready, loadTokenizer(model, createClock(timeOrigin))]);
+      const [info, tokenizer] = await unlessAborted(loading, options.signal, what);
       checkTokenizer(tokenizer, info);
       return new Engine(thread, info, tokenizer, timeOrigin, limits);
     } catch (error) {
-      await thread.end(SHUTDOWN_TIMEOUT);
+      await thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
       throw error;
     }
   }
@@ -158,9 +182,7 @@ export class Engine implements AsyncDisposable {
     const requestId = this.#nextRequestId++;
     const unknown = unknownRequest(requestId, arrival, this.#tracking);
     if (this.#disposal !== null || this.#thread.hasEnded) {
-      return this.#refuse(unknown, [
-        new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate"),
-      ]);
+      return this.#refuse(unknown, [engineClosed(this.#failure)]);
     }
     if (this.#queued.size >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
     const { info, tokenizer } = this;
@@ -275,19 +297,50 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Cancel what runs, free the device and end the thread. May be called more than once.
+   * Stop accepting requests, end those there are, free the device and end the thread. Every result, iterator and stream of
+   * events has ended then, and it takes no longer than the drain and ten seconds: where the thread has not ended by then, its
+   * requests fail with `ENGINE_FAILED`, it goes on in the background for a minute and is terminated.
    *
+   * May be called more than once: later calls wait for the same end. One without `drain` during a drain cancels what runs.
+   *
+   * @param options Whether to cancel or to finish what runs.
    * @returns When everything is over.
+   * @throws {UpbeatError} `INVALID_PARAMETER`, and the engine goes on.
+   * @example
+   * ```ts
+   * await engine.dispose({ drain: true, timeout: 5_000 });
+   * ```
    */
-  dispose(): Promise<void> {
+  dispose(options: DisposeOptions = {}): Promise<void> {
+    const { drain = false, timeout = DRAIN_TIMEOUT } = options;
+    this.#log?.("engine: dispose", { drain, live: this.#generations.size });
+    try {
+      integer("timeout", timeout, 0, 2 ** 31 - 1 - SHUTDOWN_TIMEOUT);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#disposal === null) {
-      for (const generation of this.#generations.values()) generation.cancel("shutdown");
-      this.#disposal = this.#thread.end(SHUTDOWN_TIMEOUT);
+      this.#isDraining = drain;
+      this.#disposal = this.#end(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
+    } else if (this.#isDraining && !drain) {
+      this.#log?.("engine: drain cut short");
+      this.#isDraining = false;
+      void this.#end(null);
+    } else {
+      this.#log?.("engine: dispose returns the promise of the first call", { reason: "already disposed" });
     }
     return this.#disposal;
   }
 
-  /** The same as {@linkcode Engine.dispose}, at the end of an `await using` scope. */
+  /** Ends the thread; what runs may go on for as many milliseconds, null: it is cancelled. */
+  async #end(drainTime: number | null): Promise<void> {
+    const drain = drainTime !== null;
+    if (!drain) this.#generations.forEach((generation) => generation.cancel("shutdown"));
+    const deadline = drain ? this.#now() + drainTime : null;
+    await this.#thread.end({ drain, deadline, timeout: (drainTime ?? 0) + SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+  }
+
+  /** The same as {@linkcode Engine.dispose} without `drain`, at the end of an `await using` scope. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
@@ -323,15 +376,27 @@ interface CallerLimits {
   readonly tracking: Tracking;
   readonly maxQueue: number;
   readonly onStep: EngineOptions["onStep"];
+  readonly log: Log | null;
 }
 
-function callerLimits(options: EngineOptions): CallerLimits {
+function callerLimits(options: EngineOptions): Omit<CallerLimits, "log"> {
   const { maxQueue } = options;
   return {
     tracking: resolveTracking(options, NO_TRACKING),
     maxQueue: maxQueue === undefined ? Infinity : integer("maxQueue", maxQueue, 1, 2 ** 31 - 1),
     onStep: options.onStep,
   };
+}
+
+function engineClosed(failure: UpbeatError | null): UpbeatError {
+  if (failure === null) return new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate");
+  const message = `the engine has failed and must be loaded again: ${failure.message}`;
+  return new UpbeatError("ENGINE_CLOSED", message, { failure: failure.code }, { cause: failure });
+}
+
+function endsCancelled({ moments }: RequestUpdate): boolean {
+  const last = moments.at(-1);
+  return last?.type === "finish" && last.reason === "cancelled";
 }
 
 function queueFull(maxQueue: number): UpbeatError {
@@ -341,19 +406,4 @@ function queueFull(maxQueue: number): UpbeatError {
       "try again later, or load the engine with a larger maxQueue",
     { maxQueue },
   );
-}
-
-/** Cancel a generation when a signal aborts, and let go of the signal when the generation is over. */
-function followSignal(generation: Generation, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const cancel = () => generation.cancel(isTimeout(signal.reason) ? "deadline" : "user");
-  if (signal.aborted) return cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  const letGo = () => signal.removeEventListener("abort", cancel);
-  generation.result.then(letGo, letGo);
-}
-
-/** Whether a signal aborted as `AbortSignal.timeout()` does. */
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError";
 }

@@ -15,6 +15,7 @@ import { toUpbeatError, UpbeatError } from "../errors.ts";
 import { requestError } from "./event_payloads.ts";
 import { Inbox, type MessageSource } from "./inbox.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
+import type { Log } from "./log.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions, StepUsage } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
@@ -57,6 +58,8 @@ export interface ExecutorParts {
   readonly options: ExecutorOptions;
   /** What makes reports of steps; null: there are none. */
   readonly reports: StepReports | null;
+  /** The thread's log. */
+  readonly log?: Log | null;
 }
 
 /** A step from its launch until it is processed. */
@@ -101,7 +104,7 @@ export class Executor {
     this.#now = parts.now;
     this.#options = parts.options;
     this.#reports = parts.reports;
-    this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now);
+    this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now, parts.log ?? null);
     this.#lapStart = parts.now();
   }
 
@@ -317,8 +320,7 @@ export class Executor {
 
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
     this.#scheduler.remove(request);
-    this.#inbox.requests.delete(request.id);
-    this.#inbox.cancelled.delete(request);
+    this.#inbox.remove(request);
     this.#wastedSteps += request.stepsInFlight;
     this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "./clock.ts";
+import type { Log } from "./log.ts";
 import type { InboxMessage, SubmitMessage } from "./protocol.ts";
 import { Request } from "./request.ts";
 import { StopCriteria } from "./stop_criteria.ts";
@@ -19,9 +20,9 @@ export interface MessageSource {
 
 /** The requests that are not over, and whether they may go on. */
 export class Inbox {
-  /** Live requests by id. Whoever ends one takes it out. */
+  /** Live requests by id. */
   readonly requests = new Map<number, Request>();
-  /** Live requests that are to be ended, in the order in which it was asked for. Whoever ends one takes it out. */
+  /** Live requests that are to be ended, in the order in which it was asked for. */
   readonly cancelled = new Set<Request>();
   /** Whether a shutdown was asked for. */
   isShutDown = false;
@@ -29,6 +30,7 @@ export class Inbox {
   readonly #source: MessageSource;
   readonly #onSubmit: (request: Request) => void;
   readonly #now: Clock;
+  readonly #log: Log | null;
   #tokenTable: TokenTable | null = null;
   #deadline: number | null = null;
 
@@ -36,11 +38,13 @@ export class Inbox {
    * @param source How messages come in.
    * @param onSubmit Called with each new request.
    * @param now The engine's clock.
+   * @param log The thread's log.
    */
-  constructor(source: MessageSource, onSubmit: (request: Request) => void, now: Clock) {
+  constructor(source: MessageSource, onSubmit: (request: Request) => void, now: Clock, log: Log | null) {
     this.#source = source;
     this.#onSubmit = onSubmit;
     this.#now = now;
+    this.#log = log;
   }
 
   /** Take in all messages that have come. Never blocks. */
@@ -60,13 +64,13 @@ export class Inbox {
           this.#tokenTable = TokenTable.fromShared(message.table);
           break;
         case "shutdown":
-          this.isShutDown = true;
-          this.#deadline = message.deadline;
-          if (!message.drain) this.#cancelAll();
+          this.#shutDown(message.drain, message.deadline);
           break;
       }
     }
-    if (this.#deadline !== null && this.#now() >= this.#deadline) this.#cancelAll();
+    if (this.#deadline === null || this.#now() < this.#deadline) return;
+    this.#log?.("loop: the time to drain is over", this.#counts());
+    this.#cancelAll();
   }
 
   /** Block until there may be a message. After a shutdown there is none to wait for, and this returns at once. */
@@ -74,11 +78,34 @@ export class Inbox {
     if (!this.isShutDown) this.#source.waitForMessage();
   }
 
+  /** A request is over. */
+  remove(request: Request): void {
+    this.requests.delete(request.id);
+    this.cancelled.delete(request);
+    if (this.isShutDown) this.#log?.("loop: a request has ended", { request: request.id, ...this.#counts() });
+  }
+
   #submit(message: SubmitMessage): void {
     const stopCriteria = new StopCriteria(message, this.#tokenTable, message.promptTokenIds);
     const request = new Request({ ...message, stopCriteria });
     this.requests.set(request.id, request);
     this.#onSubmit(request);
+  }
+
+  #shutDown(drain: boolean, deadline: number | null): void {
+    this.#log?.("loop: shutdown received", { drain, ...this.#counts() });
+    this.isShutDown = true;
+    this.#deadline = deadline;
+    if (!drain) this.#cancelAll();
+  }
+
+  #counts(): Record<string, number> {
+    const requests = [...this.requests.values()];
+    return {
+      waiting: requests.filter(({ status }) => status === "queued").length,
+      active: requests.filter(({ status }) => status !== "queued").length,
+      inFlight: requests.filter(({ stepsInFlight }) => stepsInFlight > 0).length,
+    };
   }
 
   #cancel(request: Request): void {

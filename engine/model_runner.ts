@@ -244,6 +244,21 @@ export class ModelRunner {
     return this.#graphSizes.find((size) => size >= requests) ?? requests;
   }
 
+  /**
+   * Wait until the device has finished what is enqueued, and give up the captured graphs: buffers may be freed then, and
+   * closing the device does not wait.
+   *
+   * @param timeout Milliseconds to wait, at most.
+   * @returns Whether the device is idle. Where it is not, nothing was given up.
+   * @throws {UpbeatError} `DEVICE_FAULT`: the device skips what is enqueued.
+   */
+  close(timeout: number): boolean {
+    if (!this.#device.synchronize(this.#stream, timeout * 1000)) return false;
+    for (const graph of this.#decodeGraphs.values()) this.#device.destroyGraph(graph);
+    this.#decodeGraphs.clear();
+    return true;
+  }
+
   #enqueueForward(tokens: number, requests: number, logitRows: number): void {
     this.#check(
       this.#device.symbols.upbeat_gather_tokens(

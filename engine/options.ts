@@ -10,6 +10,7 @@ import type { ModelConfig } from "./models/config.ts";
 import { activationBytes } from "./models/decoder.ts";
 import { estimateMemory, kvBytesPerToken } from "./models/memory.ts";
 import type { WeightPlan } from "./models/tensors.ts";
+import { type LogEntry, logIsAskedFor } from "./log.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 import type { ResolvedEngineOptions, StepReport } from "./protocol.ts";
 import { integer, invalid } from "./sampling.ts";
@@ -76,6 +77,22 @@ export interface EngineOptions extends TrackingOptions {
    * of a request that ended in it. Without it no reports are made. It must not throw.
    */
   readonly onStep?: ((report: StepReport) => void) | undefined;
+  /**
+   * Called for each point of the debug log: those of this thread at once, those of the executor's thread as their messages
+   * arrive. What the latter cannot send any more it writes to standard error. `UPBEAT_LOG=debug` in the environment writes
+   * all of it there, with or without this.
+   */
+  readonly onLog?: ((entry: LogEntry) => void) | undefined;
+  /** Ends loading when it aborts: `Engine.load` then rejects with `ENGINE_CLOSED`. Without effect on a loaded engine. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How an engine is disposed of. */
+export interface DisposeOptions {
+  /** Whether what runs or waits may finish; else (default) it is cancelled. New requests are refused either way. */
+  readonly drain?: boolean | undefined;
+  /** With `drain`: milliseconds after which what is not finished is cancelled all the same. Default 30 000. */
+  readonly timeout?: number | undefined;
 }
 
 /** The default for `maxContext` is the model's own length up to this: the KV cache must hold one such sequence. */
@@ -115,6 +132,8 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     overlap,
     earlyFirstToken: overlap && earlyFirstToken,
     streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
+    logToCaller: isGiven("onLog", options.onLog),
+    logToStandardError: logIsAskedFor(),
   };
 }
 

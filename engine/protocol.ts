@@ -7,6 +7,7 @@ import type { DeviceInfo, DeviceUsage } from "../ffi/interface.ts";
 import type { DeviceTimes } from "./device_timer.ts";
 import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
+import type { LogEntry } from "./log.ts";
 import type { ModelConfig } from "./models/config.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import type { FinishReason } from "./request.ts";
@@ -39,6 +40,10 @@ export interface ResolvedEngineOptions {
   readonly earlyFirstToken: boolean;
   /** Tokens of a request that are handed over at once, after its first one. */
   readonly streamInterval: number;
+  /** Whether the executor's log entries are sent to the caller. */
+  readonly logToCaller: boolean;
+  /** Whether both threads write their log entries to standard error. */
+  readonly logToStandardError: boolean;
 }
 
 /** What the worker is started with. */
@@ -72,11 +77,14 @@ export type InboxMessage =
   | { readonly type: "cancel"; readonly id: number }
   /** The text of tokens, for stop strings; sent before the first request that has some. */
   | { readonly type: "tokenTable"; readonly table: SharedTokenTable }
-  /**
-   * End the loop: with `drain` when all requests are over, else at once, cancelling them; at the latest when the engine's
-   * clock shows `deadline`. A later one without `drain` hurries an earlier one.
-   */
-  | { readonly type: "shutdown"; readonly drain: boolean; readonly deadline: number | null };
+  /** The last word; while the model is loading, the only one. It may come again without `drain`. */
+  | {
+    readonly type: "shutdown";
+    /** Whether what runs is to finish, instead of being cancelled. */
+    readonly drain: boolean;
+    /** When what still runs is cancelled all the same, on the engine's clock; null: never. */
+    readonly deadline: number | null;
+  };
 
 /** How the KV cache stood when a step was launched; computed once for all of the step's tokens. */
 export interface StepUsage {
@@ -271,5 +279,9 @@ export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
   | ({ readonly type: "updates" } & Delivery)
-  /** The worker is over: without an error after a shutdown, else with what ended it. */
-  | { readonly type: "closed"; readonly error: SerializedError | null };
+  /** A line of the executor's log. */
+  | { readonly type: "log"; readonly entry: LogEntry }
+  /** What ended loading or the loop; sent before the device is closed, which may take long. */
+  | { readonly type: "failed"; readonly error: SerializedError }
+  /** The last word: everything is given back that could be. */
+  | { readonly type: "closed" };

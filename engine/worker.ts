@@ -1,5 +1,5 @@
 /**
- * The executor's thread: opens the device, loads the model, runs the loop, and says how it ended.
+ * The executor's thread: opens the device, loads the model, runs the loop, says how it ended, and gives everything back.
  *
  * @module
  */
@@ -8,9 +8,10 @@ import { openDevice } from "../ffi/device.ts";
 import type { Device } from "../ffi/interface.ts";
 import { findLibrary } from "../ffi/library.ts";
 import { createClock } from "./clock.ts";
-import { serializeError, toUpbeatError } from "../errors.ts";
+import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
+import { createLog } from "./log.ts";
 import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
 import { planWeights, type WeightPlan } from "./models/tensors.ts";
@@ -25,13 +26,34 @@ import { openCheckpoint } from "./weights/checkpoint.ts";
 
 const start = workerData as WorkerStart;
 const inbox = start.inbox as MessagePort;
+const doorbell = new Int32Array(start.doorbell);
+const now = createClock(start.clockOrigin);
+
+/**
+ * Milliseconds that the device may take to finish what is enqueued when the loop has ended: less than the engine waits for
+ * this thread, so that what became of the device is told and not guessed.
+ */
+const SYNCHRONIZE_TIMEOUT = 5_000;
+
+/** Whether the model is loaded. */
+let isReady = false;
+/** Whether the last message was sent. */
+let hasClosed = false;
 
 function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);
 }
 
+const log = createLog("executor", now, {
+  standardError: start.options.logToStandardError,
+  take: !start.options.logToCaller ? null : (entry) => {
+    if (!hasClosed) post({ type: "log", entry });
+    return !hasClosed;
+  },
+});
+
 /** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
-function createPort(doorbell: Int32Array): ExecutorPort {
+function createPort(): ExecutorPort {
   let heard = Atomics.load(doorbell, 0);
   let arrived: InboxMessage[] = [];
   let next = 0;
@@ -52,6 +74,16 @@ function createPort(doorbell: Int32Array): ExecutorPort {
       if (delivery !== null) post({ type: "updates", ...delivery });
     },
   };
+}
+
+/**
+ * Give up where the engine is not wanted any more: until it is loaded, a shutdown is the only message that may come.
+ *
+ * @throws {UpbeatError} `ENGINE_CLOSED`.
+ */
+function checkWanted(): void {
+  if (Atomics.load(doorbell, 0) === 0) return;
+  throw new UpbeatError("ENGINE_CLOSED", "the engine was disposed while it was loading");
 }
 
 /** Everything that can be wrong with a model's files is found here, before any memory is taken. */
@@ -102,37 +134,78 @@ function describe(
   };
 }
 
+/** Load the model and run the loop, to its end. */
 function run(): void {
   const { config, plan } = readModel(start.modelFolder);
+  log?.("worker: model read", { model: start.modelFolder, weightBytes: plan.weightBytes });
+  checkWanted();
   const { device, libraryPath } = open(start.options);
+  log?.("worker: device opened", { library: libraryPath });
+  let runner: ModelRunner | null = null;
   try {
-    const now = createClock(start.clockOrigin);
     const limits = resolveLimits(start.options, config, plan, device.info(), now);
-    const runner = new ModelRunner(
-      device,
-      config,
-      plan,
-      limits,
-      (loadedBytes, totalBytes) => post({ type: "progress", loadedBytes, totalBytes }),
-    );
-    const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+    runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
+      checkWanted();
+      post({ type: "progress", loadedBytes, totalBytes });
+    });
     warmUp(runner, limits, start.options, now);
-    const port = createPort(new Int32Array(start.doorbell));
+    checkWanted();
+    const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+    const port = createPort();
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
     const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
-    const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports });
+    const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports, log });
+    log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
+    isReady = true;
     post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
     executor.run();
+    log?.("worker: loop exit", { error: null });
+  } catch (thrown) {
+    // Before the device is closed, which may take long: who waits for tokens hears of the cause now.
+    fail(thrown);
   } finally {
-    device.close();
+    closeDevice(device, runner);
   }
 }
 
+/** Say what ended loading or the loop. */
+function fail(thrown: unknown): void {
+  const error = toUpbeatError(thrown);
+  const { code, message } = error;
+  log?.(isReady ? "worker: loop exit" : "worker: loading ended", { error: code, message });
+  post({ type: "failed", error: serializeError(error) });
+}
+
+/**
+ * Free the device, unless it does not finish its work: closing it would then wait without bound, so it stays as it is
+ * until the process ends.
+ */
+function closeDevice(device: Device, runner: ModelRunner | null): void {
+  try {
+    // Without a runner nothing runs but reads of files, and closing waits for those.
+    if (runner !== null) {
+      if (!runner.close(SYNCHRONIZE_TIMEOUT)) {
+        log?.("worker: device left open", { reason: `its work was not done after ${SYNCHRONIZE_TIMEOUT / 1000} s` });
+        return;
+      }
+      log?.("worker: device synchronized, graphs released");
+    }
+  } catch (thrown) {
+    // A device that has faulted skips what is enqueued, and is closed without waiting.
+    log?.("worker: device not synchronized", { reason: toUpbeatError(thrown).message });
+  }
+  device.close();
+  log?.("worker: device closed");
+}
+
+log?.("worker: start");
 try {
   run();
-  post({ type: "closed", error: null });
 } catch (thrown) {
-  post({ type: "closed", error: serializeError(toUpbeatError(thrown)) });
+  fail(thrown);
 }
+log?.("worker: exit");
+post({ type: "closed" });
+hasClosed = true;
 inbox.close();
