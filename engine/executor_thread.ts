@@ -8,6 +8,7 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../errors.ts";
 import type { Log, LogEntry } from "./log.ts";
 import type { LoadProgress } from "./options.ts";
+import { unpackDelivery } from "./packed_delivery.ts";
 import type {
   Delivery,
   EngineInfo,
@@ -185,7 +186,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(message);
+        this.onUpdates(unpackDelivery(message));
         break;
       case "failed":
         this.#end(deserializeError(message.error));

@@ -16,6 +16,7 @@ import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
 import { planWeights, type WeightPlan } from "./models/tensors.ts";
 import { resolveLimits } from "./options.ts";
+import { packDelivery } from "./packed_delivery.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
@@ -71,7 +72,7 @@ function createPort(): ExecutorPort {
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {
-      if (delivery !== null) post({ type: "updates", ...delivery });
+      if (delivery !== null) post({ type: "updates", ...packDelivery(delivery) });
     },
   };
 }

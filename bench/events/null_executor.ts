@@ -7,6 +7,7 @@ import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { clockOrigin, createClock } from "../../engine/clock.ts";
 import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
+import { packDelivery } from "../../engine/packed_delivery.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
 import type { InboxMessage, OutboxMessage, SubmitMessage } from "../../engine/protocol.ts";
 import type { PendingResults } from "../../engine/step_outputs.ts";
@@ -82,7 +83,9 @@ export class NullRun {
       waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
       // As the worker does: copying to the other thread is the sender's work.
       send: (delivery) => {
-        if (delivery !== null) port1.postMessage({ type: "updates", ...delivery } satisfies OutboxMessage);
+        if (delivery !== null) {
+          port1.postMessage({ type: "updates", ...packDelivery(delivery) } satisfies OutboxMessage);
+        }
       },
     };
     this.#executor = new Loop({

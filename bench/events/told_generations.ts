@@ -6,6 +6,7 @@
 import { clockOrigin, createClock } from "../../engine/clock.ts";
 import { Executor } from "../../engine/executor.ts";
 import type { EventSink, Generation } from "../../engine/generation.ts";
+import { unpackDelivery } from "../../engine/packed_delivery.ts";
 import type { OutboxMessage } from "../../engine/protocol.ts";
 import { UpbeatError } from "../../mod.ts";
 import { type Load, NullRun, PROMPT_TOKENS } from "./null_executor.ts";
@@ -66,7 +67,8 @@ export function openGenerations(
  * @param generations By request id.
  * @param message What the executor said.
  */
-export function tell(generations: ReadonlyMap<number, Generation>, { updates, emittedAt }: UpdatesMessage): void {
+export function tell(generations: ReadonlyMap<number, Generation>, message: UpdatesMessage): void {
+  const { updates, emittedAt } = unpackDelivery(message);
   for (const update of updates) generations.get(update.id)!.handleUpdate(update, emittedAt);
 }
 
