@@ -47,7 +47,7 @@ async function runOnce(messages: readonly UpdatesMessage[], consumers: number, r
   const start = performance.now();
   for (const message of messages) {
     tell(generations, message);
-    if (hub.consumers > 0) hub.release(message.emittedAt);
+    if (hub.consumers > 0) hub.release(message.settledUntil);
     // The next message is handled when everybody has read this one's events.
     while (read && streams.some(({ buffered }) => buffered > 0)) await null;
   }
