@@ -6,9 +6,9 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../errors.ts";
+import { decodeDelivery } from "./delivery_codec.ts";
 import type { Log, LogEntry } from "./log.ts";
 import type { LoadProgress } from "./options.ts";
-import { unpackDelivery } from "./packed_delivery.ts";
 import type {
   Delivery,
   EngineInfo,
@@ -80,7 +80,7 @@ export class ExecutorThread {
     const { modelFolder, options, clockOrigin, module = new URL("./worker.ts", import.meta.url) } = start;
     const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2 };
     this.#worker = new Worker(module, { workerData, transferList: [port2] });
-    this.#worker.on("message", (message: OutboxMessage) => this.#receive(message));
+    this.#worker.on("message", (message: OutboxMessage | number[]) => this.#receive(message));
     this.#worker.on("error", (error: Error) => this.#end(died(error.message)));
     this.#worker.on("exit", (code: number) => {
       this.#log?.("thread: worker exit seen", { code });
@@ -172,7 +172,8 @@ export class ExecutorThread {
     void this.#worker.terminate();
   }
 
-  #receive(message: OutboxMessage): void {
+  #receive(received: OutboxMessage | number[]): void {
+    const message = Array.isArray(received) ? { type: "updates" as const, ...decodeDelivery(received) } : received;
     if (message.type === "log") return this.#onLog?.(message.entry);
     // What was on its way when the thread was given up is about requests that were told of it.
     if (this.#hasEnded) return;
@@ -186,7 +187,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(unpackDelivery(message));
+        this.onUpdates(message);
         break;
       case "failed":
         this.#end(deserializeError(message.error));

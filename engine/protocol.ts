@@ -10,7 +10,6 @@ import type { RequestError, TokenLogprob } from "./events.ts";
 import type { LogEntry } from "./log.ts";
 import type { ModelConfig } from "./models/config.ts";
 import type { CacheDtype } from "./models/memory.ts";
-import type { PackedDelivery } from "./packed_delivery.ts";
 import type { FinishReason } from "./request.ts";
 import type { SamplingParameters } from "./sampling.ts";
 import type { SharedTokenTable } from "./text/token_table.ts";
@@ -279,7 +278,8 @@ export interface EngineInfo {
 export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
-  | ({ readonly type: "updates" } & PackedDelivery)
+  /** A delivery; one that is all numbers is sent as such instead. */
+  | ({ readonly type: "updates" } & Delivery)
   /** A line of the executor's log. */
   | { readonly type: "log"; readonly entry: LogEntry }
   /** What ended loading or the loop; sent before the device is closed, which may take long. */

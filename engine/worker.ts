@@ -9,6 +9,7 @@ import type { Device } from "../ffi/interface.ts";
 import { findLibrary } from "../ffi/library.ts";
 import { createClock } from "./clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
+import { encodeDelivery } from "./delivery_codec.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
 import { createLog } from "./log.ts";
@@ -16,7 +17,6 @@ import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
 import { planWeights, type WeightPlan } from "./models/tensors.ts";
 import { resolveLimits } from "./options.ts";
-import { packDelivery } from "./packed_delivery.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
@@ -41,7 +41,7 @@ let isReady = false;
 /** Whether the last message was sent. */
 let hasClosed = false;
 
-function post(message: OutboxMessage): void {
+function post(message: OutboxMessage | number[]): void {
   parentPort!.postMessage(message);
 }
 
@@ -72,7 +72,7 @@ function createPort(): ExecutorPort {
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {
-      if (delivery !== null) post({ type: "updates", ...packDelivery(delivery) });
+      if (delivery !== null) post(encodeDelivery(delivery) ?? { type: "updates", ...delivery });
     },
   };
 }

@@ -5,11 +5,11 @@
  */
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { clockOrigin, createClock } from "../../engine/clock.ts";
+import { encodeDelivery } from "../../engine/delivery_codec.ts";
 import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
-import { packDelivery } from "../../engine/packed_delivery.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
-import type { InboxMessage, OutboxMessage, SubmitMessage } from "../../engine/protocol.ts";
+import type { InboxMessage, SubmitMessage } from "../../engine/protocol.ts";
 import type { PendingResults } from "../../engine/step_outputs.ts";
 import { resolveSampling } from "../../engine/sampling.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
@@ -83,9 +83,7 @@ export class NullRun {
       waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
       // As the worker does: copying to the other thread is the sender's work.
       send: (delivery) => {
-        if (delivery !== null) {
-          port1.postMessage({ type: "updates", ...packDelivery(delivery) } satisfies OutboxMessage);
-        }
+        if (delivery !== null) port1.postMessage(encodeDelivery(delivery));
       },
     };
     this.#executor = new Loop({
@@ -104,12 +102,12 @@ export class NullRun {
     this.#executor.run();
   }
 
-  /** What was sent; nothing can be sent afterwards. */
-  receive(): Extract<OutboxMessage, { type: "updates" }>[] {
+  /** What was sent, encoded; nothing can be sent afterwards. */
+  receive(): number[][] {
     const { port1, port2 } = this.#channel;
-    const messages: Extract<OutboxMessage, { type: "updates" }>[] = [];
+    const messages: number[][] = [];
     for (let next = receiveMessageOnPort(port2); next !== undefined; next = receiveMessageOnPort(port2)) {
-      messages.push(next.message as Extract<OutboxMessage, { type: "updates" }>);
+      messages.push(next.message as number[]);
     }
     port1.close();
     port2.close();

@@ -46,8 +46,8 @@ async function runOnce(messages: readonly UpdatesMessage[], consumers: number, r
   const generations = openGenerations(Generation, LOAD, sink);
   const start = performance.now();
   for (const message of messages) {
-    tell(generations, message);
-    if (hub.consumers > 0) hub.release(message.settledUntil);
+    const { settledUntil } = tell(generations, message);
+    if (hub.consumers > 0) hub.release(settledUntil);
     // The next message is handled when everybody has read this one's events.
     while (read && streams.some(({ buffered }) => buffered > 0)) await null;
   }

@@ -6,14 +6,14 @@
 import { clockOrigin, createClock } from "../../engine/clock.ts";
 import { Executor } from "../../engine/executor.ts";
 import type { EventSink, Generation } from "../../engine/generation.ts";
-import { unpackDelivery } from "../../engine/packed_delivery.ts";
-import type { OutboxMessage } from "../../engine/protocol.ts";
+import { decodeDelivery } from "../../engine/delivery_codec.ts";
+import type { Delivery } from "../../engine/protocol.ts";
 import { UpbeatError } from "../../mod.ts";
 import { type Load, NullRun, PROMPT_TOKENS } from "./null_executor.ts";
 import { RequestTotals } from "../../engine/stats.ts";
 
-/** A message of the executor. */
-export type UpdatesMessage = Extract<OutboxMessage, { type: "updates" }>;
+/** A message of the executor, encoded. */
+export type UpdatesMessage = readonly number[];
 
 /**
  * What an executor says.
@@ -66,10 +66,13 @@ export function openGenerations(
  *
  * @param generations By request id.
  * @param message What the executor said.
+ * @returns The same, decoded.
  */
-export function tell(generations: ReadonlyMap<number, Generation>, message: UpdatesMessage): void {
-  const { updates, emittedAt } = unpackDelivery(message);
+export function tell(generations: ReadonlyMap<number, Generation>, message: UpdatesMessage): Delivery {
+  const delivery = decodeDelivery(message);
+  const { updates, emittedAt } = delivery;
   for (const update of updates) generations.get(update.id)!.handleUpdate(update, emittedAt);
+  return delivery;
 }
 
 /**

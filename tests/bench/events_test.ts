@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ModuleCopies, TRACKING_COMPILED_OUT } from "../../bench/events/module_copies.ts";
 import { NullRun } from "../../bench/events/null_executor.ts";
 import { checkFinished, openGenerations, tell } from "../../bench/events/told_generations.ts";
-import { unpackDelivery } from "../../engine/packed_delivery.ts";
+import { decodeDelivery } from "../../engine/delivery_codec.ts";
 import type { Executor } from "../../engine/executor.ts";
 import type { Generation } from "../../engine/generation.ts";
 
@@ -21,7 +21,7 @@ async function recorded(substitutions: typeof TRACKING_COMPILED_OUT) {
   const generations = openGenerations(Kind, LOAD);
   for (const message of messages) tell(generations, message);
   checkFinished(generations);
-  const moments = messages.map(unpackDelivery).flatMap(({ updates }) => updates.flatMap((update) => update.moments));
+  const moments = messages.map(decodeDelivery).flatMap(({ updates }) => updates.flatMap((update) => update.moments));
   return {
     tokens: [...generations.values()].map(({ record }) => record.merge().tokenIds),
     events: [...generations.values()].map(({ record }) => record.merge().events.length),

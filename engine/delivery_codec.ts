@@ -1,0 +1,188 @@
+/**
+ * A delivery as an array of numbers on its way between threads.
+ *
+ * Copying an object to another thread takes about a microsecond, and a step of a decoding batch has one to tell of each
+ * request. An array of numbers is copied as a whole, however long it is; and nearly everything that happens is numbers.
+ *
+ * @module
+ */
+import type { TokenLogprob } from "./events.ts";
+import type { Delivery, ExecutorCounters, Moment, RequestUpdate, StepUsage, TokenMoment } from "./protocol.ts";
+
+/** The counters, in the order in which they stand in the array. */
+const COUNTERS = [
+  "steps",
+  "stepTime",
+  "waitTime",
+  "usedBlocks",
+  "cachedBlocks",
+  "running",
+  "paused",
+  "waiting",
+  "pauses",
+  "evictions",
+  "wastedSteps",
+  "prefixQueriedTokens",
+  "prefixHitTokens",
+] as const satisfies readonly (keyof ExecutorCounters)[];
+
+/** The types of moments, by the number that stands for each. */
+const TYPES = ["token", "chunk", "context", "pause", "resume", "evict", "finish"] as const;
+
+/** The reasons of a finish, by the number that stands for each. */
+const REASONS = ["stop", "length", "cancelled"] as const;
+
+/** Stands where a token has no log-probability, or a finish no token for a reason. */
+const NONE = NaN;
+
+/**
+ * Encode a delivery: `emittedAt, settledUntil`, the counters; the uses of the KV cache; then of each update the request, the
+ * number of moments, and of each moment its type, its time and its fields.
+ *
+ * @param delivery The delivery.
+ * @returns The numbers; null where something in it is none: a report of a step, an error, a stop string.
+ */
+export function encodeDelivery({ updates, counters, emittedAt, settledUntil, steps }: Delivery): number[] | null {
+  if (steps !== undefined) return null;
+  const numbers = [emittedAt, settledUntil];
+  for (const name of COUNTERS) numbers.push(counters[name]);
+  const usages = usagesOf(updates);
+  numbers.push(usages.length);
+  for (const { step, blocksTotal, blocksAllocated, blocksActive, activeTokens } of usages) {
+    numbers.push(step, blocksTotal, blocksAllocated, blocksActive, activeTokens);
+  }
+  for (const { id, moments } of updates) {
+    numbers.push(id, moments.length);
+    for (const moment of moments) if (!encodeMoment(moment, usages, numbers)) return null;
+  }
+  return numbers;
+}
+
+/** All tokens of a step share one. */
+function usagesOf(updates: readonly RequestUpdate[]): StepUsage[] {
+  const usages: StepUsage[] = [];
+  for (const { moments } of updates) {
+    for (const moment of moments) {
+      if (moment.type !== "token" || moment.usage === undefined || usages.includes(moment.usage)) continue;
+      usages.push(moment.usage);
+    }
+  }
+  return usages;
+}
+
+function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: number[]): boolean {
+  switch (moment.type) {
+    case "token": {
+      const { time, tokenId, usage, logprob, topLogprobs = [] } = moment;
+      numbers.push(0, time, tokenId, usage === undefined ? -1 : usages.indexOf(usage), logprob ?? NONE);
+      if (logprob === undefined) return true;
+      numbers.push(topLogprobs.length);
+      for (const top of topLogprobs) numbers.push(top.tokenId, top.logprob);
+      return true;
+    }
+    case "chunk":
+      numbers.push(1, moment.time, moment.tokens, moment.computed, moment.total, moment.cached);
+      return true;
+    case "finish": {
+      const { time, reason, stopReason, wastedSteps } = moment;
+      if (typeof stopReason === "string") return false;
+      numbers.push(TYPES.indexOf("finish"), time, REASONS.indexOf(reason), stopReason ?? NONE, wastedSteps);
+      return true;
+    }
+    case "refused":
+    case "failure":
+      return false;
+    default:
+      numbers.push(TYPES.indexOf(moment.type), moment.time);
+      return true;
+  }
+}
+
+/**
+ * Decode a delivery.
+ *
+ * @param numbers What {@linkcode encodeDelivery} gave.
+ * @returns The delivery.
+ */
+export function decodeDelivery(numbers: readonly number[]): Delivery {
+  const reader = new NumberReader(numbers);
+  const [emittedAt, settledUntil] = [reader.next(), reader.next()];
+  const counters = {} as { -readonly [Name in keyof ExecutorCounters]: number };
+  for (const name of COUNTERS) counters[name] = reader.next();
+  const usages = Array.from({ length: reader.next() }, (): StepUsage => ({
+    step: reader.next(),
+    blocksTotal: reader.next(),
+    blocksAllocated: reader.next(),
+    blocksActive: reader.next(),
+    activeTokens: reader.next(),
+  }));
+  const updates: RequestUpdate[] = [];
+  while (!reader.isAtEnd) {
+    const [id, count] = [reader.next(), reader.next()];
+    const moments: Moment[] = [];
+    for (let index = 0; index < count; index++) moments.push(decodeMoment(reader, usages));
+    updates.push({ id, moments });
+  }
+  return { updates, counters, emittedAt, settledUntil };
+}
+
+function decodeMoment(reader: NumberReader, usages: readonly StepUsage[]): Moment {
+  const type = TYPES[reader.next()]!;
+  const time = reader.next();
+  switch (type) {
+    case "token":
+      return decodeToken(reader, time, usages);
+    case "chunk":
+      return {
+        type,
+        time,
+        tokens: reader.next(),
+        computed: reader.next(),
+        total: reader.next(),
+        cached: reader.next(),
+      };
+    case "finish": {
+      const [reason, stopReason] = [REASONS[reader.next()]!, reader.next()];
+      return {
+        type,
+        time,
+        reason,
+        stopReason: Number.isNaN(stopReason) ? null : stopReason,
+        wastedSteps: reader.next(),
+      };
+    }
+    default:
+      return { type, time };
+  }
+}
+
+function decodeToken(reader: NumberReader, time: number, usages: readonly StepUsage[]): TokenMoment {
+  const tokenId = reader.next();
+  const usage = usages[reader.next()];
+  const logprob = reader.next();
+  if (Number.isNaN(logprob)) {
+    return usage === undefined ? { type: "token", time, tokenId } : { type: "token", time, tokenId, usage };
+  }
+  const topLogprobs = Array.from({ length: reader.next() }, (): TokenLogprob => {
+    return { tokenId: reader.next(), logprob: reader.next() };
+  });
+  return { type: "token", time, tokenId, logprob, topLogprobs, ...(usage === undefined ? {} : { usage }) };
+}
+
+/** Numbers, one after the other. */
+class NumberReader {
+  readonly #numbers: readonly number[];
+  #at = 0;
+
+  constructor(numbers: readonly number[]) {
+    this.#numbers = numbers;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#numbers.length;
+  }
+
+  next(): number {
+    return this.#numbers[this.#at++]!;
+  }
+}

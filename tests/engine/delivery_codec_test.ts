@@ -1,0 +1,82 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { test } from "node:test";
+import { decodeDelivery, encodeDelivery } from "../../engine/delivery_codec.ts";
+import type { Delivery, ExecutorCounters, Moment, RequestUpdate, StepUsage } from "../../engine/protocol.ts";
+import { NO_COUNTERS } from "../../engine/stats.ts";
+import { requestError } from "../support/events.ts";
+
+/** Every counter has a value of its own. */
+const COUNTERS = Object.fromEntries(Object.keys(NO_COUNTERS).map((name, index) => [name, index + 0.5]));
+
+const USAGES: readonly (StepUsage | undefined)[] = [
+  undefined,
+  ...[1, 2].map((step) => ({ step, blocksTotal: 8, blocksAllocated: 4, blocksActive: 3, activeTokens: 20 + step })),
+];
+
+function delivery(updates: readonly RequestUpdate[]): Delivery {
+  return { updates, counters: COUNTERS as unknown as ExecutorCounters, emittedAt: 9.125, settledUntil: 8.5 };
+}
+
+const time = fc.double({ min: 0, max: 1e9, noNaN: true });
+const logprob = fc.double({ max: 0, noNaN: true });
+const tokenId = fc.nat(2 ** 31 - 1);
+const token = fc.record({
+  time,
+  tokenId,
+  usage: fc.constantFrom(...USAGES),
+  logprobs: fc.option(fc.record({ logprob, topLogprobs: fc.array(fc.record({ tokenId, logprob }), { maxLength: 3 }) })),
+}).map(({ time, tokenId, usage, logprobs }): Moment => {
+  return { type: "token", time, tokenId, ...logprobs, ...(usage === undefined ? {} : { usage }) };
+});
+const moment: fc.Arbitrary<Moment> = fc.oneof(
+  token,
+  fc.record({
+    type: fc.constant("chunk"),
+    time,
+    tokens: fc.nat(),
+    computed: fc.nat(),
+    total: fc.nat(),
+    cached: fc.nat(),
+  }),
+  fc.record({ type: fc.constantFrom("context", "pause", "resume", "evict"), time }),
+  fc.record({
+    type: fc.constant("finish"),
+    time,
+    reason: fc.constantFrom("stop", "length", "cancelled"),
+    stopReason: fc.option(tokenId),
+    wastedSteps: fc.nat(1),
+  }),
+);
+
+test("decodeDelivery() gives what was encoded, after the copy to another thread too", () => {
+  const updates = fc.array(fc.record({ id: fc.nat(2 ** 31 - 1), moments: fc.array(moment, { maxLength: 4 }) }));
+  fc.assert(
+    fc.property(updates, (updates) => {
+      const original = delivery(updates);
+      assertEquals(decodeDelivery(structuredClone(encodeDelivery(original)!)), original);
+    }),
+    { seed: 20261122 },
+  );
+});
+
+test("encodeDelivery() encodes nothing where something is no number", () => {
+  const moments: Moment[] = [
+    { type: "refused", time: 1, error: requestError(true) },
+    { type: "failure", time: 1, error: requestError(false) },
+    { type: "finish", time: 1, reason: "stop", stopReason: "\n", wastedSteps: 0 },
+  ];
+  for (const moment of moments) assertEquals(encodeDelivery(delivery([{ id: 1, moments: [moment] }])), null);
+  assertEquals(encodeDelivery({ ...delivery([]), steps: [] }), null);
+});
+
+test("encodeDelivery() tells the use of the KV cache once for all tokens of a step", () => {
+  const updates = (count: number): RequestUpdate[] =>
+    Array.from(
+      { length: count },
+      (_, id) => ({ id, moments: [{ type: "token", time: 7, tokenId: 1, usage: USAGES[1]! }] }),
+    );
+  const lengths = [1, 2, 3].map((count) => encodeDelivery(delivery(updates(count)))!.length);
+  assertEquals(lengths[2]! - lengths[1]!, lengths[1]! - lengths[0]!);
+  assert(lengths[1]! - lengths[0]! <= 7, lengths.join());
+});
