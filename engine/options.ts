@@ -28,7 +28,10 @@ export interface LoadProgress {
 export interface EngineOptions extends TrackingOptions {
   /** `"cpu"`, `"cuda"`, or `"auto"` (default): CUDA where there is a usable GPU, else the CPU. */
   readonly device?: "auto" | "cpu" | "cuda" | undefined;
-  /** Path of the device library, instead of looking for it. */
+  /**
+   * Path of the device library, instead of looking for it. A module (`.ts`, `.js`, `.mjs`) is a device made of JavaScript:
+   * the executor's thread imports it, and it exports `createLibrary(): DeviceLibrary`; `device` does not matter then.
+   */
   readonly library?: string | undefined;
   /** Compute threads of the CPU library; 0 (default): one per usable core. */
   readonly threads?: number | undefined;

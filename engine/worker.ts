@@ -7,6 +7,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import { openDevice } from "../ffi/device.ts";
 import type { Device } from "../ffi/interface.ts";
 import { findLibrary } from "../ffi/library.ts";
+import { importLibraryModule, isLibraryModule } from "../ffi/library_module.ts";
 import { createClock } from "./clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
 import { encodeDelivery } from "./delivery_codec.ts";
@@ -93,13 +94,17 @@ function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
   return { config, plan: planWeights(config, openCheckpoint(folder)) };
 }
 
-function open(options: ResolvedEngineOptions): { device: Device; libraryPath: string } {
+async function open(options: ResolvedEngineOptions): Promise<{ device: Device; libraryPath: string }> {
+  const { threads, simd, libraryPath: given } = options;
+  if (given !== null && isLibraryModule(given)) {
+    return { device: openDevice({ library: await importLibraryModule(given), threads, simd }), libraryPath: given };
+  }
   const kinds = options.device === "auto" ? (["cuda", "cpu"] as const) : [options.device];
   let lastError: unknown = null;
   for (const device of kinds) {
     try {
-      const libraryPath = findLibrary({ device, path: options.libraryPath ?? undefined });
-      return { device: openDevice({ device, libraryPath, threads: options.threads, simd: options.simd }), libraryPath };
+      const libraryPath = findLibrary({ device, path: given ?? undefined });
+      return { device: openDevice({ device, libraryPath, threads, simd }), libraryPath };
     } catch (error) {
       // With "auto" the CPU library is the one that must be there, and its error the one to tell.
       lastError = error;
@@ -136,11 +141,11 @@ function describe(
 }
 
 /** Load the model and run the loop, to its end. */
-function run(): void {
+async function run(): Promise<void> {
   const { config, plan } = readModel(start.modelFolder);
   log?.("worker: model read", { model: start.modelFolder, weightBytes: plan.weightBytes });
   checkWanted();
-  const { device, libraryPath } = open(start.options);
+  const { device, libraryPath } = await open(start.options);
   log?.("worker: device opened", { library: libraryPath });
   let runner: ModelRunner | null = null;
   try {
@@ -202,7 +207,7 @@ function closeDevice(device: Device, runner: ModelRunner | null): void {
 
 log?.("worker: start");
 try {
-  run();
+  await run();
 } catch (thrown) {
   fail(thrown);
 }

@@ -1,4 +1,7 @@
-/** `bun run bench`: install and build what is missing, then the benchmark of one request; `bun run bench -- events`: of events. */
+/**
+ * `bun run bench`: install and build what is missing, then the benchmark of one request; `bun run bench -- events`: of events;
+ * `bun run bench -- ttft`: of the loop's modes.
+ */
 import { join } from "node:path";
 import process from "node:process";
 import { handOver } from "./support/command.ts";
@@ -19,8 +22,11 @@ await main(async () => {
     case "events":
       await ensureInstalled();
       break;
+    case "ttft":
+      await prepare();
+      break;
     default:
-      throw new Failure(`there is no benchmark ${JSON.stringify(name)}; there are generate and events`);
+      throw new Failure(`there is no benchmark ${JSON.stringify(name)}; there are generate, events and ttft`);
   }
   return await handOver(BUN, [join(ROOT, `bench/${name}.ts`), ...args]);
 });

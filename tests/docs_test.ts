@@ -97,21 +97,26 @@ function withEndlessModel(use: (folder: string, model: string) => Promise<void>)
   });
 }
 
-const examples = examplesOf(readFileSync(new URL("docs/events.md", ROOT), "utf8"));
+/** The documents, and how many examples they have at least. */
+const DOCUMENTS = [["docs/events.md", 11], ["docs/overlap.md", 4]] as const;
 
-test("docs/events.md has examples", () => {
-  assertGreater(examples.length, 10);
-});
+for (const [document, least] of DOCUMENTS) {
+  const examples = examplesOf(readFileSync(new URL(document, ROOT), "utf8"));
 
-for (const [index, { heading, language, code, output }] of examples.entries()) {
-  test(`docs/events.md prints what it says: ${heading}, example ${index + 1}`, async () => {
-    await withEndlessModel(async (folder, model) => {
-      const printed = language === "ts"
-        ? await runModule(code, join(folder, "example.ts"), model)
-        : await runCommand(code, folder, model);
-      assertEquals(masked(printed), masked(output), `it prints:\n${printed}`);
-    });
+  test(`${document} has examples`, () => {
+    assertGreater(examples.length, least - 1);
   });
+
+  for (const [index, { heading, language, code, output }] of examples.entries()) {
+    test(`${document} prints what it says: ${heading}, example ${index + 1}`, async () => {
+      await withEndlessModel(async (folder, model) => {
+        const printed = language === "ts"
+          ? await runModule(code, join(folder, "example.ts"), model)
+          : await runCommand(code, folder, model);
+        assertEquals(masked(printed), masked(output), `it prints:\n${printed}`);
+      });
+    });
+  }
 }
 
 test("the example of README.md prints the model's text", async () => {
