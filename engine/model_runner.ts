@@ -87,7 +87,8 @@ export class ModelRunner {
     this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);
     this.#tableLength = limits.maxBatchRequests * limits.maxContext;
     this.#tokens = device.allocate(limits.maxBatchTokens * 4).pointer;
-    this.#graphSizes = limits.graphSizes.filter((size) => size <= limits.maxBatchRequests);
+    const maxRows = Math.min(limits.maxBatchRequests, limits.maxBatchTokens);
+    this.#graphSizes = limits.graphSizes.filter((size) => size <= maxRows);
     this.#timer = limits.deviceClock === null ? null : new DeviceTimer(device, this.#stream, limits.deviceClock);
     this.#decoder = this.#createDecoder(config, weights, limits);
     device.synchronize(this.#stream);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { toMicroseconds } from "../../engine/clock.ts";
 import { Executor, type ExecutorPort } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
 import { ModelRunner, type RunnerLimits } from "../../engine/model_runner.ts";
@@ -16,12 +17,19 @@ import type {
   StepReport,
   SubmitMessage,
 } from "../../engine/protocol.ts";
+import type { Request } from "../../engine/request.ts";
 import { resolveSampling, type SamplingOptions } from "../../engine/sampling.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 import { StepReports } from "../../engine/step_reports.ts";
+import { UpbeatError } from "../../errors.ts";
 import { openDevice } from "../../ffi/device.ts";
 import type { Device } from "../../ffi/interface.ts";
-import { ScriptedDevice, type ScriptedDeviceOptions, VOCABULARY_SIZE } from "./scripted_device.ts";
+import {
+  ScriptedDevice,
+  type ScriptedDeviceOptions,
+  type ScriptedFailure,
+  VOCABULARY_SIZE,
+} from "./scripted_device.ts";
 import { tinyConfig, tinyPlan } from "./scripted_device/tiny_plan.ts";
 
 /**
@@ -67,6 +75,10 @@ export interface ScriptedEngineSetUp {
   readonly stallTimeout?: number;
   /** Microseconds that handing over a message takes the executor. */
   readonly sendCost?: number;
+  /** Microseconds that the bookkeeping of each row of a step takes the executor. */
+  readonly rowCost?: number;
+  /** What goes wrong, counted from when the model is loaded. */
+  readonly failures?: readonly ScriptedFailure[];
   /** Called with everything that is handed over. What it returns arrives at once. */
   readonly onDelivery?: (delivery: ReceivedDelivery) => readonly InboxMessage[] | void;
   /** Whether deliveries are kept; true unless given. */
@@ -105,6 +117,9 @@ export function submission(id: number, request: ScriptedRequest = {}): SubmitMes
   };
 }
 
+/** How often a loop may ask for messages while none comes in and nobody gets a token or an end. */
+const MOST_IDLE_TURNS = 10_000;
+
 /** What ends a script that says nothing else. */
 const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline: null };
 
@@ -125,10 +140,12 @@ class ScriptedPort implements ExecutorPort {
   /** Messages that arrive at once. */
   readonly #immediate: InboxMessage[] = [];
   #isShutDown = false;
+  #idleTurns = 0;
 
   constructor(script: readonly ScriptedArrival[], device: ScriptedDevice, setUp: ScriptedEngineSetUp) {
     // Sorted as reversed, so that of two with the same time the first one in the script is the last one here.
-    this.#timed = script.filter((arrival) => "at" in arrival).reverse().sort((a, b) => b.at - a.at);
+    this.#timed = script.filter((arrival) => "at" in arrival)
+      .map(({ at, message }) => ({ at: toMicroseconds(at), message })).reverse().sort((a, b) => b.at - a.at);
     this.#counted = script.filter((arrival) => "forwards" in arrival).reverse().sort((a, b) => b.forwards - a.forwards);
     this.#device = device;
     this.#setUp = setUp;
@@ -137,6 +154,8 @@ class ScriptedPort implements ExecutorPort {
   receive(): InboxMessage | null {
     const message = this.#immediate.shift() ?? this.#takeCounted() ?? this.#takeTimed();
     if (message?.type === "shutdown") this.#isShutDown = true;
+    if (message !== null) this.#idleTurns = 0;
+    else if (++this.#idleTurns > MOST_IDLE_TURNS) throw new UpbeatError("INTERNAL", "the loop turns without end");
     return message;
   }
 
@@ -163,6 +182,8 @@ class ScriptedPort implements ExecutorPort {
   send(handedOver: Delivery | null): void {
     this.flushes++;
     if (handedOver === null) return;
+    const isProgress = ({ type }: Moment) => type === "token" || type === "finish" || type === "failure";
+    if (handedOver.updates.some(({ moments }) => moments.some(isProgress))) this.#idleTurns = 0;
     const { sendCost = 0, onDelivery, keepsDeliveries = true } = this.#setUp;
     this.#device.spend(sendCost);
     this.lastCounters = handedOver.counters;
@@ -172,6 +193,17 @@ class ScriptedPort implements ExecutorPort {
       this.reports.push(...handedOver.steps ?? []);
     }
     this.#immediate.push(...onDelivery?.(delivery) ?? []);
+  }
+}
+
+/** A scheduler whose bookkeeping takes time. */
+class SlowScheduler extends Scheduler {
+  /** Called once for each row. */
+  onConfirm = () => {};
+
+  override confirm(request: Request, tokens: number): void {
+    this.onConfirm();
+    super.confirm(request, tokens);
   }
 }
 
@@ -197,10 +229,13 @@ export class ScriptedEngine implements Disposable {
     this.runner = new ModelRunner(this.#openDevice, config, tinyPlan(config), limits, () => {});
     this.pool = new KvBlockPool(limits.kvBlocks, limits.blockSize);
     const prefixCache = setUp.prefixCache === true ? new PrefixCache(this.pool) : null;
-    this.scheduler = new Scheduler(this.pool, limits, prefixCache);
+    const scheduler = new SlowScheduler(this.pool, limits, prefixCache);
+    scheduler.onConfirm = () => this.device.spend(setUp.rowCost ?? 0);
+    this.scheduler = scheduler;
     this.#port = new ScriptedPort(script, this.device, setUp);
     this.#executor = this.#createExecutor(setUp);
     this.device.accounting.reset();
+    for (const failure of setUp.failures ?? []) this.device.fail(failure);
   }
 
   #createExecutor(setUp: ScriptedEngineSetUp): Executor {

@@ -95,7 +95,8 @@ export class DeviceState {
     this.accounting.addCall(name);
     const cost = this.#costs[name];
     if (cost !== undefined) this.clock.spend(cost);
-    this.#settle();
+    // Who closes the device has given up the views of pinned memory, which are that memory here.
+    if (name !== "upbeat_device_close") this.#settle();
     this.#effect = null;
     const failure = this.failures.strikeCall(name);
     if (failure === null) return;
