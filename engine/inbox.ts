@@ -95,7 +95,7 @@ export class Inbox {
   #shutDown(drain: boolean, deadline: number | null): void {
     this.#log?.("loop: shutdown received", { drain, ...this.#counts() });
     this.isShutDown = true;
-    this.#deadline = deadline;
+    if (deadline !== null) this.#deadline = Math.min(deadline, this.#deadline ?? Infinity);
     if (!drain) this.#cancelAll();
   }
 

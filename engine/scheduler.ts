@@ -99,7 +99,8 @@ export class Scheduler {
 
   /** How things stand, and what was counted so far. */
   counters(): SchedulerCounters {
-    const paused = this.#admitted.filter(({ status }) => status === "paused").length;
+    let paused = 0;
+    for (const { status } of this.#admitted) if (status === "paused") paused++;
     return {
       running: this.#admitted.length - paused,
       paused,

@@ -110,7 +110,7 @@ test("wait() waits for a message before a shutdown, and for none behind it", () 
   let waits = 0;
   const messages = [shutdown(true)];
   const source = { receive: () => messages.shift() ?? null, waitForMessage: () => void waits++ };
-  const inbox = new Inbox(source, () => {}, () => 0);
+  const inbox = new Inbox(source, () => {}, () => 0, null);
   inbox.wait();
   inbox.drain();
   inbox.wait();

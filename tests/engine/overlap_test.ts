@@ -169,6 +169,9 @@ test("run() lets running requests end before a shutdown that drains, and cancels
     });
     const reasons = [1, 2, 3, 4, 5, 6].map((id) => finishOf(late, id).reason);
     assert(reasons.includes("cancelled"), reasons.join());
+    // A second one with more time, or with any, takes nothing of the first one's haste.
+    const patient = run([...requests, at(2, drain(60)), at(3, drain())], options, { maxBatchRequests: 2 });
+    assertEquals([1, 2, 3, 4, 5, 6].map((id) => finishOf(patient, id).reason), reasons);
     const hurried = [...requests, at(2, drain()), at(4, SHUTDOWN)];
     assertEquals(finishOf(run(hurried, options, { maxBatchRequests: 2 }), 6).reason, "cancelled");
   }
