@@ -46,6 +46,7 @@ export const ENGINE_FLAGS = {
   "block-size": { kind: "integer", min: 1, help: "tokens per block" },
   "max-queue": { kind: "integer", min: 1, help: "prompts that may wait to be admitted; others fail" },
   "no-overlap": { kind: "boolean", help: "read each step's tokens before the next step is launched" },
+  "no-late-launch": { kind: "boolean", help: "launch each step at once, without waiting for prompts that may arrive" },
   "no-early-first-token": { kind: "boolean", help: "hand over first tokens together with all others" },
   "stream-interval": { kind: "integer", min: 1, help: "hand over N tokens at once, after the first (1)" },
 } as const;
@@ -100,6 +101,7 @@ export function engineOptions(values: FlagValues<typeof ENGINE_FLAGS>, requests:
     blockSize: values["block-size"],
     maxQueue: values["max-queue"],
     overlap: values["no-overlap"] ? false : undefined,
+    lateLaunch: values["no-late-launch"] ? false : undefined,
     earlyFirstToken: values["no-early-first-token"] ? false : undefined,
     streamInterval: values["stream-interval"],
   });

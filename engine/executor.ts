@@ -16,13 +16,14 @@ import { requestError } from "./event_payloads.ts";
 import { Inbox, type MessageSource } from "./inbox.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { Log } from "./log.ts";
+import { LaunchTimer } from "./launch_timer.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions, StepUsage } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
-import type { PendingResults } from "./step_outputs.ts";
+import { bringsFirstTokens, isPrefill, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
-import type { OpenStepReport, StepReports } from "./step_reports.ts";
+import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates } from "./updates.ts";
 
 /** How the executor hears and speaks. */
@@ -43,7 +44,10 @@ export type StepRunner = Pick<
 >;
 
 /** What of an engine's options concerns the loop. */
-export type ExecutorOptions = Pick<ResolvedEngineOptions, "overlap" | "earlyFirstToken" | "streamInterval">;
+export type ExecutorOptions = Pick<
+  ResolvedEngineOptions,
+  "overlap" | "lateLaunch" | "earlyFirstToken" | "streamInterval"
+>;
 
 /** What an executor is made of. */
 export interface ExecutorParts {
@@ -62,18 +66,6 @@ export interface ExecutorParts {
   readonly log?: Log | null;
 }
 
-/** A step from its launch until it is processed. */
-interface StepInFlight {
-  readonly step: Step;
-  readonly report: OpenStepReport | undefined;
-  /** How the KV cache stood; null where no request records its tokens. */
-  readonly usage: StepUsage | null;
-  /** Where its tokens arrive; null until its sampling is launched. */
-  results: PendingResults | null;
-  /** When its tokens were known to the host; null until then. */
-  tokenTime: number | null;
-}
-
 /** The loop and everything it decides. */
 export class Executor {
   readonly #port: ExecutorPort;
@@ -85,6 +77,7 @@ export class Executor {
   readonly #reports: StepReports | null;
   readonly #inbox: Inbox;
   readonly #updates = new Updates();
+  readonly #launchTimer = new LaunchTimer();
   /** Whether the loop had nothing to do before the step that is launched next. */
   #hasRested = true;
   /** Since when the loop's time has not been counted. */
@@ -134,7 +127,7 @@ export class Executor {
    */
   #runOverlapLoop(): void {
     let previous: StepInFlight | null = null;
-    while (this.#takeMessages() || previous !== null) {
+    while (this.#takeMessages(previous) || previous !== null) {
       // Blocks change hands only while nothing is in flight.
       if (this.#scheduler.mustPreempt) previous = this.#settle(previous);
       const step = this.#scheduler.schedule(this.#listener);
@@ -147,6 +140,7 @@ export class Executor {
       const next = this.#launchForward(step);
       // First tokens do not wait for the dispatch of sampling; where there are none, the device does not wait for it.
       if (!bringsFirstTokens(previous)) this.#launchSampling(next);
+      this.#timeLaunch(next, previous);
       this.#readFirstTokens(previous);
       this.#launchSampling(next);
       this.#process(previous);
@@ -171,11 +165,29 @@ export class Executor {
 
   // ---- Between steps -----------------------------------------------------------------------------------------------
 
-  /** Take in what has come. Returns whether there can be anything to do. */
-  #takeMessages(): boolean {
+  /**
+   * Take in what has come, or comes while the device does not need the next step yet. Returns whether there can be anything
+   * to do.
+   */
+  #takeMessages(inFlight: StepInFlight | null = null): boolean {
+    const slack = this.#slack(inFlight);
+    if (slack > 0) this.#inbox.wait(slack);
     this.#inbox.drain();
     this.#endCancelled();
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
+  }
+
+  /** Milliseconds for which the launch of the next step can wait: while it would only decode, and time is left. */
+  #slack(inFlight: StepInFlight | null): number {
+    if (!this.#options.lateLaunch || inFlight === null || isPrefill(inFlight.step)) return 0;
+    return this.#scheduler.hasPrompts ? 0 : this.#launchTimer.slack(inFlight.step.tokens, this.#now());
+  }
+
+  /** Learn how long a launch takes, and whether it came in time for the device. */
+  #timeLaunch(next: StepInFlight | null, previous: StepInFlight | null): void {
+    if (!this.#options.lateLaunch || next === null || previous === null) return;
+    const isLate = next.results === null || previous.tokenTime !== null || this.#hasArrived(previous);
+    this.#launchTimer.launched(isPrefill(next.step) ? null : this.#now() - next.launchTime, isLate);
   }
 
   /** Nothing can be computed and nothing is in flight: wait for a message. */
@@ -220,7 +232,7 @@ export class Executor {
       request.stepsInFlight++;
       if (samples) request.tokensInFlight++;
     }
-    return { step, report, usage, results: null, tokenTime: null };
+    return { step, launchTime: start, report, usage, results: null, tokenTime: null };
   }
 
   /** Enqueue the choice of its tokens and their way to the host. */
@@ -243,6 +255,7 @@ export class Executor {
     const end = this.#now();
     this.#waitTime += end - start;
     inFlight.tokenTime = end;
+    this.#launchTimer.ended(isPrefill(inFlight.step) ? 0 : inFlight.step.tokens, end);
     inFlight.report?.waited(start, end, this.#runner.deviceTimes);
     for (const { request, samples } of inFlight.step.scheduled) {
       request.stepsInFlight--;
@@ -386,15 +399,4 @@ export class Executor {
       ...this.#scheduler.counters(),
     };
   }
-}
-
-/** Whether tokens of a step that were not read yet are the first ones of some request. */
-function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
-  if (inFlight === null || inFlight.tokenTime !== null) return false;
-  return inFlight.step.scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
-}
-
-/** Whether some prompt is in a step, so that its many calls are not captured. */
-function isPrefill(step: Step | null): boolean {
-  return step !== null && step.tokens > step.samplingRequests;
 }

@@ -57,6 +57,11 @@ export interface EngineOptions extends TrackingOptions {
    */
   readonly overlap?: boolean | undefined;
   /**
+   * Whether the launch of a decode step waits until shortly before the last one ends, as far as that can be told, so that a
+   * request that arrives meanwhile is in it. Only with `overlap`. Default true.
+   */
+  readonly lateLaunch?: boolean | undefined;
+  /**
    * Whether a request's first token is handed over before anything else is done. Needs `overlap`; without it, this is
    * ignored with a warning. Default: as `overlap`.
    */
@@ -133,6 +138,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     trackSteps: isGiven("onStep", options.onStep),
     stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
     overlap,
+    lateLaunch: overlap && boolean("lateLaunch", options.lateLaunch ?? true),
     earlyFirstToken: overlap && earlyFirstToken,
     streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
     logToCaller: isGiven("onLog", options.onLog),

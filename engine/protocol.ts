@@ -36,6 +36,8 @@ export interface ResolvedEngineOptions {
   readonly stallTimeout: number;
   /** Whether the next step is launched before the last one's tokens are read. */
   readonly overlap: boolean;
+  /** Whether the launch of a decode step waits for requests that arrive. */
+  readonly lateLaunch: boolean;
   /** Whether first tokens are handed over before anything else is done. */
   readonly earlyFirstToken: boolean;
   /** Tokens of a request that are handed over at once, after its first one. */
@@ -270,6 +272,7 @@ export interface EngineInfo {
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
   readonly overlap: boolean;
+  readonly lateLaunch: boolean;
   readonly earlyFirstToken: boolean;
   readonly streamInterval: number;
 }

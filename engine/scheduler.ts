@@ -97,6 +97,11 @@ export class Scheduler {
     return this.#waiting.length === 0 && this.#admitted.length === 0;
   }
 
+  /** Whether some prompt may be in the next step. */
+  get hasPrompts(): boolean {
+    return this.#waiting.length > 0 || this.#admitted.some(({ isPrefilling }) => isPrefilling);
+  }
+
   /** How things stand, and what was counted so far. */
   counters(): SchedulerCounters {
     let paused = 0;

@@ -67,9 +67,9 @@ function createPort(): ExecutorPort {
       }
       return next < arrived.length ? arrived[next++]! : null;
     },
-    waitForMessage: () => {
+    waitForMessage: (timeout) => {
       // A ring between the last receive and this wait changes the value, and the wait returns at once.
-      Atomics.wait(doorbell, 0, heard);
+      Atomics.wait(doorbell, 0, heard, timeout);
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {
@@ -135,6 +135,7 @@ function describe(
     blockSize: limits.blockSize,
     kvDtype: limits.kvDtype,
     overlap: start.options.overlap,
+    lateLaunch: start.options.lateLaunch,
     earlyFirstToken: start.options.earlyFirstToken,
     streamInterval: start.options.streamInterval,
   };

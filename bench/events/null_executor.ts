@@ -92,7 +92,7 @@ export class NullRun {
       blocks: pool,
       runner: nullRunner(rows),
       now: createClock(clockOrigin()),
-      options: { overlap: true, earlyFirstToken: true, streamInterval: 1 },
+      options: { overlap: true, lateLaunch: true, earlyFirstToken: true, streamInterval: 1 },
       reports: null,
     });
   }

@@ -130,10 +130,16 @@ test("overlap takes as long as the device does, and plain the host's time longer
 });
 
 /** A prefill takes the host long to launch, and this device next to no time to compute. */
-function runHostHeavy(mode: Mode, forward: number, second: { prompt: number } | null): ScriptedRun {
+function runHostHeavy(
+  mode: Mode,
+  forward: number,
+  second: { prompt: number } | null,
+  options: ScriptedEngineSetUp = {},
+): ScriptedRun {
   const newcomer = second === null ? [] : [{ forwards: 1, message: submission(2, second) }];
   return runScript([...atOnce([submission(1)]), ...newcomer], {
     ...MODES[mode],
+    ...options,
     device: {
       durations: { forward },
       costs: { upbeat_attention: 1000, upbeat_sample: DISPATCH, upbeat_event_query: 1 },
@@ -165,7 +171,7 @@ test("a prefill is launched before the device is waited for", () => {
 
 test("nobody asks whether tokens are there before a decode step, which is launched at once", () => {
   for (const mode of ["overlap", "early"] as const) {
-    const { device } = runHostHeavy(mode, 100, null).engine;
+    const { device } = runHostHeavy(mode, 100, null, { lateLaunch: false }).engine;
     assertEquals(device.accounting.calls("upbeat_event_query"), 0);
   }
 });

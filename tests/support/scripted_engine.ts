@@ -65,6 +65,8 @@ export interface ScriptedEngineSetUp {
   readonly overlap?: boolean;
   /** As `overlap` unless given. */
   readonly earlyFirstToken?: boolean;
+  /** As `overlap` unless given. */
+  readonly lateLaunch?: boolean;
   /** 1 unless given. */
   readonly streamInterval?: number;
   /** Batch sizes of captured graphs; 1, 2, 4, 8, 16, 32, 64 unless given. */
@@ -171,10 +173,14 @@ class ScriptedPort implements ExecutorPort {
     return this.#timed.pop()!.message;
   }
 
-  waitForMessage(): void {
+  waitForMessage(timeout?: number): void {
     if (this.#isShutDown) this.violations.push("the executor waits for a message after the shutdown");
     if (this.#immediate.length > 0) return;
     const next = this.#timed.at(-1);
+    if (timeout !== undefined) {
+      const end = this.#device.now() + timeout;
+      return this.#device.waitUntil(next === undefined ? end : Math.min(end, next.at));
+    }
     if (next !== undefined) this.#device.waitUntil(next.at);
     else this.#immediate.push(this.#counted.pop()?.message ?? SHUTDOWN);
   }
@@ -239,7 +245,8 @@ export class ScriptedEngine implements Disposable {
   }
 
   #createExecutor(setUp: ScriptedEngineSetUp): Executor {
-    const { overlap = true, earlyFirstToken = overlap, streamInterval = 1, trackSteps = false } = setUp;
+    const { overlap = true, earlyFirstToken = overlap, lateLaunch = overlap } = setUp;
+    const { streamInterval = 1, trackSteps = false } = setUp;
     const { now } = this.device;
     return new Executor({
       port: this.#port,
@@ -247,7 +254,7 @@ export class ScriptedEngine implements Disposable {
       blocks: this.pool,
       runner: this.runner,
       now,
-      options: { overlap, earlyFirstToken, streamInterval },
+      options: { overlap, lateLaunch, earlyFirstToken, streamInterval },
       reports: trackSteps ? new StepReports(this.scheduler, this.pool, now) : null,
     });
   }

@@ -138,7 +138,8 @@ class ScriptedPort implements ExecutorPort {
     const next = this.#script[0];
     return next !== undefined && next.step <= this.#steps() ? this.#script.shift()!.message : null;
   }
-  waitForMessage(): void {
+  waitForMessage(timeout?: number): void {
+    if (timeout !== undefined) return;
     // Idle: let the next message come now.
     const next = this.#script.shift();
     this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
@@ -166,7 +167,12 @@ export interface ScriptedSetUp {
 }
 
 /** One step at a time, every token told at once. */
-const PLAIN: ExecutorOptions = { overlap: false, earlyFirstToken: false, streamInterval: 1 };
+const PLAIN: ExecutorOptions = {
+  overlap: false,
+  lateLaunch: false,
+  earlyFirstToken: false,
+  streamInterval: 1,
+};
 
 /** An executor with its script. */
 export class ScriptedExecutor {

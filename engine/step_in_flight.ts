@@ -1,0 +1,42 @@
+/**
+ * A step between its launch and the end of its processing.
+ *
+ * @module
+ */
+import type { StepUsage } from "./protocol.ts";
+import type { PendingResults } from "./step_outputs.ts";
+import type { Step } from "./step_plan.ts";
+import type { OpenStepReport } from "./step_reports.ts";
+
+/** A step from its launch until it is processed. */
+export interface StepInFlight {
+  readonly step: Step;
+  /** When its launch began. */
+  readonly launchTime: number;
+  readonly report: OpenStepReport | undefined;
+  /** How the KV cache stood; null where no request records its tokens. */
+  readonly usage: StepUsage | null;
+  /** Where its tokens arrive; null until its sampling is launched. */
+  results: PendingResults | null;
+  /** When its tokens were known to the host; null until then. */
+  tokenTime: number | null;
+}
+
+/**
+ * Whether tokens that were not read yet are the first ones of some request.
+ *
+ * @param inFlight The step; null: none.
+ */
+export function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
+  if (inFlight === null || inFlight.tokenTime !== null) return false;
+  return inFlight.step.scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
+}
+
+/**
+ * Whether some prompt is in a step, so that its many calls are not captured.
+ *
+ * @param step The step; null: none.
+ */
+export function isPrefill(step: Step | null): boolean {
+  return step !== null && step.tokens > step.samplingRequests;
+}
