@@ -18,13 +18,13 @@ import type { KvBlockPool } from "./kv_cache.ts";
 import type { Log } from "./log.ts";
 import { LaunchTimer } from "./launch_timer.ts";
 import type { ModelRunner } from "./model_runner.ts";
-import type { Delivery, ExecutorCounters, ResolvedEngineOptions, StepUsage } from "./protocol.ts";
+import type { Delivery, ExecutorCounters, ResolvedEngineOptions } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
 import { bringsFirstTokens, isPrefill, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
-import { chunkMoment, tokenMoment, Updates } from "./updates.ts";
+import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
 
 /** How the executor hears and speaks. */
 export interface ExecutorPort extends MessageSource {
@@ -80,6 +80,8 @@ export class Executor {
   readonly #launchTimer = new LaunchTimer();
   /** Whether the loop had nothing to do before the step that is launched next. */
   #hasRested = true;
+  /** Milliseconds for which the launch of the next step has waited for messages. */
+  #held = 0;
   /** Since when the loop's time has not been counted. */
   #lapStart: number;
   #launchedSteps = 0;
@@ -170,8 +172,14 @@ export class Executor {
    * to do.
    */
   #takeMessages(inFlight: StepInFlight | null = null): boolean {
+    this.#held = 0;
     const slack = this.#slack(inFlight);
-    if (slack > 0) this.#inbox.wait(slack);
+    if (slack > 0) {
+      const start = this.#now();
+      this.#inbox.wait(slack);
+      this.#held = this.#now() - start;
+      this.#lapStart += this.#held;
+    }
     this.#inbox.drain();
     this.#endCancelled();
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
@@ -216,9 +224,9 @@ export class Executor {
     if (step === null) return null;
     const start = this.#now();
     const number = ++this.#launchedSteps;
-    const report = this.#reports?.open(step, number, start, this.#hasRested);
+    const report = this.#reports?.open(step, number, start, this.#hasRested, this.#held);
     this.#hasRested = false;
-    const usage = this.#usage(step, number);
+    const usage = usageOf(step, number, this.#blocks);
     for (const scheduled of step.scheduled) {
       const { request } = scheduled;
       if (!request.isPrefilling) continue;
@@ -367,19 +375,6 @@ export class Executor {
     if (updates.length === 0 && steps === undefined) return this.#port.send(null);
     const settledUntil = this.#updates.settledUntil(next);
     this.#port.send({ updates, counters: this.#counters(), emittedAt: this.#now(), settledUntil, steps });
-  }
-
-  /** How the KV cache stands, once for all tokens of a step; null where no request records its tokens. */
-  #usage({ scheduled }: Step, step: number): StepUsage | null {
-    if (!scheduled.some(({ request, samples }) => samples && request.trackTokens)) return null;
-    const { totalBlocks, usedBlocks, cachedBlocks } = this.#blocks;
-    return {
-      step,
-      blocksTotal: totalBlocks,
-      blocksAllocated: usedBlocks + cachedBlocks,
-      blocksActive: usedBlocks,
-      activeTokens: scheduled.reduce((sum, { start, count }) => sum + start + count, 0),
-    };
   }
 
   #countLap(): void {

@@ -131,6 +131,8 @@ export interface StepReport {
   readonly device: DeviceTimes | null;
   /** Whether the loop had nothing to do before it, so that the device had to be idle too. */
   readonly followsRest: boolean;
+  /** Milliseconds for which its launch waited for messages, as the device did not need it yet. */
+  readonly held: number;
   /** Requests in the step. */
   readonly requests: number;
   /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */

@@ -56,9 +56,10 @@ export class StepReports {
    * @param number The step's number, counted from 1.
    * @param start When its launch began, in milliseconds.
    * @param followsRest Whether the loop had nothing to do before it.
+   * @param held Milliseconds for which its launch waited for messages.
    * @returns The report to be.
    */
-  open(step: Step, number: number, start: number, followsRest: boolean): OpenStepReport {
+  open(step: Step, number: number, start: number, followsRest: boolean, held: number): OpenStepReport {
     const { running, paused, waiting } = this.#scheduler.counters();
     const { usedBlocks, cachedBlocks } = this.#blocks;
     let prefillTokens = 0;
@@ -72,6 +73,7 @@ export class StepReports {
       step: number,
       start,
       followsRest,
+      held,
       requests: step.scheduled.length,
       prefillRequests,
       prefillTokens,

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { KvBlockPool } from "./kv_cache.ts";
 import type { Moment, RequestUpdate, StepUsage, TokenMoment } from "./protocol.ts";
 import type { Request } from "./request.ts";
 import { MAX_LOGPROBS } from "./sampling.ts";
-import type { ScheduledRequest } from "./step_plan.ts";
+import type { ScheduledRequest, Step } from "./step_plan.ts";
 import type { StepResults } from "./step_outputs.ts";
 
 /**
@@ -99,6 +100,29 @@ export function chunkMoment({ request, start, count }: ScheduledRequest, time: n
     computed: start + count,
     total: request.contextTokens,
     cached: request.cachedTokens,
+  };
+}
+
+/**
+ * How the KV cache stands when a step is launched, once for all of its tokens.
+ *
+ * @param step The step.
+ * @param number Its number, counted from 1.
+ * @param blocks The KV blocks.
+ * @returns null where no request of the step records its tokens.
+ */
+export function usageOf(
+  { scheduled }: Step,
+  number: number,
+  { totalBlocks, usedBlocks, cachedBlocks }: Pick<KvBlockPool, "totalBlocks" | "usedBlocks" | "cachedBlocks">,
+): StepUsage | null {
+  if (!scheduled.some(({ request, samples }) => samples && request.trackTokens)) return null;
+  return {
+    step: number,
+    blocksTotal: totalBlocks,
+    blocksAllocated: usedBlocks + cachedBlocks,
+    blocksActive: usedBlocks,
+    activeTokens: scheduled.reduce((sum, { start, count }) => sum + start + count, 0),
   };
 }
 

@@ -65,7 +65,7 @@ export class ModuleCopies implements Disposable {
 
 /** What decides at run time whether a request's tokens are recorded, decided: they are not. */
 export const TRACKING_COMPILED_OUT: readonly Substitution[] = [
-  { file: "executor.ts", find: "const usage = this.#usage(step, number);", replace: "const usage = null;" },
+  { file: "executor.ts", find: "const usage = usageOf(step, number, this.#blocks);", replace: "const usage = null;" },
   {
     file: "updates.ts",
     find: "if (request.trackTokens && usage !== null) moment.usage = usage;",

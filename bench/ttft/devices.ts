@@ -15,20 +15,21 @@ import type { Sizes } from "./scenarios.ts";
 import { LOG_NAME } from "./scripted_gpu.ts";
 
 /** The ways of the loop that are compared. */
-export type ModeName = "plain" | "overlap" | "early";
+export type ModeName = "plain" | "overlap" | "early" | "late";
 
 /** A way of the loop. */
 export interface Mode {
   readonly name: ModeName;
   readonly title: string;
-  readonly options: Pick<EngineOptions, "overlap" | "earlyFirstToken">;
+  readonly options: Pick<EngineOptions, "overlap" | "earlyFirstToken" | "lateLaunch">;
 }
 
 /** All of them; what the others are compared with first. */
 export const MODES: readonly Mode[] = [
   { name: "plain", title: "plain", options: { overlap: false } },
-  { name: "overlap", title: "overlap", options: { overlap: true, earlyFirstToken: false } },
-  { name: "early", title: "overlap + early", options: { overlap: true, earlyFirstToken: true } },
+  { name: "overlap", title: "overlap", options: { lateLaunch: false, earlyFirstToken: false } },
+  { name: "early", title: "overlap + early", options: { lateLaunch: false } },
+  { name: "late", title: "+ late launch", options: {} },
 ];
 
 /** An engine in one mode, with what its device says of itself. */

@@ -79,7 +79,8 @@ export async function measureRounds(
       }
     }
   }
-  return { runs, ttft: { plain: await samples.plain, overlap: await samples.overlap, early: await samples.early } };
+  const { plain, overlap, early, late } = samples;
+  return { runs, ttft: { plain: await plain, overlap: await overlap, early: await early, late: await late } };
 }
 
 /** Samples on their way to mitata. */

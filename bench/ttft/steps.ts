@@ -9,7 +9,7 @@ import type { StepReport } from "../../mod.ts";
 export interface StepFigures {
   /** For how long the device had nothing to do, before a step and within it. Empty where that is not measured. */
   readonly idle: readonly number[];
-  /** What one iteration of the loop took without waiting for the device. */
+  /** What one iteration of the loop took without waiting for the device or for messages. */
   readonly host: readonly number[];
   /** The same without the time in a scripted device's functions, which is scripted too; else as `host`. */
   readonly own: readonly number[];
@@ -42,7 +42,7 @@ export function stepFigures(
     if (report.followsRest || !isSteady(before) || !isSteady(report) || !isSteady(next)) continue;
     if (report.device !== null) idle.push(report.device.idle * 1000);
     if (next === undefined || next.followsRest) continue;
-    const time = (next.start - report.start - waitBetween(reports, index)) * 1000;
+    const time = (next.start - next.held - report.start - waitBetween(reports, index)) * 1000;
     host.push(time);
     own.push(library === null ? time : time - (library[index + 1]! - library[index]!) * 1000);
   }

@@ -67,7 +67,7 @@ test("the ttft benchmark measures every mode in every scenario on both devices a
 function report(start: number, waiting: number, known: number, over: Partial<StepReport> = {}): StepReport {
   const device = { begin: 0, forwardEnd: 0, samplingBegin: 0, end: 0, idle: 0.25 };
   const times = { start, forwardLaunched: start, sampling: start, launched: start, waiting, known };
-  const after = { firstTokensSent: known, processing: known, end: known, device, followsRest: false };
+  const after = { firstTokensSent: known, processing: known, end: known, device, followsRest: false, held: 0 };
   return {
     ...{ step: 1, requests: 1, prefillRequests: 0, prefillTokens: 0, decodeTokens: 1, sampledTokens: 1 },
     ...{ usedBlocks: 0, cachedBlocks: 0, runningRequests: 1, pausedRequests: 0, waitingRequests: 0 },

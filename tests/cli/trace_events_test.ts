@@ -34,6 +34,7 @@ function stepReport(step: number, start: number, changes: Partial<StepReport> = 
     end: start + 4,
     device: null,
     followsRest: false,
+    held: 0,
     requests: 1,
     prefillRequests: 0,
     prefillTokens: 0,
