@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "error.h"
-#include "handles.h"
+#include "../abi/error.h"
+#include "../abi/handles.h"
 #include "machine.h"
 
 namespace upbeat {

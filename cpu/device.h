@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../abi/memory_table.h"
 #include "event.h"
 #include "graph.h"
-#include "memory.h"
 #include "stream.h"
 #include "thread_pool.h"
 #include "weight.h"
@@ -29,6 +29,8 @@ class Device {
   // Whether there are cores enough that a spinning thread does not take one from a computing thread.
   bool may_spin() const { return may_spin_; }
   MemoryTable& memory() { return memory_; }
+  // Zeroed memory of either kind; throws ApiError OUT_OF_MEMORY.
+  std::byte* allocate(MemoryKind kind, int64_t bytes) { return memory_.add(kind, Memory(bytes, "bytes")); }
   int64_t weight_bytes() const { return weight_bytes_; }
   std::string info() const;
 

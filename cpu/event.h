@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "../abi/shared.h"
 #include "command.h"
-#include "shared.h"
 #include "timeline.h"
 
 namespace upbeat {
@@ -32,14 +32,17 @@ class Event : public Shared {
   // Makes the stream wait until passed().
   void hold(Stream& stream);
 
-  // When the latest record was passed, by the steady clock. Only once passed().
-  int64_t time_ns();
+  // The time between the latest records of two events. Only once both are passed().
+  double microseconds_since(Event& start) { return double(time_ns() - start.time_ns()) / 1000.0; }
 
  private:
   struct Record;
   struct Hold;
   static const Operation kRecord;
   static const Operation kHold;
+
+  // When the latest record was passed, by the steady clock.
+  int64_t time_ns();
 
   Device& device_;
   // The latest record; the caller's thread alone reads and writes these.

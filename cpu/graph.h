@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "../abi/shared.h"
 #include "command.h"
-#include "shared.h"
 
 namespace upbeat {
 

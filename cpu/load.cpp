@@ -3,6 +3,7 @@
 #include "load.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "device.h"
 
@@ -11,6 +12,7 @@ namespace upbeat {
 namespace {
 
 constexpr int64_t kPieceBytes = 8 << 20;
+constexpr int64_t kReadBytes = 1 << 20;  // one task of a parallel read
 
 struct WeightLoad {
   SourceFile* file;  // one count
@@ -33,6 +35,20 @@ void release_file(void* payload) {
   payload_as<Load>(payload).file->release();
 }
 
+// Reads exactly `bytes`, with all threads of the pool. False with the cause when the file cannot give them.
+bool read_file(const SourceFile& file, int64_t offset, int64_t bytes, std::byte* destination, ThreadPool& pool,
+               Fault& fault) {
+  std::atomic<int> problem{0};
+  pool.run(int((bytes + kReadBytes - 1) / kReadBytes), [&](int task, int) {
+    const int64_t start = int64_t(task) * kReadBytes;
+    const int status = file.read(offset + start, std::min(kReadBytes, bytes - start), destination + start);
+    if (status != 0) problem.store(status, std::memory_order_relaxed);
+  });
+  const int status = problem.load(std::memory_order_relaxed);
+  if (status != 0) file.describe(status, fault);
+  return status == 0;
+}
+
 // Rows of the next piece: whole panels where they fit, so that pieces meet at panel boundaries.
 int32_t piece_rows(int64_t row_bytes, int32_t row, int32_t end) {
   const int64_t fitting = std::max<int64_t>(1, kPieceBytes / row_bytes);
@@ -53,7 +69,7 @@ bool load_weight(Stream& stream, const void* payload, Fault& fault) {
   for (int32_t row = load.first_row; row < end;) {
     const int32_t rows = piece_rows(row_bytes, row, end);
     const std::lock_guard lock(device.pool_mutex());
-    if (!load.file->read(offset, row_bytes * rows, buffer, device.pool(), fault)) return false;
+    if (!read_file(*load.file, offset, row_bytes * rows, buffer, device.pool(), fault)) return false;
     const PackArguments arguments{load.weight, buffer, row, rows};
     if (!device.kernels().pack(arguments, device.pool(), fault)) return false;
     row += rows;
@@ -71,7 +87,8 @@ bool load_memory(Stream& stream, const void* payload, Fault& fault) {
   for (int64_t done = 0; done < load.count;) {
     const int64_t count = std::min(piece, load.count - done);
     const std::lock_guard lock(device.pool_mutex());
-    if (!load.file->read(load.offset + done * element_bytes, count * element_bytes, buffer, device.pool(), fault)) {
+    if (!read_file(*load.file, load.offset + done * element_bytes, count * element_bytes, buffer, device.pool(),
+                   fault)) {
       return false;
     }
     const ConvertArguments arguments{buffer, load.dtype, count, load.destination + done};

@@ -1,7 +1,7 @@
 // Reading elements from files, as commands: into a weight matrix, or into memory as F32.
 #pragma once
 
-#include "source_file.h"
+#include "../abi/source_file.h"
 #include "stream.h"
 
 namespace upbeat {

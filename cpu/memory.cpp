@@ -1,5 +1,4 @@
-// Allocation and the table of allocations. Addresses are checked against the table at each call that passes one: a
-// wrong address is an error for the caller to read, not a crash of its process.
+// Allocation.
 #include "memory.h"
 
 #include <sys/mman.h>
@@ -8,10 +7,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <utility>
 
-#include "error.h"
+#include "../abi/error.h"
 #include "machine.h"
 
 namespace upbeat {
@@ -85,42 +83,6 @@ void Memory::swap(Memory& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
   std::swap(mapped_, other.mapped_);
-}
-
-ptrdiff_t MemoryTable::find(const void* address) const {
-  const auto* byte = static_cast<const std::byte*>(address);
-  const auto after = std::upper_bound(
-      entries_.begin(), entries_.end(), byte,
-      [](const std::byte* at, const Entry& entry) { return std::less<const std::byte*>()(at, entry.memory.data()); });
-  return after - entries_.begin() - 1;
-}
-
-std::byte* MemoryTable::add(MemoryKind kind, Memory memory) {
-  std::byte* address = memory.data();
-  const int64_t bytes = memory.bytes();
-  entries_.insert(entries_.begin() + (find(address) + 1), Entry{kind, std::move(memory)});
-  (kind == MemoryKind::device ? device_bytes_ : host_bytes_) += bytes;
-  return address;
-}
-
-bool MemoryTable::remove(MemoryKind kind, const void* address) {
-  const ptrdiff_t index = find(address);
-  if (index < 0) return false;
-  const Entry& entry = entries_[size_t(index)];
-  if (entry.kind != kind || entry.memory.data() != address) return false;
-  (kind == MemoryKind::device ? device_bytes_ : host_bytes_) -= entry.memory.bytes();
-  entries_.erase(entries_.begin() + index);
-  return true;
-}
-
-int64_t MemoryTable::room_at(const void* address, MemoryKind* kind) const {
-  const ptrdiff_t index = find(address);
-  if (index < 0) return -1;
-  const Entry& entry = entries_[size_t(index)];
-  const int64_t offset = static_cast<const std::byte*>(address) - entry.memory.data();
-  if (offset >= entry.memory.bytes()) return -1;
-  if (kind != nullptr) *kind = entry.kind;
-  return entry.memory.bytes() - offset;
 }
 
 }  // namespace upbeat

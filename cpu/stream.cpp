@@ -3,8 +3,8 @@
 
 #include <cstring>
 
+#include "../abi/error.h"
 #include "device.h"
-#include "error.h"
 #include "threads.h"
 
 namespace upbeat {

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "../abi/shared.h"
 #include "parking.h"
-#include "shared.h"
 
 namespace upbeat {
 

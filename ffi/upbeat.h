@@ -210,7 +210,8 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
  * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is taken
  * as the exact sum of three BF16 numbers, and the products are added 32 inputs at a time; numbers below 2^-126 count as
- * zero there. Whatever the order, it is the same for any number of rows.) */
+ * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight parts of the inputs. Whatever
+ * the order, it is the same for any number of rows.) */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 

@@ -16,7 +16,10 @@ const COMPILER_REMEDY = "Install one: `apt install g++` (Debian, Ubuntu), `xcode
 const MAKE_REMEDY = "Install one: `apt install make` (Debian, Ubuntu), `xcode-select --install` (macOS).";
 
 /** What is built from, relative to the root. */
-const SOURCES = ["CMakeLists.txt", "cmake", "cpu", "ffi/upbeat.h"];
+const SOURCES = ["CMakeLists.txt", "cmake", "abi", "cpu", "ffi/upbeat.h"];
+
+/** What the native tests are built from besides, the emulated CUDA library among it. */
+const EMULATED_SOURCES = ["cuda", "tests/native", "tests/simt"];
 
 /** One build folder. */
 export interface NativeBuild {
@@ -64,7 +67,7 @@ export const TESTS_RELEASE: NativeBuild = {
   title: "the native tests",
   folder: "build",
   settings: RELEASE_SETTINGS,
-  sources: ["tests/native"],
+  sources: EMULATED_SOURCES,
 };
 
 /** The native tests with address and undefined-behaviour checks. */
@@ -84,7 +87,7 @@ function sanitizedTests(name: string, sanitizers: string): NativeBuild {
       UPBEAT_SANITIZE: sanitizers,
       UPBEAT_TESTS: "ON",
     },
-    sources: ["tests/native"],
+    sources: EMULATED_SOURCES,
   };
 }
 

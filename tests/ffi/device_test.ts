@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertMatch, assertThrows } from "@std/assert";
 import { type ErrorCode, UpbeatError } from "../../errors.ts";
 import { type Device, DTYPE, openDevice, STATUS, type StreamHandle } from "../../ffi/device.ts";
 
@@ -24,13 +24,17 @@ function pattern(count: number): Uint8Array {
 test("openDevice() says what the device is", () => {
   withDevice((device) => {
     const info = device.info();
-    assertEquals(info.library, "cpu");
-    assertEquals(info.threads, 2);
     assertGreater(info.name.length, 0);
     assertGreater(info.cores, 0);
     assertGreater(info.memoryTotal, info.memoryFree);
     assertGreater(info.memoryFree, 0);
-    assertEquals(typeof info.instructionSet, "string");
+    if (info.library === "cpu") {
+      assertEquals(info.threads, 2);
+      assertEquals(typeof info.instructionSet, "string");
+    } else {
+      assertEquals(info.library, "cuda");
+      assertMatch(info.computeCapability ?? "", /^\d+\.\d$/);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 // Device, handles and memory: what is given out, counted, refused and taken back.
 #include <climits>
 
-#include "../../cpu/handles.h"
+#include "../../abi/handles.h"
 #include "support.h"
 
 TEST("allocated memory is zeroed and aligned to 64 bytes, whatever its size") {

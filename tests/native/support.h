@@ -11,7 +11,8 @@
 
 #include <unistd.h>
 
-#include "../../cpu/call.h"
+#include "../../abi/call.h"
+#include "../../cpu/operation.h"
 #include "check.h"
 
 inline std::string last_error_text() {

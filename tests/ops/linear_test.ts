@@ -52,9 +52,13 @@ function compare(
   ));
   const what = `${dtype} [${rows}, ${columns}] x [${outputs}, ${columns}]`;
   const actual = bench.floats(output);
-  assertSameBits(actual, linearRounded(weight.values, columns, input, bias, residual, order(bench.simd, dtype)), what);
+  // Tensor cores do not say in which order they add.
+  if (bench.library === "cpu") {
+    const sums = order(bench.simd, dtype);
+    assertSameBits(actual, linearRounded(weight.values, columns, input, bias, residual, sums), what);
+  }
 
-  // And the rounded reference itself is within what rounding each of the additions can do.
+  // Within what rounding each of the additions can do; so is the rounded reference itself.
   const sizes = linear(
     weight.values.map(Math.abs),
     columns,
@@ -70,7 +74,7 @@ function compare(
   );
 }
 
-testOp("upbeat_linear() equals the reference bit for bit on ragged shapes and all dtypes", (bench) => {
+testOp("upbeat_linear() equals the reference, on the CPU bit for bit, on ragged shapes and all dtypes", (bench) => {
   forCases(18, (random) => {
     const dtype = random.pick<DtypeName>(["F32", "F16", "BF16"]);
     const rows = random.pick([1, 2, 3, random.integer(4, 20), random.integer(20, 70)]);

@@ -19,12 +19,15 @@ import {
   type Symbols,
   type WeightHandle,
 } from "../../ffi/device.ts";
+import { GPU_LIBRARIES } from "../support/gpu_libraries.ts";
 import { encode } from "./dtypes.ts";
 
 /** How a device computes. */
 export interface BenchOptions {
   readonly simd: SimdName;
   readonly threads: number;
+  /** The library's file; the CPU library when left out. */
+  readonly libraryPath?: string;
 }
 
 /** Device memory that an op writes to. It starts as sentinels, and ends with some that must stay. */
@@ -46,12 +49,15 @@ export class OpBench implements Disposable {
   readonly stream: StreamHandle;
   /** The instruction set asked for. */
   readonly simd: SimdName;
+  /** The library it runs on: `"cpu"` or `"cuda"`. */
+  readonly library: string;
 
   /** @param options How it computes. */
   constructor(options: BenchOptions) {
     this.simd = options.simd;
     this.device = openDevice(options);
     this.symbols = this.device.symbols;
+    this.library = this.device.info().library;
     this.stream = this.device.createStream();
   }
 
@@ -153,29 +159,40 @@ function available(simd: SimdName): boolean {
   }
 }
 
-const configurations = (Object.keys(SIMD) as SimdName[])
-  .filter((simd) => simd !== "AUTO")
-  .map((simd) => ({ simd, available: available(simd) }));
+/** What the op tests run on, and why not where they cannot. */
+const configurations: readonly { title: string; options: BenchOptions; missing: string | null }[] = [
+  ...(Object.keys(SIMD) as SimdName[]).filter((simd) => simd !== "AUTO").flatMap((simd) => {
+    const missing = available(simd) ? null : "not on this machine";
+    return [1, 2].map((threads) => ({
+      title: `${simd}, ${threads} thread${threads === 1 ? "" : "s"}`,
+      options: { simd, threads },
+      missing,
+    }));
+  }),
+  ...GPU_LIBRARIES.map(({ title, path, missing }) => ({
+    title,
+    options: { simd: "AUTO", threads: 0, libraryPath: path } as const,
+    missing,
+  })),
+];
 
 /**
- * Declare a test of an op for every instruction set this machine has, with 1 and 2 threads.
+ * Declare a test of an op for every instruction set this machine has, with 1 and 2 threads, and for the CUDA library on
+ * the emulator and on a GPU, where there is one.
  *
  * @param name Reads "x() does y when z".
  * @param body The test.
  */
 export function testOp(name: string, body: (bench: OpBench) => void): void {
-  for (const { simd, available } of configurations) {
-    for (const threads of [1, 2]) {
-      const title = `${name} [${simd}, ${threads} thread${threads === 1 ? "" : "s"}]`;
-      if (!available) {
-        test.skip(`${title}: not on this machine`, () => {});
-        continue;
-      }
-      test(title, () => {
-        using bench = new OpBench({ simd, threads });
-        body(bench);
-      });
+  for (const { title, options, missing } of configurations) {
+    if (missing !== null) {
+      test.skip(`${name} [${title}]: ${missing}`, () => {});
+      continue;
     }
+    test(`${name} [${title}]`, () => {
+      using bench = new OpBench(options);
+      body(bench);
+    });
   }
 }
 

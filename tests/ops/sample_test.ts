@@ -8,7 +8,7 @@ import {
   type SamplingRow,
   uniformAt,
 } from "../support/reference_sampling.ts";
-import { isUntouched, testOp } from "./op_bench.ts";
+import { isUntouched, OpBench, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";
 import { type BatchRow, sampleBatch } from "./sampling_batch.ts";
 
@@ -154,6 +154,15 @@ testOp("upbeat_sample() draws tokens as often as their probabilities say", (benc
   const counts = [0, 0, 0, 0];
   for (const token of sampleBatch(bench, rows, 4).tokens) counts[token]!++;
   for (const [token, drawn] of counts.entries()) assertAlmostEquals(drawn / count, (token + 1) / 10, 0.04);
+});
+
+testOp("upbeat_sample() chooses what the CPU library chooses, whatever the parameters", (bench) => {
+  using cpu = new OpBench({ simd: "AUTO", threads: 1 });
+  forCases(10, (random) => {
+    const vocabulary = random.pick([random.integer(2, 40), random.integer(40, 3000)]);
+    const rows = randomBatch(random, vocabulary, 0);
+    assertEquals(sampleBatch(bench, rows, vocabulary).tokens, sampleBatch(cpu, rows, vocabulary).tokens);
+  });
 });
 
 testOp("upbeat_sample() faults on a row without a finite logit", (bench) => {

@@ -10,9 +10,8 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/kernels.h"
+#include "fault.h"
 #include "shared.h"
-#include "thread_pool.h"
 
 namespace upbeat {
 
@@ -25,8 +24,11 @@ class SourceFile : public Shared {
   // Tells the system that this range will be read soon, in order.
   void expect(int64_t offset, int64_t bytes) const;
 
-  // Reads exactly `bytes`, with all threads of the pool. False with the cause when the file cannot give them.
-  bool read(int64_t offset, int64_t bytes, std::byte* destination, ThreadPool& pool, Fault& fault) const;
+  // Reads exactly `bytes`. 0, or an errno, or -1 when the file ends before. Any thread.
+  int read(int64_t offset, int64_t bytes, std::byte* destination) const;
+
+  // What a failed read() means, as a sentence.
+  void describe(int status, Fault& fault) const;
 
  private:
   SourceFile(int descriptor, const char* path, dev_t volume, ino_t number)

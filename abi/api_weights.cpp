@@ -1,6 +1,6 @@
 // The ABI: weights.
 #include "call.h"
-#include "load.h"
+#include "transfers.h"
 
 using namespace upbeat;
 
@@ -54,13 +54,12 @@ int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, in
 }
 
 int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count, const void* source) {
-  static constexpr Operation kOperation = kernel<&KernelSet::pack>("upbeat_weight_upload");
-  return guarded(kOperation.name, [&] {
+  return guarded("upbeat_weight_upload", [&] {
     Stream& target = stream_of(stream);
     Weight& filled = weight_of(weight);
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_range_of(target.device(), MemoryKind::host, "source", source, bytes, 1);
-    target.enqueue(kOperation, PackArguments{filled.packed(), source, first_row, row_count});
+    enqueue_weight_upload(target, source, filled.packed(), first_row, row_count);
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });

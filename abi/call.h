@@ -80,26 +80,4 @@ const Element* operand_or_null(Device& device, const char* argument, const void*
 void check_disjoint(const char* first_argument, const void* first, int64_t first_bytes, const char* second_argument,
                     const void* second, int64_t second_bytes);
 
-// ---- From checked arguments to a command
-
-template <typename Member>
-struct KernelMember;
-
-template <typename Arguments>
-struct KernelMember<Kernel<Arguments> KernelSet::*> {
-  using Type = Arguments;
-};
-
-// The operation that runs one kernel of the device's set: `static constexpr Operation kOp =
-// kernel<&KernelSet::x>("x")`.
-template <auto Member>
-constexpr Operation kernel(const char* name) {
-  return {.name = name, .run = [](Stream& stream, const void* payload, Fault& fault) {
-            using Arguments = typename KernelMember<decltype(Member)>::Type;
-            Device& device = stream.device();
-            const std::lock_guard lock(device.pool_mutex());
-            return (device.kernels().*Member)(payload_as<Arguments>(payload), device.pool(), fault);
-          }};
-}
-
 }  // namespace upbeat

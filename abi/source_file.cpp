@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,8 +16,6 @@
 namespace upbeat {
 
 namespace {
-
-constexpr int64_t kReadBytes = 1 << 20;  // one task of a parallel read
 
 // The files that are open now. Holds no counts; a file leaves when its last load is done.
 struct OpenFiles {
@@ -38,20 +34,6 @@ struct Descriptor {
     if (number >= 0) close(number);
   }
 };
-
-// Reads until all bytes are there. 0, or an errno, or -1 at the end of the file.
-int read_fully(int descriptor, std::byte* destination, int64_t bytes, int64_t offset) {
-  while (bytes > 0) {
-    const ssize_t count = pread(descriptor, destination, size_t(bytes), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno;
-    if (count == 0) return -1;
-    destination += count;
-    offset += count;
-    bytes -= count;
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -98,17 +80,20 @@ void SourceFile::expect(int64_t offset, int64_t bytes) const {
 #endif
 }
 
-bool SourceFile::read(int64_t offset, int64_t bytes, std::byte* destination, ThreadPool& pool, Fault& fault) const {
-  const int64_t tasks = (bytes + kReadBytes - 1) / kReadBytes;
-  std::atomic<int> problem{0};
-  pool.run(int(tasks), [&](int task, int) {
-    const int64_t start = int64_t(task) * kReadBytes;
-    const int status =
-        read_fully(descriptor_, destination + start, std::min(kReadBytes, bytes - start), offset + start);
-    if (status != 0) problem.store(status, std::memory_order_relaxed);
-  });
-  const int status = problem.load(std::memory_order_relaxed);
-  if (status == 0) return true;
+int SourceFile::read(int64_t offset, int64_t bytes, std::byte* destination) const {
+  while (bytes > 0) {
+    const ssize_t count = pread(descriptor_, destination, size_t(bytes), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    if (count == 0) return -1;
+    destination += count;
+    offset += count;
+    bytes -= count;
+  }
+  return 0;
+}
+
+void SourceFile::describe(int status, Fault& fault) const {
   // The end of a long path says more than its start.
   const char* path = path_.c_str() + (path_.size() > 100 ? path_.size() - 100 : 0);
   if (status < 0) {
@@ -116,7 +101,6 @@ bool SourceFile::read(int64_t offset, int64_t bytes, std::byte* destination, Thr
   } else {
     std::snprintf(fault.message, sizeof fault.message, "reading %s: error %d", path, status);
   }
-  return false;
 }
 
 }  // namespace upbeat

@@ -1,5 +1,6 @@
 // The ABI: the ops of a decoder. Each checks its operands and enqueues one kernel.
 #include "call.h"
+#include "operation.h"
 
 using namespace upbeat;
 

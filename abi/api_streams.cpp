@@ -1,7 +1,9 @@
 // The ABI: streams, events, graphs.
-#include <cstring>
+#include <utility>
 
 #include "call.h"
+#include "clock.h"
+#include "transfers.h"
 
 using namespace upbeat;
 
@@ -40,16 +42,8 @@ int32_t upbeat_stream_wait_event(int32_t stream, int32_t event) {
 }
 
 int32_t upbeat_stream_inject_fault(int32_t stream) {
-  static constexpr Operation kOperation = {
-      .name = "upbeat_stream_inject_fault",
-      .run =
-          [](Stream&, const void*, Fault& fault) {
-            std::strcpy(fault.message, "the caller asked for this fault");
-            return false;
-          },
-  };
-  return guarded(kOperation.name, [&] {
-    stream_of(stream).enqueue(kOperation, 0);
+  return guarded("upbeat_stream_inject_fault", [&] {
+    enqueue_fault(stream_of(stream));
     return UPBEAT_OK;
   });
 }
@@ -78,9 +72,10 @@ int32_t upbeat_event_record(int32_t event, int32_t stream) {
 
 int32_t upbeat_event_query(int32_t event) {
   return guarded("upbeat_event_query", [&] {
-    const Event& asked = event_of(event);
+    Event& asked = event_of(event);
+    const bool passed = asked.passed();
     asked.device().check_fault();
-    return asked.passed() ? 1 : 0;
+    return passed ? 1 : 0;
   });
 }
 
@@ -104,7 +99,7 @@ int32_t upbeat_event_elapsed(int32_t start, int32_t end, double* microseconds) {
       if (!event->recorded()) throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s: was never recorded", argument);
       if (!event->passed()) throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s: is not passed yet: wait for it", argument);
     }
-    *microseconds = double(second.time_ns() - first.time_ns()) / 1000.0;
+    *microseconds = second.microseconds_since(first);
     return UPBEAT_OK;
   });
 }

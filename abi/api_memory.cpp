@@ -1,43 +1,17 @@
 // The ABI: memory, copies, loads.
-#include <cstring>
-
 #include "call.h"
-#include "load.h"
+#include "transfers.h"
 
 using namespace upbeat;
 
 namespace {
-
-struct Copy {
-  void* destination;
-  const void* source;
-  int64_t bytes;
-};
-
-bool run_copy(Stream&, const void* payload, Fault&) {
-  const auto& copy = payload_as<Copy>(payload);
-  std::memcpy(copy.destination, copy.source, size_t(copy.bytes));
-  return true;
-}
-
-struct Fill {
-  void* destination;
-  int32_t value;
-  int64_t bytes;
-};
-
-bool run_fill(Stream&, const void* payload, Fault&) {
-  const auto& fill = payload_as<Fill>(payload);
-  std::memset(fill.destination, fill.value & 0xff, size_t(fill.bytes));
-  return true;
-}
 
 int32_t allocate(const char* function, MemoryKind kind, int32_t device, int64_t bytes, int64_t* address) {
   return guarded(function, [&] {
     Device& owner = device_of(device);
     check_positive("bytes", bytes);
     check_pointer("address", address);
-    *address = int64_t(reinterpret_cast<intptr_t>(owner.memory().add(kind, Memory(bytes, "bytes"))));
+    *address = int64_t(reinterpret_cast<intptr_t>(owner.allocate(kind, bytes)));
     return UPBEAT_OK;
   });
 }
@@ -54,15 +28,17 @@ int32_t release(const char* function, MemoryKind kind, int32_t device, void* add
   });
 }
 
-int32_t copy(const Operation& operation, MemoryKind to, MemoryKind from, int32_t stream, void* destination,
-             const void* source, int64_t bytes) {
-  return guarded(operation.name, [&] {
+int32_t copy(const char* function, CopyKind kind, int32_t stream, void* destination, const void* source,
+             int64_t bytes) {
+  return guarded(function, [&] {
     Stream& target = stream_of(stream);
     check_not_negative("bytes", bytes);
+    const MemoryKind to = kind == CopyKind::to_host ? MemoryKind::host : MemoryKind::device;
+    const MemoryKind from = kind == CopyKind::to_device ? MemoryKind::host : MemoryKind::device;
     check_range_of(target.device(), to, "destination", destination, bytes, 1);
     check_range_of(target.device(), from, "source", source, bytes, 1);
     check_disjoint("destination", destination, bytes, "source", source, bytes);
-    if (bytes > 0) target.enqueue(operation, Copy{destination, source, bytes});
+    if (bytes > 0) enqueue_copy(target, kind, destination, source, bytes);
     return UPBEAT_OK;
   });
 }
@@ -88,27 +64,23 @@ int32_t upbeat_host_free(int32_t device, void* address) {
 }
 
 int32_t upbeat_copy_to_device(int32_t stream, void* destination, const void* source, int64_t bytes) {
-  static constexpr Operation kOperation = {.name = "upbeat_copy_to_device", .run = run_copy};
-  return copy(kOperation, MemoryKind::device, MemoryKind::host, stream, destination, source, bytes);
+  return copy("upbeat_copy_to_device", CopyKind::to_device, stream, destination, source, bytes);
 }
 
 int32_t upbeat_copy_to_host(int32_t stream, void* destination, const void* source, int64_t bytes) {
-  static constexpr Operation kOperation = {.name = "upbeat_copy_to_host", .run = run_copy};
-  return copy(kOperation, MemoryKind::host, MemoryKind::device, stream, destination, source, bytes);
+  return copy("upbeat_copy_to_host", CopyKind::to_host, stream, destination, source, bytes);
 }
 
 int32_t upbeat_copy_on_device(int32_t stream, void* destination, const void* source, int64_t bytes) {
-  static constexpr Operation kOperation = {.name = "upbeat_copy_on_device", .run = run_copy};
-  return copy(kOperation, MemoryKind::device, MemoryKind::device, stream, destination, source, bytes);
+  return copy("upbeat_copy_on_device", CopyKind::on_device, stream, destination, source, bytes);
 }
 
 int32_t upbeat_memory_fill(int32_t stream, void* destination, int32_t value, int64_t bytes) {
-  static constexpr Operation kOperation = {.name = "upbeat_memory_fill", .run = run_fill};
-  return guarded(kOperation.name, [&] {
+  return guarded("upbeat_memory_fill", [&] {
     Stream& target = stream_of(stream);
     check_not_negative("bytes", bytes);
     check_range_of(target.device(), MemoryKind::device, "destination", destination, bytes, 1);
-    if (bytes > 0) target.enqueue(kOperation, Fill{destination, value, bytes});
+    if (bytes > 0) enqueue_fill(target, destination, value, bytes);
     return UPBEAT_OK;
   });
 }

@@ -1,5 +1,6 @@
 // The ABI: the token table and sampling.
 #include "call.h"
+#include "operation.h"
 
 using namespace upbeat;
 

@@ -1,8 +1,10 @@
 // The ABI: library and device.
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "call.h"
+#include "open.h"
 
 using namespace upbeat;
 
@@ -24,28 +26,21 @@ int32_t upbeat_last_error(uint8_t* message, int32_t capacity) {
   return int32_t(length);
 }
 
-int32_t upbeat_device_count(void) { return 1; }
+int32_t upbeat_device_count(void) {
+  const int32_t count = guarded("upbeat_device_count", [] { return count_devices(); });
+  return std::max(count, 0);
+}
 
 int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd) {
   return guarded("upbeat_device_open", [&]() -> int32_t {
-    constexpr int32_t kMostThreads = 1024;
     check_alive();
     check_not_negative("index", index);
-    if (index != 0) throw_error(UPBEAT_ERROR_UNAVAILABLE, "index: the only device here is 0, not %d", index);
     check_not_negative("threads", threads);
-    if (threads > kMostThreads) {
-      throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "threads: at most %d, not %d", kMostThreads, threads);
-    }
     if (simd < UPBEAT_SIMD_AUTO || simd > UPBEAT_SIMD_AMX) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "simd: %d is none of UPBEAT_SIMD_*", simd);
     }
-    const KernelSet* kernels = kernel_set(simd);
-    if (kernels == nullptr) {
-      constexpr const char* kNames[] = {"AUTO", "PORTABLE", "AVX2", "AVX512", "NEON", "AMX"};
-      throw_error(UPBEAT_ERROR_UNAVAILABLE, "simd: this machine does not have %s (UPBEAT_SIMD %d)", kNames[simd], simd);
-    }
     refuse_after_fork();
-    auto device = std::make_unique<Device>(threads, *kernels);
+    std::unique_ptr<Device> device = open_device(index, threads, simd);
     const int32_t handle = Handles::process().add(HandleKind::device, device.get());
     device.release();  // the handle owns it
     return handle;

@@ -1,0 +1,13 @@
+// Element types.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace upbeat {
+
+enum class Dtype : int32_t { f32 = 0, f16 = 1, bf16 = 2 };
+
+constexpr size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::f32 ? 4 : 2; }
+
+}  // namespace upbeat

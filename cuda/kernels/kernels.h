@@ -1,0 +1,89 @@
+// What the kernels offer: one launcher per op. The runtime validates arguments and knows nothing of grids; a launcher
+// enqueues on the stream that it is given and knows nothing of handles.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../../abi/arguments.h"
+#include "../fault_record.h"
+
+namespace upbeat {
+
+// Where and how to launch.
+struct Launch {
+  cudaStream_t stream;
+  FaultSlot faults;
+  int multiprocessors;
+  // Device memory of at least so many bytes for this launch and no other that may run beside it. Its content is
+  // anything. Throws ApiError OUT_OF_MEMORY.
+  std::byte* (*scratch)(void* owner, int64_t bytes);
+  void* scratch_owner;
+
+  std::byte* reserve(int64_t bytes) const { return scratch(scratch_owner, bytes); }
+};
+
+struct FillArguments {
+  void* destination;
+  int32_t value;
+  int64_t bytes;
+};
+
+template <typename Arguments>
+using Kernel = cudaError_t (*)(const Arguments&, const Launch&);
+
+struct KernelSet {
+  Kernel<EmbeddingArguments> embedding;
+  Kernel<RmsNormArguments> rms_norm;
+  Kernel<LinearArguments> linear;
+  Kernel<RotaryTableArguments> rotary_table;
+  Kernel<RotaryCacheArguments> rotary_cache;
+  Kernel<AttentionArguments> attention;
+  Kernel<SiluMultiplyArguments> silu_multiply;
+  Kernel<GatherRowsArguments> gather_rows;
+  Kernel<GatherTokensArguments> gather_tokens;
+  Kernel<ScatterTokensArguments> scatter_tokens;
+  Kernel<SampleArguments> sample;
+  Kernel<FillArguments> fill;
+};
+
+cudaError_t launch_embedding(const EmbeddingArguments& arguments, const Launch& launch);
+cudaError_t launch_rms_norm(const RmsNormArguments& arguments, const Launch& launch);
+cudaError_t launch_linear(const LinearArguments& arguments, const Launch& launch);
+cudaError_t launch_rotary_table(const RotaryTableArguments& arguments, const Launch& launch);
+cudaError_t launch_rotary_cache(const RotaryCacheArguments& arguments, const Launch& launch);
+cudaError_t launch_attention(const AttentionArguments& arguments, const Launch& launch);
+cudaError_t launch_silu_multiply(const SiluMultiplyArguments& arguments, const Launch& launch);
+cudaError_t launch_gather_rows(const GatherRowsArguments& arguments, const Launch& launch);
+cudaError_t launch_gather_tokens(const GatherTokensArguments& arguments, const Launch& launch);
+cudaError_t launch_scatter_tokens(const ScatterTokensArguments& arguments, const Launch& launch);
+cudaError_t launch_sample(const SampleArguments& arguments, const Launch& launch);
+cudaError_t launch_fill(const FillArguments& arguments, const Launch& launch);
+
+// Raises the fault that a test asks for.
+cudaError_t launch_injected_fault(const Launch& launch);
+
+// Raises the device's flag when the host has noted a fault in the record.
+cudaError_t launch_fault_check(const Launch& launch);
+
+inline constexpr KernelSet kKernels = {
+    .embedding = launch_embedding,
+    .rms_norm = launch_rms_norm,
+    .linear = launch_linear,
+    .rotary_table = launch_rotary_table,
+    .rotary_cache = launch_rotary_cache,
+    .attention = launch_attention,
+    .silu_multiply = launch_silu_multiply,
+    .gather_rows = launch_gather_rows,
+    .gather_tokens = launch_gather_tokens,
+    .scatter_tokens = launch_scatter_tokens,
+    .sample = launch_sample,
+    .fill = launch_fill,
+};
+
+// Bytes of one key or value cache (kernels/kv_layout.h describes the layout).
+int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
+
+}  // namespace upbeat

@@ -1,0 +1,21 @@
+// How a paged key or value cache lies in memory: [blocks][kv_heads][block_size][padded head_dim].
+//
+// A token's key and value of one head are each contiguous and begin at a multiple of 16 bytes, as asynchronous copies
+// and tensor-core operands want them. Padding is never read for a result.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace upbeat {
+
+__host__ __device__ inline int padded_head_dim(int head_dim) { return (head_dim + 7) / 8 * 8; }
+
+// Where a token's vector begins, in elements.
+__host__ __device__ inline int64_t kv_offset(int64_t block, int token, int kv_head, int kv_heads, int block_size,
+                                             int head_dim) {
+  return ((block * kv_heads + kv_head) * block_size + token) * padded_head_dim(head_dim);
+}
+
+}  // namespace upbeat

@@ -1,0 +1,68 @@
+// Enqueueing, capturing, waiting.
+#include "stream.h"
+
+#include <utility>
+
+#include "device.h"
+#include "wait.h"
+
+namespace upbeat {
+
+Stream::Stream(Device& device) : device_(device) {
+  device.make_current();
+  device.check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+}
+
+Stream::~Stream() {
+  device_.make_current();
+  if (capturing()) {
+    cudaGraph_t graph = nullptr;
+    if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+  }
+  cudaStreamSynchronize(stream_);
+  cudaStreamDestroy(stream_);
+}
+
+Launch Stream::launch_context() {
+  return {
+      .stream = stream_,
+      .faults = device_.fault_slot(),
+      .multiprocessors = device_.multiprocessors(),
+      .scratch =
+          [](void* owner, int64_t bytes) {
+            auto& stream = *static_cast<Stream*>(owner);
+            Scratch& scratch = stream.captured_ ? *stream.captured_ : stream.scratch_;
+            return scratch.reserve(stream.device_, bytes);
+          },
+      .scratch_owner = this,
+  };
+}
+
+void Stream::enqueue_launch(const Operation& operation, const void* arguments) {
+  if (device_.faulted()) return;
+  device_.make_current();
+  device_.check(operation.launch(arguments, launch_context()), operation.name);
+}
+
+void Stream::begin_capture() {
+  device_.make_current();
+  // Relaxed: scratch memory may have to be allocated for what is captured.
+  device_.check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a capture");
+  captured_.emplace();
+}
+
+std::unique_ptr<Graph> Stream::end_capture() {
+  device_.make_current();
+  Scratch scratch = std::move(*captured_);
+  captured_.reset();
+  cudaGraph_t graph = nullptr;
+  device_.check(cudaStreamEndCapture(stream_, &graph), "ending a capture");
+  return std::make_unique<Graph>(device_, graph, std::move(scratch));
+}
+
+bool Stream::synchronize(int64_t deadline) {
+  device_.make_current();
+  return wait_until([this] { return device_.is_done(cudaStreamQuery(stream_)) || device_.faulted(); }, deadline);
+}
+
+}  // namespace upbeat

@@ -1,0 +1,20 @@
+// Weight memory.
+#include "weight.h"
+
+#include "../abi/error.h"
+#include "device.h"
+
+namespace upbeat {
+
+Weight::Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns)
+    : device_(device), packed_{.dtype = dtype, .rows = rows, .columns = columns} {
+  packed_.stride = (int64_t(columns) + kWeightColumnStep - 1) / kWeightColumnStep * kWeightColumnStep;
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(packed_.padded_rows() * int64_t(dtype_bytes(dtype)), packed_.stride, &bytes)) {
+    throw_error(UPBEAT_ERROR_OUT_OF_MEMORY, "a weight of %d x %d elements", rows, columns);
+  }
+  memory_ = device.make_memory(MemoryKind::device, bytes, "weight");
+  packed_.data = memory_.data();
+}
+
+}  // namespace upbeat

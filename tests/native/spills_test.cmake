@@ -1,0 +1,12 @@
+# No kernel spills registers. Called with -DLOG, what ptxas said.
+file(STRINGS ${LOG} lines REGEX "bytes spill stores")
+list(LENGTH lines count)
+if(count EQUAL 0)
+  message(FATAL_ERROR "${LOG} tells of no kernel")
+endif()
+foreach(line IN LISTS lines)
+  if(NOT line MATCHES " 0 bytes spill stores, 0 bytes spill loads")
+    message(FATAL_ERROR "a kernel spills (see ${LOG}): ${line}")
+  endif()
+endforeach()
+message(STATUS "${count} kernels, none of them spills")

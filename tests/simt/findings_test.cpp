@@ -1,0 +1,212 @@
+// Kernels with planted bugs: each is found, and the sentence says what and where.
+#include "kernel_test.h"
+
+namespace {
+
+__global__ void missing_barrier_kernel(Global<float> output) {
+  __shared__ SharedArray<float, 64> values;
+  values[threadIdx.x] = 0;
+  __syncthreads();
+  values[threadIdx.x] = float(threadIdx.x);
+  output[threadIdx.x] = values[63 - threadIdx.x];
+}
+
+// The second round overwrites what slower threads still read in the first.
+__global__ void overwrite_kernel(Global<float> output) {
+  __shared__ SharedArray<float, 64> values;
+  for (int round = 0; round < 2; round++) {
+    values[threadIdx.x] = float(round);
+    __syncthreads();
+    output[threadIdx.x] = values[63 - threadIdx.x];
+  }
+}
+
+__global__ void same_place_kernel() {
+  __shared__ SharedArray<int, 1> place;
+  place[0] = int(threadIdx.x);
+}
+
+__global__ void plain_and_atomic_kernel(Global<int> output) {
+  __shared__ SharedArray<int, 1> count;
+  if (threadIdx.x == 0) count[0] = 0;
+  __syncthreads();
+  atomic_add(Shared<int>(count), 1);
+  output[threadIdx.x] = count[0];
+}
+
+__global__ void missing_warp_barrier_kernel(Global<int> output) {
+  __shared__ SharedArray<int, 32> slots;
+  slots[threadIdx.x] = 0;
+  __syncwarp();
+  slots[threadIdx.x] = int(threadIdx.x);
+  output[threadIdx.x] = slots[threadIdx.x ^ 1];
+}
+
+__global__ void early_exit_kernel(int rows) {
+  if (int(threadIdx.x) >= rows) return;
+  __syncthreads();
+}
+
+__global__ void two_barriers_kernel() {
+  if (threadIdx.x < 32) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+}
+
+__global__ void missing_lane_kernel(Global<int> output) {
+  if (threadIdx.x == 9) return;
+  output[threadIdx.x] = __shfl_xor_sync(0xffffffffu, 1, 1);
+}
+
+__global__ void mixed_collectives_kernel(Global<int> output) {
+  if (threadIdx.x < 16) {
+    output[threadIdx.x] = __shfl_xor_sync(0xffffffffu, 1, 1);
+  } else {
+    output[threadIdx.x] = int(__ballot_sync(0xffffffffu, 1));
+  }
+}
+
+__global__ void foreign_mask_kernel(Global<int> output) { output[threadIdx.x] = __any_sync(0x0000ffffu, 1); }
+
+__global__ void write_kernel(Global<float> output, int64_t offset) {
+  if (blockIdx.x == 2 && threadIdx.x == 5) output[offset] = 1;
+}
+
+__global__ void read_kernel(Global<const float> input, Global<float> output) { output[0] = input[threadIdx.x * 2]; }
+
+__global__ void wide_load_kernel(Global<const float> input, Global<float> output) {
+  store_pack(output, load_pack<4>(input));
+}
+
+__global__ void shared_index_kernel(int index) {
+  const Shared<float> buffer = dynamic_shared<float>();
+  buffer[index] = 1;
+}
+
+__global__ void unwritten_kernel(Global<float> output) {
+  __shared__ SharedArray<float, 8> values;
+  if (threadIdx.x < 7) values[threadIdx.x] = 1;
+  __syncthreads();
+  output[threadIdx.x] = values[threadIdx.x];
+}
+
+__global__ void first_barrier_kernel(Global<float> output) {
+  __shared__ SharedArray<float, 64> values;
+  values[threadIdx.x] = float(threadIdx.x);
+  output[threadIdx.x] = values[63 - threadIdx.x];
+}
+
+__global__ void unwaited_copy_kernel(Global<const float> input, Global<float> output) {
+  const Shared<float> buffer = dynamic_shared<float>();
+  copy_async(buffer, input);
+  copy_async_commit();
+  output[0] = buffer[0];
+}
+
+}  // namespace
+
+TEST("a race is found when threads read what others wrote without a barrier between") {
+  DeviceArray<float> output(64, 0);
+  const std::string found = findings_of<missing_barrier_kernel>(1, 64, 0, output.data());
+  CHECK_CONTAINS(found, "shared memory race", "no barrier", "missing_barrier_kernel", "block (0, 0, 0)", "thread (");
+}
+
+TEST("a race is found when a loop lacks its second barrier") {
+  DeviceArray<float> output(64, 0);
+  CHECK_CONTAINS(findings_of<overwrite_kernel>(1, 64, 0, output.data()), "shared memory race", "overwrite_kernel");
+}
+
+TEST("a race is found when several threads write one place") {
+  CHECK_CONTAINS(findings_of<same_place_kernel>(1, 33, 0), "shared memory race: this write and a write by thread");
+}
+
+TEST("a race is found between atomic and plain access") {
+  DeviceArray<int> output(40, 0);
+  CHECK_CONTAINS(findings_of<plain_and_atomic_kernel>(1, 40, 0, output.data()), "race", "atomic operation");
+}
+
+TEST("a race is found within a warp when __syncwarp() is missing") {
+  DeviceArray<int> output(32, 0);
+  CHECK_CONTAINS(findings_of<missing_warp_barrier_kernel>(1, 32, 0, output.data()), "shared memory race");
+}
+
+TEST("a divergent barrier is found when some threads have left") {
+  CHECK_CONTAINS(findings_of<early_exit_kernel>(1, 64, 0, 40), "divergent barrier: 40 of 64 threads wait",
+                 "findings_test.cpp", "early_exit_kernel");
+}
+
+TEST("a divergent barrier is found when threads wait at different ones") {
+  CHECK_CONTAINS(findings_of<two_barriers_kernel>(1, 64, 0),
+                 "divergent barrier: some threads wait at findings_test.cpp");
+}
+
+TEST("a divergent warp is found when a lane of the mask never comes") {
+  DeviceArray<int> output(32, 0);
+  CHECK_CONTAINS(findings_of<missing_lane_kernel>(1, 32, 0, output.data()), "divergent warp: __shfl_xor_sync",
+                 "waits for lanes 00000200");
+}
+
+TEST("a divergent warp is found when lanes come to different operations") {
+  DeviceArray<int> output(32, 0);
+  CHECK_CONTAINS(findings_of<mixed_collectives_kernel>(1, 32, 0, output.data()), "divergent warp", "__ballot_sync",
+                 "__shfl_xor_sync");
+}
+
+TEST("a mask is refused that lacks the lane which brings it, or names lanes that do not exist") {
+  DeviceArray<int> output(32, 0);
+  CHECK_CONTAINS(findings_of<foreign_mask_kernel>(1, 32, 0, output.data()), "mask 0000ffff lacks the calling lane");
+  CHECK_CONTAINS(findings_of<missing_lane_kernel>(1, 20, 0, output.data()), "names lanes that do not exist");
+}
+
+TEST("a write behind an allocation is found, with its distance") {
+  DeviceArray<float> output(100, 0);
+  const std::string found = findings_of<write_kernel>(4, 32, 0, output.data(), int64_t(102));
+  CHECK_CONTAINS(found, "out of bounds: global write of 4 bytes",
+                 "8 bytes behind the end of an allocation of 400 bytes",
+                 "write_kernel, block (2, 0, 0), thread (5, 0, 0)");
+  CHECK_CLEAN(findings_of<write_kernel>(4, 32, 0, output.data(), int64_t(99)));
+}
+
+TEST("a wrong index is found when it reads behind an allocation, and freed memory is out of bounds") {
+  DeviceArray<float> output(1, 0);
+  const DeviceArray<float> input(64, 0);
+  CHECK_CLEAN(findings_of<read_kernel>(1, 32, 0, input.data(), output.data()));
+  CHECK_CONTAINS(findings_of<read_kernel>(1, 33, 0, input.data(), output.data()), "global read", "thread (32, 0, 0)");
+  float* freed = nullptr;
+  {
+    const DeviceArray<float> gone(4096, 0);
+    freed = gone.data();
+  }
+  CHECK_CONTAINS(findings_of<write_kernel>(4, 32, 0, freed, int64_t(0)), "out of bounds");
+}
+
+TEST("a misaligned access is found") {
+  DeviceArray<float> output(8, 0);
+  const DeviceArray<float> input(64, 0);
+  CHECK_CONTAINS(findings_of<wide_load_kernel>(1, 1, 0, input.data() + 1, output.data()),
+                 "misaligned: global read of 16 bytes", "not aligned to 16");
+  CHECK_CONTAINS(findings_of<wide_load_kernel>(1, 1, 0, input.data(), output.data() + 2), "misaligned: global write");
+  CHECK_CLEAN(findings_of<wide_load_kernel>(1, 1, 0, input.data() + 60, output.data() + 4));
+  CHECK_CONTAINS(findings_of<wide_load_kernel>(1, 1, 0, input.data() + 64, output.data()), "out of bounds");
+}
+
+TEST("an index outside shared memory is found, and so is reading what nobody wrote") {
+  CHECK_CLEAN(findings_of<shared_index_kernel>(1, 1, 64, 15));
+  CHECK_CONTAINS(findings_of<shared_index_kernel>(1, 1, 64, 16), "out of bounds: shared access of 4 bytes at 64 of 64");
+  CHECK_CONTAINS(findings_of<shared_index_kernel>(1, 1, 64, -1), "out of bounds: shared access");
+  DeviceArray<float> output(8, 0);
+  CHECK_CONTAINS(findings_of<first_barrier_kernel>(1, 64, 0, DeviceArray<float>(64, 0).data()),
+                 "a barrier may be missing");
+  CHECK_CONTAINS(findings_of<unwritten_kernel>(2, 8, 0, output.data()), "read before anything was written");
+}
+
+TEST("what an asynchronous copy brings is not there before it is waited for") {
+  const DeviceArray<float> input(4, 1);
+  DeviceArray<float> output(1, 0);
+  CHECK_CLEAN(findings_of<unwaited_copy_kernel>(1, 1, 16, input.data(), output.data()));
+  CHECK(output[0] != 1);
+}
+
+int main() { return check::run_all(); }

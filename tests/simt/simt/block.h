@@ -1,0 +1,334 @@
+// One block of a grid: its threads as fibers, in lock step where CUDA says so.
+//
+// A system thread runs one block at a time. Every CUDA thread runs until it waits: at a barrier for the whole block, or
+// at a warp's collective for the lanes of its mask. Threads are taken in rising order in one round and in falling order
+// in the next, so that code which relies on an order that CUDA does not give has a chance to fail.
+//
+// Found out here: barriers that not all threads of the block reach, or reach at different places; collectives that some
+// lane of the mask never reaches, or reaches as another operation; what else would hang.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "fiber.h"
+#include "report.h"
+
+namespace simt {
+
+using Place = std::source_location;
+
+struct Index3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+
+struct Size3 {
+  unsigned x = 1, y = 1, z = 1;
+  Size3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+  int64_t count() const { return int64_t(x) * y * z; }
+};
+
+inline constexpr int kWarp = 32;
+inline constexpr int kMostThreads = 1024;
+inline constexpr size_t kLaneBytes = 64;  // what a lane may bring to a collective, or take from it
+
+// What a lane waits for with others of its warp.
+struct Collective {
+  const char* what = nullptr;
+  Place place;
+  uint32_t mask = 0;     // 0: nobody
+  uint32_t arrived = 0;  // lanes that wait
+  alignas(16) std::byte in[kWarp][kLaneBytes];
+  alignas(16) std::byte out[kWarp][kLaneBytes];
+};
+
+// Copies that a thread has begun and not waited for, in groups.
+struct PendingCopy {
+  std::byte* destination;
+  std::array<std::byte, 16> bytes;
+  int group;
+};
+
+struct Warp;
+
+struct Thread {
+  enum class State : uint8_t { ready, at_barrier, at_collective, done };
+
+  Fiber fiber;
+  State state = State::done;
+  int id = 0;
+  Index3 index;
+  Warp* own_warp = nullptr;
+  const Collective* collective = nullptr;
+  std::vector<PendingCopy> copies;
+  int copy_groups = 0;
+
+  int warp() const { return id / kWarp; }
+  int lane() const { return id % kWarp; }
+};
+
+struct Warp {
+  uint32_t lanes = 0;  // those that exist
+  uint32_t epoch = 0;  // full __syncwarp()s passed
+  std::array<Collective, 4> collectives;
+};
+
+class Block;
+
+// The block that this system thread runs. Asked for at every access, so it is a plain word.
+inline thread_local constinit Block* running_block = nullptr;
+
+class Block {
+ public:
+  // The block that this system thread runs.
+  static Block& current() { return *running_block; }
+
+  // The one that it runs all its blocks with.
+  static Block& of_this_thread() {
+    static thread_local const std::unique_ptr<Block> block = std::make_unique<Block>();
+    return *(running_block = block.get());
+  }
+
+  Size3 grid_size, block_size;
+  Index3 block_index;
+
+  Thread& thread() { return *running_; }
+  Warp& warp() { return *running_->own_warp; }
+  // Counts barriers. Never falls, also from block to block.
+  uint32_t epoch() const { return epoch_; }
+  uint32_t first_epoch() const { return first_epoch_; }
+
+  // Dynamic shared memory of the block.
+  std::byte* dynamic_shared() { return dynamic_.data(); }
+  size_t dynamic_bytes() const { return dynamic_bytes_; }
+
+  // Runs one block to its end. False when something was found wrong.
+  bool run(const char* kernel, const std::function<void()>& body, Size3 grid, Size3 size, Index3 index,
+           size_t dynamic_bytes) {
+    kernel_ = kernel;
+    body_ = &body;
+    grid_size = grid;
+    block_size = size;
+    block_index = index;
+    dynamic_bytes_ = dynamic_bytes;
+    if (dynamic_.size() < dynamic_bytes) dynamic_.resize(dynamic_bytes);
+    std::fill_n(dynamic_.begin(), dynamic_bytes, std::byte{0xcb});
+    count_ = int(size.count());
+    failed_ = false;
+    first_epoch_ = ++epoch_;
+    start_threads();
+    schedule();
+    return !failed_;
+  }
+
+  // ---- Called by CUDA threads
+
+  // Ends the kernel with a finding. Does not return.
+  [[noreturn]] void fail(Text what) {
+    add_place(what);
+    Findings::process().add(what);
+    failed_ = true;
+    for (;;) leave();
+  }
+
+  // __syncthreads(), with the or of what all threads bring.
+  bool barrier(bool value, const Place& place) {
+    if (at_barrier_ == 0) {
+      barrier_place_ = place;
+      barrier_or_ = false;
+    } else if (!same(barrier_place_, place)) {
+      fail(format("divergent barrier: some threads wait at %s:%u and this one at %s:%u", file_of(barrier_place_),
+                  barrier_place_.line(), file_of(place), place.line()));
+    }
+    barrier_or_ |= value;
+    if (++at_barrier_ == count_) {
+      at_barrier_ = 0;
+      ++epoch_;
+      barrier_result_ = barrier_or_;
+      for (int i = 0; i < count_; i++) threads_[size_t(i)].state = Thread::State::ready;
+      return barrier_result_;
+    }
+    running_->state = Thread::State::at_barrier;
+    leave();
+    return barrier_result_;  // of this barrier still: the next one needs this thread
+  }
+
+  // An operation of all lanes of the mask together. complete(in, out) sees their slots once the last one has come.
+  template <typename Out, typename In, typename Complete>
+  Out collective(uint32_t mask, const char* what, const Place& place, const In& in, Complete&& complete) {
+    static_assert(sizeof(In) <= kLaneBytes && sizeof(Out) <= kLaneBytes);
+    Warp& own = warp();
+    const int lane = running_->lane();
+    if ((mask >> lane & 1) == 0)
+      fail(format("%s at %s:%u: the mask %08x lacks the calling lane %d", what, file_of(place), place.line(), mask,
+                  lane));
+    if ((mask & ~own.lanes) != 0)
+      fail(
+          format("%s at %s:%u: the mask %08x names lanes that do not exist", what, file_of(place), place.line(), mask));
+    Collective& group = find(own, mask, what, place);
+    if (std::strcmp(group.what, what) != 0 || !same(group.place, place)) {
+      fail(format("divergent warp: some lanes are at %s (%s:%u) and this one at %s (%s:%u)", group.what,
+                  file_of(group.place), group.place.line(), what, file_of(place), place.line()));
+    }
+    std::memcpy(group.in[lane], &in, sizeof(In));
+    group.arrived |= 1u << lane;
+    if (group.arrived == group.mask) {
+      complete(group);
+      const int first = running_->warp() * kWarp;
+      for (int i = 0; i < kWarp; i++) {
+        if (group.mask >> i & 1) threads_[size_t(first + i)].state = Thread::State::ready;
+      }
+      group.mask = 0;
+    } else {
+      running_->state = Thread::State::at_collective;
+      running_->collective = &group;
+      leave();
+    }
+    // Nobody writes this lane's slot before the lane itself comes to another collective.
+    Out out;
+    std::memcpy(&out, group.out[lane], sizeof(Out));
+    return out;
+  }
+
+  static const char* file_of(const Place& place) {
+    const char* name = std::strrchr(place.file_name(), '/');
+    return name != nullptr ? name + 1 : place.file_name();
+  }
+
+ private:
+  static bool same(const Place& a, const Place& b) {
+    return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+  }
+
+  // Adds as in " (kernel k, block (0, 0, 0), thread (5, 0, 0))".
+  void add_place(Text& text) const {
+    const Index3& b = block_index;
+    text.add(" (kernel %s, block (%u, %u, %u)", kernel_, b.x, b.y, b.z);
+    if (running_ != nullptr) {
+      const Index3& t = running_->index;
+      text.add(", thread (%u, %u, %u)", t.x, t.y, t.z);
+    }
+    text.add(")");
+  }
+
+  void start_threads() {
+    while (int(threads_.size()) < count_) threads_.emplace_back();
+    warps_.resize(size_t((count_ + kWarp - 1) / kWarp));
+    for (size_t i = 0; i < warps_.size(); i++) {
+      const int lanes = std::min(kWarp, count_ - int(i) * kWarp);
+      warps_[i].lanes = lanes == kWarp ? ~0u : (1u << lanes) - 1;
+      warps_[i].epoch = 0;
+      for (Collective& collective : warps_[i].collectives) collective.mask = 0;
+    }
+    for (int i = 0; i < count_; i++) {
+      Thread& thread = threads_[size_t(i)];
+      thread.id = i;
+      thread.index = {unsigned(i) % block_size.x, unsigned(i) / block_size.x % block_size.y,
+                      unsigned(i) / (block_size.x * block_size.y)};
+      thread.own_warp = &warps_[size_t(thread.warp())];
+      thread.state = Thread::State::ready;
+      thread.copies.clear();
+      thread.copy_groups = 0;
+      thread.fiber.prepare(enter);
+    }
+    at_barrier_ = 0;
+    live_ = count_;
+  }
+
+  void schedule() {
+    bool rising = true;
+    while (live_ > 0 && !failed_) {
+      bool any = false;
+      for (int i = 0; i < count_ && !failed_; i++) {
+        Thread& thread = threads_[size_t(rising ? i : count_ - 1 - i)];
+        if (thread.state != Thread::State::ready) continue;
+        any = true;
+        running_ = &thread;
+        Fiber::came_from = &own_;
+        own_.switch_to(thread.fiber);
+      }
+      rising = !rising;
+      if (!any && !failed_) report_deadlock();
+    }
+    running_ = nullptr;
+  }
+
+  void report_deadlock() {
+    failed_ = true;
+    running_ = nullptr;
+    Text text = format("divergent barrier: %d of %d threads wait at %s:%u, the others have left the kernel",
+                       at_barrier_, count_, file_of(barrier_place_), barrier_place_.line());
+    for (Thread& thread : threads_) {
+      if (thread.id >= count_ || thread.state != Thread::State::at_collective) continue;
+      const Collective& group = *thread.collective;
+      running_ = &thread;
+      text = format("divergent warp: %s at %s:%u waits for lanes %08x, which never come", group.what,
+                    file_of(group.place), group.place.line(), group.mask & ~group.arrived);
+      break;
+    }
+    add_place(text);
+    Findings::process().add(text);
+  }
+
+  static void enter() {
+    Fiber::entered();
+    Block& block = current();
+    (*block.body_)();
+    block.running_->state = Thread::State::done;
+    --block.live_;
+    for (;;) block.leave();
+  }
+
+  void leave() {
+    Thread& left = *running_;
+    left.fiber.switch_to(own_);
+    running_ = &left;
+  }
+
+  Collective& find(Warp& own, uint32_t mask, const char* what, const Place& place) {
+    Collective* unused = nullptr;
+    for (Collective& group : own.collectives) {
+      if (group.mask == mask) return group;
+      if (group.mask == 0) {
+        if (unused == nullptr) unused = &group;
+      } else if ((group.mask & mask) != 0) {
+        fail(format("divergent warp: some lanes are at %s with mask %08x, this one at %s (%s:%u) with mask %08x",
+                    group.what, group.mask, what, file_of(place), place.line(), mask));
+      }
+    }
+    if (unused == nullptr) fail(format("the emulator follows at most four parts of a warp"));
+    unused->mask = mask;
+    unused->arrived = 0;
+    unused->what = what;
+    unused->place = place;
+    return *unused;
+  }
+
+  Fiber own_;
+  const char* kernel_ = "";
+  const std::function<void()>* body_ = nullptr;
+  std::deque<Thread> threads_;
+  std::vector<Warp> warps_;
+  Thread* running_ = nullptr;
+  int count_ = 0;
+  int live_ = 0;
+  bool failed_ = false;
+  uint32_t epoch_ = 0;
+  uint32_t first_epoch_ = 0;
+  int at_barrier_ = 0;
+  Place barrier_place_;
+  bool barrier_or_ = false;
+  bool barrier_result_ = false;
+  std::vector<std::byte> dynamic_;
+  size_t dynamic_bytes_ = 0;
+};
+
+}  // namespace simt
