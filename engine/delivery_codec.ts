@@ -7,7 +7,15 @@
  * @module
  */
 import type { TokenLogprob } from "./events.ts";
-import type { Delivery, ExecutorCounters, Moment, RequestUpdate, StepUsage, TokenMoment } from "./protocol.ts";
+import type {
+  Delivery,
+  ExecutorCounters,
+  Moment,
+  RequestUpdate,
+  StepReport,
+  StepUsage,
+  TokenMoment,
+} from "./protocol.ts";
 
 /** The counters, in the order in which they stand in the array. */
 const COUNTERS = [
@@ -26,26 +34,52 @@ const COUNTERS = [
   "prefixHitTokens",
 ] as const satisfies readonly (keyof ExecutorCounters)[];
 
+/** The fields of a step's report that are numbers, in the order in which they stand in the array. */
+const REPORT = [
+  "step",
+  "start",
+  "forwardLaunched",
+  "sampling",
+  "launched",
+  "waiting",
+  "known",
+  "firstTokensSent",
+  "processing",
+  "end",
+  "held",
+  "requests",
+  "prefillRequests",
+  "prefillTokens",
+  "decodeTokens",
+  "sampledTokens",
+  "usedBlocks",
+  "cachedBlocks",
+  "runningRequests",
+  "pausedRequests",
+  "waitingRequests",
+] as const satisfies readonly (keyof StepReport)[];
+
 /** The types of moments, by the number that stands for each. */
 const TYPES = ["token", "chunk", "context", "pause", "resume", "evict", "finish"] as const;
 
 /** The reasons of a finish, by the number that stands for each. */
 const REASONS = ["stop", "length", "cancelled"] as const;
 
-/** Stands where a token has no log-probability, or a finish no token for a reason. */
+/** Stands where there is nothing: no log-probability, no token for a reason, no reports, no times of the device. */
 const NONE = NaN;
 
 /**
- * Encode a delivery: `emittedAt, settledUntil`, the counters; the uses of the KV cache; then of each update the request, the
- * number of moments, and of each moment its type, its time and its fields.
+ * Encode a delivery: `emittedAt, settledUntil`, the counters; the reports of steps; the uses of the KV cache; then of each
+ * update the request, the number of moments, and of each moment its type, its time and its fields.
  *
  * @param delivery The delivery.
- * @returns The numbers; null where something in it is none: a report of a step, an error, a stop string.
+ * @returns The numbers; null where something in it is none: an error, a stop string.
  */
 export function encodeDelivery({ updates, counters, emittedAt, settledUntil, steps }: Delivery): number[] | null {
-  if (steps !== undefined) return null;
   const numbers = [emittedAt, settledUntil];
   for (const name of COUNTERS) numbers.push(counters[name]);
+  numbers.push(steps?.length ?? NONE);
+  for (const report of steps ?? []) encodeReport(report, numbers);
   const usages = usagesOf(updates);
   numbers.push(usages.length);
   for (const { step, blocksTotal, blocksAllocated, blocksActive, activeTokens } of usages) {
@@ -56,6 +90,13 @@ export function encodeDelivery({ updates, counters, emittedAt, settledUntil, ste
     for (const moment of moments) if (!encodeMoment(moment, usages, numbers)) return null;
   }
   return numbers;
+}
+
+function encodeReport(report: StepReport, numbers: number[]): void {
+  for (const name of REPORT) numbers.push(report[name]);
+  const { device, followsRest } = report;
+  numbers.push(Number(followsRest), device?.begin ?? NONE);
+  if (device !== null) numbers.push(device.forwardEnd, device.samplingBegin, device.end, device.idle);
 }
 
 /** All tokens of a step share one. */
@@ -109,6 +150,8 @@ export function decodeDelivery(numbers: readonly number[]): Delivery {
   const [emittedAt, settledUntil] = [reader.next(), reader.next()];
   const counters = {} as { -readonly [Name in keyof ExecutorCounters]: number };
   for (const name of COUNTERS) counters[name] = reader.next();
+  const reports = reader.next();
+  const steps = Number.isNaN(reports) ? undefined : Array.from({ length: reports }, () => decodeReport(reader));
   const usages = Array.from({ length: reader.next() }, (): StepUsage => ({
     step: reader.next(),
     blocksTotal: reader.next(),
@@ -123,7 +166,22 @@ export function decodeDelivery(numbers: readonly number[]): Delivery {
     for (let index = 0; index < count; index++) moments.push(decodeMoment(reader, usages));
     updates.push({ id, moments });
   }
-  return { updates, counters, emittedAt, settledUntil };
+  return { updates, counters, emittedAt, settledUntil, steps };
+}
+
+function decodeReport(reader: NumberReader): StepReport {
+  const report = {} as { -readonly [Name in typeof REPORT[number]]: number };
+  for (const name of REPORT) report[name] = reader.next();
+  const followsRest = reader.next() === 1;
+  const begin = reader.next();
+  const device = Number.isNaN(begin) ? null : {
+    begin,
+    forwardEnd: reader.next(),
+    samplingBegin: reader.next(),
+    end: reader.next(),
+    idle: reader.next(),
+  };
+  return { ...report, followsRest, device };
 }
 
 function decodeMoment(reader: NumberReader, usages: readonly StepUsage[]): Moment {

@@ -21,7 +21,7 @@ import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
-import { bringsFirstTokens, isPrefill, type StepInFlight } from "./step_in_flight.ts";
+import { bringsFirstTokens, isPrefill, sizeOf, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
@@ -172,30 +172,31 @@ export class Executor {
    * to do.
    */
   #takeMessages(inFlight: StepInFlight | null = null): boolean {
+    this.#inbox.drain();
     this.#held = 0;
-    const slack = this.#slack(inFlight);
-    if (slack > 0) {
+    for (let slack = this.#slack(inFlight); slack > 0; slack = this.#slack(inFlight)) {
       const start = this.#now();
       this.#inbox.wait(slack);
-      this.#held = this.#now() - start;
-      this.#lapStart += this.#held;
+      this.#held += this.#now() - start;
+      this.#inbox.drain();
     }
-    this.#inbox.drain();
+    this.#lapStart += this.#held;
     this.#endCancelled();
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
   }
 
-  /** Milliseconds for which the launch of the next step can wait: while it would only decode, and time is left. */
+  /** Milliseconds for which the launch of the next step can wait for who arrives. */
   #slack(inFlight: StepInFlight | null): number {
-    if (!this.#options.lateLaunch || inFlight === null || isPrefill(inFlight.step)) return 0;
-    return this.#scheduler.hasPrompts ? 0 : this.#launchTimer.slack(inFlight.step.tokens, this.#now());
+    if (!this.#options.lateLaunch || inFlight === null || this.#inbox.isShutDown) return 0;
+    return this.#launchTimer.slack(sizeOf(inFlight.step), this.#scheduler.hasPrompts, this.#now());
   }
 
   /** Learn how long a launch takes, and whether it came in time for the device. */
   #timeLaunch(next: StepInFlight | null, previous: StepInFlight | null): void {
     if (!this.#options.lateLaunch || next === null || previous === null) return;
-    const isLate = next.results === null || previous.tokenTime !== null || this.#hasArrived(previous);
-    this.#launchTimer.launched(isPrefill(next.step) ? null : this.#now() - next.launchTime, isLate);
+    const isRead = previous.tokenTime !== null;
+    const cost = isRead || next.results === null ? null : this.#now() - next.launchTime;
+    this.#launchTimer.launched(isPrefill(next.step), cost, isRead || this.#hasArrived(previous));
   }
 
   /** Nothing can be computed and nothing is in flight: wait for a message. */
@@ -263,7 +264,7 @@ export class Executor {
     const end = this.#now();
     this.#waitTime += end - start;
     inFlight.tokenTime = end;
-    this.#launchTimer.ended(isPrefill(inFlight.step) ? 0 : inFlight.step.tokens, end);
+    this.#launchTimer.ended(sizeOf(inFlight.step), end);
     inFlight.report?.waited(start, end, this.#runner.deviceTimes);
     for (const { request, samples } of inFlight.step.scheduled) {
       request.stepsInFlight--;

@@ -3,8 +3,7 @@
  *
  * What is launched cannot be changed any more, so a request that arrives behind the launch of a step waits for all of it.
  * The device needs the next step only when the last one ends; until shortly before, the launch can wait for requests, and
- * who arrives meanwhile is in it. Steps of the same number of decoding requests take about the same time, so the end can
- * be told in advance.
+ * who arrives meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
  *
  * @module
  */
@@ -24,12 +23,35 @@ const SHORTEST_WAIT = 0.2;
 /** The reserve grows with each launch that came too late, and shrinks slowly while none does. */
 const CAUTION = { most: 8, growth: 2, decay: 0.98 } as const;
 
-/** Foretells the ends of decode steps. All times are in milliseconds. */
+/** Of a step only this counts. */
+export interface StepSize {
+  /** Whether some prompt is in it. */
+  readonly isPrefill: boolean;
+  /** Tokens that it computes. */
+  readonly tokens: number;
+}
+
+/** What the last steps of a kind took. */
+class StepKind {
+  readonly durations: { readonly tokens: number; readonly duration: number }[] = [];
+  readonly launches: number[] = [];
+
+  /** The least that a step takes: as long as the shortest, and less only where it has fewer tokens. */
+  leastDuration(tokens: number): number | null {
+    if (this.durations.length < LEAST_SAMPLES) return null;
+    return Math.min(...this.durations.map((sample) => sample.duration * Math.min(1, tokens / sample.tokens)));
+  }
+
+  /** The most that its launch takes. */
+  longestLaunch(): number | null {
+    return this.launches.length < LEAST_SAMPLES ? null : Math.max(...this.launches);
+  }
+}
+
+/** Foretells the ends of steps. All times are in milliseconds. */
 export class LaunchTimer {
-  /** Requests in the steps that `#durations` are of. */
-  #rows = 0;
-  readonly #durations: number[] = [];
-  readonly #launches: number[] = [];
+  readonly #decode = new StepKind();
+  readonly #prefill = new StepKind();
   #lastEnd = -Infinity;
   #caution = 1;
   /** Whether the device had to wait for the step in flight, so that its end tells nothing of its duration. */
@@ -40,28 +62,31 @@ export class LaunchTimer {
   /**
    * How long the launch of the step behind the one in flight can wait.
    *
-   * @param rows Requests in the step in flight, all decoding.
+   * @param inFlight The step in flight.
+   * @param hasPrompts Whether the next one may be a prefill, whose launch takes longer.
    * @param now The time.
    * @returns Milliseconds; 0 where that cannot be told.
    */
-  slack(rows: number, now: number): number {
-    if (rows !== this.#rows || this.#durations.length < LEAST_SAMPLES) return 0;
-    const duration = Math.min(...this.#durations);
+  slack(inFlight: StepSize, hasPrompts: boolean, now: number): number {
+    const duration = this.#kindOf(inFlight.isPrefill).leastDuration(inFlight.tokens);
+    const launch = this.#kindOf(hasPrompts).longestLaunch();
+    if (duration === null || launch === null) return 0;
     const reserve = Math.max(RESERVE.least, RESERVE.part * duration) * this.#caution;
-    const slack = this.#lastEnd + duration - Math.max(...this.#launches) - reserve - now;
+    const slack = this.#lastEnd + duration - launch - reserve - now;
     return slack < SHORTEST_WAIT ? 0 : slack;
   }
 
   /**
    * A step was launched behind the one in flight.
    *
-   * @param cost How long that took; null where it was no decode step.
+   * @param isPrefill Whether some prompt is in it.
+   * @param cost How long that took; null: not known.
    * @param isLate Whether the step in flight had ended by then: the device had nothing to do.
    */
-  launched(cost: number | null, isLate: boolean): void {
+  launched(isPrefill: boolean, cost: number | null, isLate: boolean): void {
     this.#isNextLate = isLate;
     if (cost === null) return;
-    add(this.#launches, cost);
+    add(this.#kindOf(isPrefill).launches, cost);
     if (isLate) this.#caution = Math.min(CAUTION.most, this.#caution * CAUTION.growth);
     else this.#caution = Math.max(1, this.#caution * CAUTION.decay);
   }
@@ -69,20 +94,22 @@ export class LaunchTimer {
   /**
    * The step in flight has ended.
    *
-   * @param rows Requests in it where all of them were decoding, else 0.
+   * @param step The step.
    * @param time When its tokens were known.
    */
-  ended(rows: number, time: number): void {
-    if (rows !== this.#rows) this.#durations.length = 0;
-    this.#rows = rows;
-    if (rows > 0 && !this.#isLate) add(this.#durations, time - this.#lastEnd);
+  ended({ isPrefill, tokens }: StepSize, time: number): void {
+    if (!this.#isLate) add(this.#kindOf(isPrefill).durations, { tokens, duration: time - this.#lastEnd });
     this.#lastEnd = time;
     this.#isLate = this.#isNextLate;
     this.#isNextLate = true;
   }
+
+  #kindOf(isPrefill: boolean): StepKind {
+    return isPrefill ? this.#prefill : this.#decode;
+  }
 }
 
 /** Add to the last samples. */
-function add(samples: number[], sample: number): void {
+function add<Sample>(samples: Sample[], sample: Sample): void {
   if (samples.push(sample) > SAMPLES) samples.shift();
 }

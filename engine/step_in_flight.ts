@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StepSize } from "./launch_timer.ts";
 import type { StepUsage } from "./protocol.ts";
 import type { PendingResults } from "./step_outputs.ts";
 import type { Step } from "./step_plan.ts";
@@ -39,4 +40,13 @@ export function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
  */
 export function isPrefill(step: Step | null): boolean {
   return step !== null && step.tokens > step.samplingRequests;
+}
+
+/**
+ * What a step's duration depends on.
+ *
+ * @param step The step.
+ */
+export function sizeOf(step: Step): StepSize {
+  return { isPrefill: isPrefill(step), tokens: step.tokens };
 }

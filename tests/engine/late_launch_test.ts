@@ -90,63 +90,77 @@ test("a cancel does not wait for a late launch", () => {
   }
 });
 
+const decoding = (tokens: number) => ({ isPrefill: false, tokens });
+const PROMPT = { isPrefill: true, tokens: 64 };
+
 /** A timer that has seen steps of 10 ms, the last of which ended at 100. */
-function seasoned(rows = 4, cost = 0.5): LaunchTimer {
+function seasoned(tokens = 4, cost = 0.5): LaunchTimer {
   const timer = new LaunchTimer();
   for (let step = 0; step <= 10; step++) {
-    timer.launched(cost, false);
-    timer.ended(rows, 10 * step);
+    timer.launched(false, cost, false);
+    timer.ended(decoding(tokens), 10 * step);
   }
   return timer;
 }
 
 test("slack() is what is left of the step in flight without the launch and a reserve", () => {
-  assertAlmostEquals(seasoned().slack(4, 100), 10 - 0.5 - 2, 1e-9);
-  assertAlmostEquals(seasoned().slack(4, 103), 7 - 0.5 - 2, 1e-9);
-  assertEquals(seasoned().slack(4, 107.4), 0);
-  assertEquals(seasoned().slack(4, 120), 0);
+  assertAlmostEquals(seasoned().slack(decoding(4), false, 100), 10 - 0.5 - 2, 1e-9);
+  assertAlmostEquals(seasoned().slack(decoding(4), false, 103), 7 - 0.5 - 2, 1e-9);
+  assertEquals(seasoned().slack(decoding(4), false, 107.4), 0);
+  assertEquals(seasoned().slack(decoding(4), false, 120), 0);
 });
 
-test("slack() foretells nothing of other numbers of requests, behind a prefill, and before it has seen some steps", () => {
-  assertEquals(seasoned().slack(5, 100), 0);
-  const prefilled = seasoned();
-  prefilled.launched(null, false);
-  prefilled.ended(0, 130);
-  assertEquals(prefilled.slack(4, 130), 0);
+test("slack() expects no more of fewer tokens than their part, and no more of more", () => {
+  assertAlmostEquals(seasoned(4).slack(decoding(3), false, 100), 7.5 - 0.5 - 1.5, 1e-9);
+  assertAlmostEquals(seasoned(4).slack(decoding(9), false, 100), 10 - 0.5 - 2, 1e-9);
+});
+
+test("slack() foretells nothing of what it has not seen some times", () => {
+  const timer = seasoned();
+  // How long a prefill takes, and how long its launch does.
+  assertEquals(timer.slack(PROMPT, false, 100), 0);
+  assertEquals(timer.slack(decoding(4), true, 100), 0);
+  for (let step = 0; step < 5; step++) {
+    timer.launched(true, 1.5, false);
+    timer.ended(PROMPT, 140 + 40 * step);
+  }
+  // The first of them followed upon a step of another kind, and took what it took all the same.
+  assertAlmostEquals(timer.slack(PROMPT, false, 300), 40 - 0.5 - 8, 1e-9);
+  assertAlmostEquals(timer.slack(decoding(4), true, 300), 10 - 1.5 - 2, 1e-9);
   const young = new LaunchTimer();
   for (let step = 0; step < 4; step++) {
-    young.launched(0.5, false);
-    young.ended(4, 10 * step);
+    young.launched(false, 0.5, false);
+    young.ended(decoding(4), 10 * step);
   }
-  assertEquals(young.slack(4, 30), 0);
+  assertEquals(young.slack(decoding(4), false, 30), 0);
 });
 
 test("slack() goes by the shortest of the last steps and the longest of the last launches", () => {
   const timer = seasoned();
-  timer.launched(1.5, false);
-  timer.ended(4, 108);
-  assertAlmostEquals(timer.slack(4, 108), 8 - 1.5 - 1.6, 1e-9);
+  timer.launched(false, 1.5, false);
+  timer.ended(decoding(4), 108);
+  assertAlmostEquals(timer.slack(decoding(4), false, 108), 8 - 1.5 - 1.6, 1e-9);
   for (let step = 0; step < 8; step++) {
-    timer.launched(0.5, false);
-    timer.ended(4, 118 + 10 * step);
+    timer.launched(false, 0.5, false);
+    timer.ended(decoding(4), 118 + 10 * step);
   }
-  assertAlmostEquals(timer.slack(4, 188), 7.5, 0.1);
+  assertAlmostEquals(timer.slack(decoding(4), false, 188), 7.5, 0.1);
 });
 
 test("slack() shrinks when a launch came too late, and comes back slowly", () => {
   const timer = seasoned();
-  const before = timer.slack(4, 100);
-  timer.launched(0.5, true);
-  timer.ended(4, 110);
-  const after = timer.slack(4, 110);
+  const before = timer.slack(decoding(4), false, 100);
+  timer.launched(false, 0.5, true);
+  timer.ended(decoding(4), 110);
+  const after = timer.slack(decoding(4), false, 110);
   assertAlmostEquals(before - after, 2, 1e-9);
   // The end of the step that the device had to wait for tells nothing of its duration.
-  timer.launched(0.5, false);
-  timer.ended(4, 125);
+  timer.launched(false, 0.5, false);
+  timer.ended(decoding(4), 125);
   for (let step = 0; step < 50; step++) {
-    timer.launched(0.5, false);
-    timer.ended(4, 135 + 10 * step);
+    timer.launched(false, 0.5, false);
+    timer.ended(decoding(4), 135 + 10 * step);
   }
-  assertGreater(timer.slack(4, 625), after);
-  assertAlmostEquals(timer.slack(4, 625), before, 0.1);
+  assertGreater(timer.slack(decoding(4), false, 625), after);
+  assertAlmostEquals(timer.slack(decoding(4), false, 625), before, 0.1);
 });
