@@ -8,6 +8,19 @@ from scene import Story
 PAWS = "fox rabbit mouse bear hedgehog cat dog squirrel badger otter mole beaver wolf".split()
 WINGS = "owl duck sparrow hen goose robin stork crow".split()
 
+#: What can be learned, what goes wrong, and the trick.
+SKILLS = [
+    ("swim", "swallowed a lot of water", "breathe out slowly"), ("whistle", "only air came out", "wet your lips"), ("ride a bicycle", "fell over", "look ahead, not down"),
+    ("bake bread", "it came out black", "watch the fire"), ("dance", "got {h:his} feet mixed up", "count to four"), ("climb", "slid down again", "hold on with both hands"),
+    ("skip stones", "they sank at once", "use flat stones"), ("juggle", "all the balls fell down", "start with two"), ("read", "mixed up the letters", "go slowly"),
+    ("play the flute", "it squeaked", "blow softly"), ("draw a horse", "it looked like a potato", "look at a real one first"), ("sail", "went around in circles", "feel the wind on your face"),
+    ("knit", "the wool got into a knot", "make every loop alike"),
+    ("swim under water", "{h:his} nose was full of water", "close your eyes and count"), ("tie a knot", "it came open again", "around, under and through"), ("skate", "sat down on the ice", "bend your knees"),
+    ("stand on one leg", "fell over at once", "look at one point far away"), ("write", "the letters fell over each other", "begin on the left and take your time"), ("blow soap bubbles", "they burst at once", "blow as if you were asleep"),
+    ("catch a ball", "it bounced off {h:his} nose", "watch the ball, not the one who throws it"), ("sing", "it sounded like a rusty door", "listen first, then sing"), ("count to a hundred", "got lost at thirty", "think of the tens as steps"),
+    ("fish", "caught nothing but an old boot", "sit so still that they forget you"), ("paint", "everything ran into everything else", "let one colour dry before the next"), ("cook", "the pot boiled over", "a small fire is enough"),
+]
+
 
 def helping(s: Story) -> None:
     """An animal in need is helped; later it may help in return."""
@@ -173,17 +186,12 @@ def race(s: Story) -> None:
 
 def learning(s: Story) -> None:
     """Tries, failures, advice, success."""
-    skill, fail, trick = s.pick([
-        ("swim", "swallowed a lot of water", "breathe out slowly"), ("whistle", "only air came out", "wet your lips"), ("ride a bicycle", "fell over", "look ahead, not down"),
-        ("bake bread", "it came out black", "watch the fire"), ("dance", "got {h:his} feet mixed up", "count to four"), ("climb", "slid down again", "hold on with both hands"),
-        ("skip stones", "they sank at once", "use flat stones"), ("juggle", "all the balls fell down", "start with two"), ("read", "mixed up the letters", "go slowly"),
-        ("play the flute", "it squeaked", "blow softly"), ("draw a horse", "it looked like a potato", "look at a real one first"), ("sail", "went around in circles", "feel the wind on your face"),
-        ("knit", "the wool got into a knot", "make every loop alike"),
-    ])
-    subject = "" if fail.split()[0] in ("it", "only", "they", "all", "the") else "{h:he} "
+    skill, fail, trick = s.choice if s.lead == "learning" else s.pick(SKILLS)
+    subject = "{h:he} " if fail.split()[0] in ("swallowed", "fell", "got", "slid", "mixed", "went", "sat", "caught") else ""
     k = dict(skill=skill)
     s.topic = s.topic or f"learning to {skill}"
-    s.w("{h} [wanted to|could not yet|had always wanted to|longed to] {skill}.", **k)
+    if s.lead != "learning":
+        s.w("{h} [wanted to|could not yet|had always wanted to|longed to] {skill}.", **k)
     s.w("[the first time|on the first day], " + subject + fail + ".")
     s.w("[the second time was no better|the second time, it was no better|on the second day, it was the same]." )
     mood = s.chance(0.6)

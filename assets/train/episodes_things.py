@@ -15,13 +15,16 @@ def lost(s: Story) -> None:
     k = dict(item=item, a_item=an(item), here=s.at(place), there=s.to(place), spot=spot, wrong=wrong, third=third, doing=doing, noun=item.split()[-1])
     k["noun"] = next((noun for noun in words.THINGS if item.endswith(noun)), k["noun"])
     s.topic = f"a lost {k['noun']}"
+    led = s.lead == "lost"
     if s.item is None:
         s.w("[one day|one morning|that day|on Monday], {h} [took {h:his} {item} along and went out|went out with {h:his} {item}]." if s.chance(0.5)
             else "{h} had {a_item} and took it everywhere.", **k)
-    shown = s.chance(0.7)
+    shown = s.chance(0.7) and not led
     if shown:
         s.w("{here}, {h:n} {doing} and [put|laid] the {noun} {spot}." if s.chance(0.6) else "{h} was {here} [that day|for a while]. {h} [put|laid] the {noun} {spot} and {doing}.", **k)
         s.w("then {h:he} [went home|walked on] [without it|and forgot the {noun}|, and the {noun} stayed where it was].", **k)
+    elif led:
+        s.w("{h} had been {here}[ all day| that morning|, where {h:he} had {done}].", done=s.pick(["played", "looked for berries", "helped {e:n}".replace("{e:n}", s.elder.name), "talked to a neighbour", "watched the clouds"]), **k)
     else:
         s.w("{h} was out {here} all day and {doing}.", **k)
     s.para()
@@ -75,19 +78,30 @@ def lost(s: Story) -> None:
     s.item = None
 
 
+def first_finds(s: Story, k: dict) -> None:
+    """Out with a basket: some are found, then some more."""
+    s.w("[one day|that {time}|after breakfast|before lunch], {h:n} went out to [look for|find|get] {nouns}." if s.chance(0.6) else "{h} [wanted some|needed a few|liked] {nouns}, so {h:he} took a {basket} and went out.", time=s.time, **k)
+    s.w("{where}, {h:he} {verb} {a} and put them into {h:his} {basket}." if s.chance(0.6) else "{h} {verb} {a} {where}.", **k)
+    s.w("[then|a little later|after a while|farther on], {h:he} {verb} {b} more." if s.chance(0.7) else "there were more {nouns} a few steps on, and {h:he} {verb} {b} of them.", **k)
+
+
 def picking(s: Story) -> None:
     """A small sum: gathered, found, given away."""
-    noun, where = s.pick(list(words.GATHERED.items()))
-    a, b = s.rng.randint(2, 8), s.rng.randint(1, 7)
+    noun = s.choice[0] if s.lead == "picking" else s.pick(list(words.GATHERED))
+    where = words.GATHERED[noun]
+    a, b = s.choice[1] if s.lead == "picking" else s.rng.randint(1, 10), s.rng.randint(1, 10)
     k = dict(noun=noun, nouns=plural_of(noun), where=where, a=count(a, noun), b=number(b), total=number(a + b), basket=s.pick(["basket", "bag", "bucket", "pocket", "box"]))
     s.topic = s.topic or plural_of(noun)
     verb = s.pick(["picked", "gathered", "collected"]) if noun not in ("stone", "shell", "feather", "leaf", "egg") else s.pick(["found", "collected", "picked up"])
     k["verb"] = verb
-    s.w("[one day|that {time}|after breakfast|before lunch], {h:n} went out to [look for|find|get] {nouns}." if s.chance(0.6) else "{h} [wanted some|needed a few|liked] {nouns}, so {h:he} took a {basket} and went out.", time=s.time, **k)
-    s.w("{where}, {h:he} {verb} {a} and put them into {h:his} {basket}." if s.chance(0.6) else "{h} {verb} {a} {where}.", **k)
-    s.w("[then|a little later|after a while|farther on], {h:he} {verb} {b} more." if s.chance(0.7) else "there were more {nouns} a few steps on, and {h:he} {verb} {b} of them.", **k)
-    s.w("now {h:he} had {total} {nouns}." if s.chance(0.75) else "{h} counted them. there were {total} {nouns} in the {basket}.", **k)
-    s.fact("How many {nouns} did {h} have at first?", "At first {h} had {a}.", **k)
+    if s.lead == "picking":
+        s.w("[then|that {time}|one day], {where}, {h:he} {verb} {b} more.", time=s.time, **k)
+    else:
+        first_finds(s, k)
+    s.w("now {h:he} had {total} {nouns}." if s.chance(0.75) else "{h} counted them. there were {total} {nouns} in all.", **k)
+    s.maybe(0.35, "{a_number} and {b} [are|make] {total}.", a_number=number(a), **k)
+    if s.lead != "picking":
+        s.fact("How many {nouns} did {h} have at first?", "At first {h} had {a}.", **k)
     s.fact("How many {nouns} did {h} have then?|How many {nouns} were there in all?", "There were {total} {nouns}.|{h} had {total} {nouns}.", **k)
     total = a + b
     roll = s.rng.random()
@@ -152,16 +166,21 @@ def buying(s: Story) -> None:
     price = s.rng.randint(2, 9)
     coins = price + s.rng.randint(0, 8)
     short = s.chance(0.25)
+    if s.lead == "buying":
+        coins = s.choice
+        short = s.chance(0.25) and coins < 9
+        price = coins + s.rng.randint(1, min(4, coins + 1)) if short else s.rng.randint(1, coins)
     item = s.thing()
     seller = s.extra() if s.world == "animal" else s.person(s.pick("fm"), s.pick(["merchant", "woman", "baker", "trader"]))
     purpose = s.pick(["for {e:n}, whose birthday was near", "for {h:himself}", "as a present for {e:n}", "because the old one was broken"])
     k = dict(item=item, a_item=an(item), price=count(price, "coin"), p=seller, kind=seller.kind, a_kind=an(seller.kind))
     s.topic = s.topic or "a visit to the market"
-    if short:
+    if short and s.lead != "buying":
         coins = price - s.rng.randint(1, min(price - 1, 4))
     k["coins"] = count(coins, "coin")
-    s.w("{h} had saved {coins}." if s.chance(0.5) else "{h} had {coins} in {h:his} pocket.", **k)
-    s.w("[with them|one day], {h:he} went to the market [to buy {a_item}|and looked for {a_item}] " + purpose + ".", **k)
+    if s.lead != "buying":
+        s.w("{h} had saved {coins}." if s.chance(0.5) else "{h} had {coins} in {h:his} pocket.", **k)
+    s.w("[with them|one day], {h:he} went to the market [to buy {a_item}|and looked for {a_item}] " + purpose + "." if s.lead != "buying" else "{h:he} [wanted to buy|looked for] {a_item} " + purpose + ".", **k)
     s.w("there, {a_kind} named {p:n} sold all kinds of things." if s.chance(0.6) else "behind a long table stood {p:n}, {a_kind}.", **k)
     s.say(s.hero, "how much is the {item}?" if s.chance(0.6) else "what does the {item} cost?", **k)
     s.say(seller, "it costs {price}." if s.chance(0.5) else "{price}.", to=s.hero, **k)
@@ -315,7 +334,7 @@ def gift(s: Story) -> None:
     s.w("{h} [wrapped it in paper|put it into a box with a ribbon] and hid it {spot}.", **k)
     s.para()
     s.w("[the next day|on the birthday], {f:n} [searched the whole garden|looked everywhere] until {f:he} found the parcel {spot}.", **k)
-    s.say(s.friend, "{a_item}! [this is just what I wanted|how did you know|I have never had anything so nice]!".replace("how did you know!", "how did you know?"), **k) if s.chance(0.6) else s.say(s.friend, "{a_item}! this is the best day of all!", **k)
+    s.say(s.friend, "{a_item}! " + s.pick(["this is just what I wanted!", "how did you know?", "I have never had anything so nice!"]), **k) if s.chance(0.6) else s.say(s.friend, "{a_item}! this is the best day of all!", **k)
     s.w("{h:n} was [as happy as {f:n}|even happier than {f:n}].")
     s.maybe(0.5, "then there was cake, and they [sang|danced|played] until it was dark.")
     s.fact("Whose birthday was it?", "It was {f}'s birthday.")

@@ -20,16 +20,21 @@ PROMPTS = [
     "Qwertius the dragon was afraid of the dark.", "Nobody in the village", "Anna went to the market. She had ten coins.", "The wind blew hard.\n\nMax held on to his kite.",
     "One night, Lena heard a strange noise", "Tom and Ada found a golden key in the forest.", "There was once a robot who wanted to dance.", "Every morning, Otto the baker",
     "Snow was falling quietly.", "Finn had a dear friend, a hedgehog named Dot.", "Naïve café – 42 stones",
+    "Once upon a time, there was a child named Kazimir.", "Brunhilda the mouse wanted to learn to swim.",
 ]
 CHATS = [
     [("user", "Tell me a story about a fox.")],
+    [("user", "Tell me a story about a fox named Qwelzin.")],
     [("user", "What is three plus two?")],
+    [("user", "What is 7 + 8?")],
+    [("user", "Zylphia has a red ball. Thaddeus has a blue kite. Who has the kite?")],
     [("user", "Tom has a red ball. Anna has a blue kite. Who has the kite?")],
     [("user", "Hello!"), ("assistant", "Hello! Shall I tell you a story?"), ("user", "What is the opposite of big?")],
 ]
 TEXTS = [
     "", " ", "Once upon a time", "  two  spaces", "Mia's cat, isn't it?", "12 + 30 = 42", "\"Hello!\" she said.\n\nThen\tshe left.\r\n", "naïve café – “quotes” …", "日本語 🦊👩‍🚀", "ÄÖÜ\u0301",
     "<|begin|>text<|end|>", "<|user|>Hi<|assistant|>", "Zylphia Qwertius", "A" * 40, "don't DON'T 'tis", "line\n\n\nbreaks", "\u00a0nbsp\u2003em", "tail ",
+    " A", "  Two  Spaces  Before", "Zylphia, \"Zylphia\" and Zylphia\n\nZylphia", " Élan É a B",
 ]
 
 

@@ -28,7 +28,7 @@ def number(value: int) -> str:
 
 def an(noun: str) -> str:
     """The noun with its indefinite article."""
-    return f"an {noun}" if noun[0].lower() in "aeiou" else f"a {noun}"
+    return f"an {noun}" if noun[0].lower() in "aeiou" or noun.startswith(("hour", "honest")) else f"a {noun}"
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
@@ -39,7 +39,7 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
 def plural_of(noun: str) -> str:
     """The plural of a regular noun, and of those that the stories need."""
     irregular = {"loaf": "loaves", "leaf": "leaves", "mouse": "mice", "fish": "fish", "sheep": "sheep", "child": "children",
-        "tomato": "tomatoes",
+        "tomato": "tomatoes", "goose": "geese", "wolf": "wolves", "knife": "knives", "deer": "deer",
     }
     if noun in irregular:
         return irregular[noun]

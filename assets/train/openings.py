@@ -1,23 +1,24 @@
 """How stories begin and end."""
 
 import words
-from grammar import an
+from grammar import an, plural_of
 from scene import Story
 
 
 def opening(s: Story) -> None:
     """Introduce the hero, and often a home, a habit, a possession, the weather and the friend."""
     h = s.hero
+    kind = "child" if s.world == "child" and s.chance(0.2) else h.kind
     trait = s.pick(words.TRAITS)
     second = s.pick([other for other in words.TRAITS if other != trait])
     home = s.pick(words.HOMES if s.world in ("child", "worker") else words.DENS if s.world == "animal" else words.CREATURE_HOMES)
     hobby, did = s.pick(list(words.HOBBIES.items()))
     slots = dict(
-        kind=h.kind, a_kind=an(h.kind), trait=trait, a_trait=an(trait), second=second, home=home, hobby=hobby, did=did,
-        the_weather=s.weather_line(), the_low=s.weather_line()[0].lower() + s.weather_line()[1:], time=s.time, a_time=an(s.time), here=s.at(s.place),
+        kind=kind, a_kind=an(kind), trait=trait, a_trait=an(trait), second=second, home=home, hobby=hobby, did=did,
+        kinds=plural_of(kind), the_weather=s.weather_line(), the_low=s.weather_line()[0].lower() + s.weather_line()[1:], time=s.time, a_time=an(s.time), here=s.at(s.place),
     )
     w = lambda text: s.w(text, **slots)
-    style = s.rng.randrange(17)
+    style = s.rng.randrange(22)
     if style <= 2:
         w("once upon a time[|,] there was {a_trait} [{kind}|little {kind}|young {kind}] [named|called] {h:n}." if s.chance(0.75)
           else "once upon a time[|,] {a_trait} {kind} [named|called] {h:n} lived {home}.")
@@ -56,6 +57,18 @@ def opening(s: Story) -> None:
         w("{h:n} [loved {hobby}|was {trait} and {second}]. {h:he} was {a_kind} and lived {home}.")
     elif style == 14:
         w("[the little|the {trait}|the] {kind} {h:n} [lived {home}|was on the way home|could not sleep|had been up since dawn].")
+    elif style == 16:
+        w("[have you heard of|do you know|did you ever hear of] {h:n} the {kind}?")
+        w("{h} [lived {home}|was {trait}|{did} all day].")
+    elif style == 17:
+        s.w_raw(f'"My name is {h.name}," \x01said the {kind}, "and I {s.pick(["live " + home, "love " + hobby, "am very " + trait])}."')
+        s.focus[h.gender] = h
+    elif style == 18:
+        w("of all who lived {home}, {h:n} the {kind} was the most {trait}." if len(trait) > 7 else "{home}, everybody knew {h:n}, {a_trait} {kind}.")
+    elif style == 19:
+        w("[on Monday|on Tuesday|on Friday|on Sunday|at noon|at sunrise|before breakfast|on the first day of spring|on the last day of summer], {h:n} the {kind} [went out|was {here}|was alone at home|had nothing to do|could not sit still].")
+    elif style == 20:
+        w("{h:n} was not like other {kinds}. {h:he} [loved {hobby}|was {trait}].")
     elif style == 15:
         s.introduced = True
         s.w("{h:n} and {f:n} were [good friends|neighbours|the best of friends]. {h:n} was {a_trait} {kind}, and {f:n} was {a_friend}.", a_friend=an(s.friend.kind), **slots)
@@ -100,31 +113,57 @@ def come(s: Story) -> None:
     s.fact("Who is {h}'s friend?|Who is the friend of {h}?", "{f} is {h}'s friend.|The friend is {f}.")
 
 
+LEARNED = (
+    "[from that day on|since then|ever since], {h:n} knew that {lesson}|that day {h:n} learned that {lesson}|{h:n} never forgot that {lesson}|so {h:n} learned that {lesson}|"
+    "{h:n} thought: {lesson}|and if you ask {h:n}, {lesson}|now {h:n} knew [one thing|it for sure]: {lesson}"
+)
+NIGHT = (
+    "fell asleep with a smile|sat by the fire and told {e:n} everything|went to bed tired and happy|lay in bed and thought about the day|ate a big bowl of {food} and went to bed|dreamed about it all|"
+    "looked at the {sky} for a long time|drank a cup of {drink} and said nothing|told the whole story once more|slept like a stone|hummed a little song|was still thinking about it"
+)
+GLAD = (
+    "{h:n} was very happy|{h:n} had never been so happy|{h:n} still talks about that day|nobody ever forgot that day|{h:n} laughed about it for a week|{h:n} would not have missed it for anything|"
+    "it was a day that {h:n} never forgot|{h:n} told everybody about it|{e:n} was proud of {h:n}"
+)
+TOGETHER = (
+    "from then on, they were the best of friends|from that day on, they met every [week|day|Sunday]|they laughed about it for a long time|and they [often|still] talk about it today|"
+    "{h:n} and {f:n} [shook hands|were inseparable|sat there until the sun went down]|{f:n} told the story to everybody who wanted to hear it|and {h:n} and {f:n} are friends to this day"
+)
+HOME = (
+    "{h:n} smiled all the way home|then {h:n} went home, for it was getting late|{h:n} went home and slept well|{h:n} ran home to tell {e:n}|{h:n} walked home slowly and felt warm inside|"
+    "{h:n} sang on the way home|it was late when {h:n} came home|{e:n} was waiting at the door when {h:n} came home|on the way home, {h:n} counted the [stars|trees|steps]"
+)
+CLOSED = (
+    "that was the end of it|and that is how it was|and so everything was well again|and that was that|and so the day ended well|more there is not to tell|and so it ended|that is the whole story|"
+    "so ended [the day|that day|this story]"
+)
+
+
 def ending(s: Story) -> None:
     """Close the story: where everybody goes, how they feel, what they have learned."""
+    w = lambda choices, **slots: s.w(f"[{choices}].", **slots)
     roll = s.rng.random()
+    friend = getattr(s, "introduced", False)
     if roll < 0.25 and s.lesson is not None:
         s.para()
-        s.w("[from that day on, {h:n} knew that|that day {h:n} learned that|{h:n} never forgot that|so {h:n} learned that] {lesson}.", lesson=s.lesson)
+        w(LEARNED, lesson=s.lesson)
         s.fact("What did {h} learn?", "{h} learned that {lesson}.", lesson=s.lesson)
-    elif roll < 0.4 and s.lesson is not None:
+    elif roll < 0.38 and s.lesson is not None:
         s.para()
-        s.say(s.pick([s.elder, s.friend]) if getattr(s, "introduced", False) else s.elder, "[you see,|remember,|now we know that|I think that] {lesson}.", lesson=s.lesson)
-        s.w("{h:n} [nodded|smiled|thought about it all evening|knew that it was true|nodded slowly].")
-    elif roll < 0.6 and not getattr(s, "asleep", False):
+        s.say(s.pick([s.elder, s.friend]) if friend else s.elder, "[you see,|remember,|now we know that|I think that|it is true that] {lesson}.", lesson=s.lesson)
+        s.w("{h:n} [nodded|smiled|thought about it all evening|knew that it was true|nodded slowly|wrote it down|said it over again].")
+    elif roll < 0.58 and not getattr(s, "asleep", False):
         s.para()
         s.w(
-            "[in the evening|that evening|when it got dark|that night|when the stars came out], {h:n} "
-            "[fell asleep with a smile|sat by the fire and told {e:n} everything|went to bed tired and happy|"
-            "lay in bed and thought about the day|ate a big bowl of {food} and went to bed|dreamed about it all]."
-            , food=s.pick(["soup", "porridge", "porridge", "pea soup", "soup"]))
-        s.maybe(0.4, "[it had been a good day|what a day it had been|tomorrow would be another day|and nobody was as happy as {h:n}].")
+            "[in the evening|that evening|when it got dark|that night|when the stars came out|after supper|before midnight], {h:n} [" + NIGHT + "].",
+            food=s.pick(["soup", "porridge", "pea soup", "rice", "beans", "noodles"]), sky=s.pick(["moon", "stars", "fire", "clouds", "rain"]), drink=s.pick(["milk", "tea", "cocoa", "water", "warm milk"]),
+        )
+        s.maybe(0.4, "[it had been a good day|what a day it had been|tomorrow would be another day|and nobody was as happy as {h:n}|outside, it was quiet].")
     elif roll < 0.75:
-        s.maybe(0.7, "[from then on, they were the best of friends|from that day on, they met every week|they laughed about it for a long time|and they [often|still] talk about it today]." if getattr(s, "introduced", False)
-                else "[{h:n} was very happy|{h:n} had never been so happy|{h:n} still talks about that day|nobody ever forgot that day].")
-        s.maybe(0.4, "and they all lived happily ever after." if s.chance(0.3) else "the end.")
+        w(TOGETHER if friend else GLAD)
+        s.maybe(0.3, "and they all lived happily ever after." if s.chance(0.3) else "the end.")
     elif roll < 0.88 and not getattr(s, "asleep", False):
-        s.w("[{h:n} smiled all the way home|then {h:n} went home, for it was getting late|{h:n} went home and slept well|{h:n} ran home to tell {e:n}|{h:n} walked home slowly and felt warm inside].")
+        w(HOME)
         s.maybe(0.15, "the end.")
     else:
-        s.w("[that was the end of it|and that is how it was|and so everything was well again|and that was that|and so the day ended well].")
+        w(CLOSED)

@@ -2,38 +2,51 @@
 
     python prepare.py OUT [DOCUMENTS]
 
-OUT gets tokenizer.json, train.npy and held_out.npy: rows of 513 token ids with whole documents in them, one behind the
+OUT gets tokenizer.json, train.npy, held_out.npy and finish.npy: rows of 513 token ids with whole documents in them, one behind the
 other; what is left of a row is PAD.
 """
 
 import sys
+from itertools import chain
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from corpus import ASSISTANT, BEGIN, END, USER, document, is_held_out
+from corpus import ASSISTANT, BEGIN, END, FINISH, USER, document, is_held_out
+from grammar import NUMBERS
 
 VOCABULARY = 2048
 ROW = 513
 PAD = 65535
+FINISH_DOCUMENTS = 20_000
 #: Documents that the tokenizer is trained on.
 TOKENIZER_DOCUMENTS = 20_000
+TOKENIZER_NUMBERS = 1_000
 #: Rows that are open at the same time while packing.
 OPEN_ROWS = 64
 
 
 def train_tokenizer(documents) -> Tokenizer:
-    """Byte-level BPE; digits one by one; `<|begin|>` before every text."""
+    """Byte-level BPE; digits one by one; `<|begin|>` before every text.
+
+    A space before a capital letter is a token of its own, so that a name has the same tokens wherever it stands.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(Regex(" (?=[A-Z])"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     special = [BEGIN, END, USER, ASSISTANT]
+    # Enough of every number in words that each becomes one token, with and without a capital letter.
+    numbers = [f"{word} {word.capitalize()}" for word in NUMBERS] * TOKENIZER_NUMBERS
     tokenizer.train_from_iterator(
-        documents,
+        chain(documents, numbers),
         trainers.BpeTrainer(
             vocab_size=VOCABULARY,
             special_tokens=special,
@@ -76,12 +89,13 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     with Pool() as pool:
         texts = pool.map(document, range(amount), chunksize=500)
+        finish = pool.map(document, range(FINISH, FINISH + FINISH_DOCUMENTS), chunksize=500)
     size = sum(len(text) for text in texts)
     training = [text for index, text in enumerate(texts) if not is_held_out(index)]
     held_out = [text for index, text in enumerate(texts) if is_held_out(index)]
     tokenizer = train_tokenizer(training[:TOKENIZER_DOCUMENTS])
     tokenizer.save(str(out / "tokenizer.json"))
-    for name, part in (("train", training), ("held_out", held_out)):
+    for name, part in (("train", training), ("held_out", held_out), ("finish", finish)):
         encoded = [encoding.ids for encoding in tokenizer.encode_batch(part, add_special_tokens=False)]
         rows = pack(encoded)
         np.random.default_rng(0).shuffle(rows)

@@ -4,8 +4,10 @@ import random
 
 import words
 from grammar import Person, an, capitalize, expand
+from names import name_for
 
-FEMALE, MALE = ("hen", "witch"), ("wizard",)
+YOUNG = ("kitten", "puppy", "lamb")
+FEMALE, MALE = ("hen", "witch", "cow", "fairy"), ("wizard",)
 
 
 class Story:
@@ -16,6 +18,12 @@ class Story:
         self.paragraphs: list[list[str]] = [[]]
         self.focus: dict = {}
         self.used: set[str] = set()
+        #: Kinds of the animals that were met.
+        self.met: set[str] = set()
+        #: The episode that the opening leads to, where it already tells its beginning.
+        self.lead: str | None = None
+        #: What the lead has chosen for the episode.
+        self.choice = None
         #: Questions with their answers, as pairs.
         self.facts: list[tuple[str, str]] = []
         self.lesson: str | None = None
@@ -41,14 +49,7 @@ class Story:
 
     def fresh_name(self, gender: str, is_animal: bool) -> str:
         while True:
-            roll = self.rng.random()
-            if roll < 0.22:
-                syllables = "".join(self.pick(words.SYLLABLES) for _ in range(self.pick([1, 1, 2])))
-                name = (syllables + self.pick(words.ENDINGS[gender])).capitalize()
-            elif is_animal and roll < 0.7:
-                name = self.pick(words.PET_NAMES)
-            else:
-                name = self.pick(words.GIRLS if gender == "f" else words.BOYS)
+            name = name_for(self.rng, gender, is_animal)
             if name not in self.used and not any(name in other or other in name for other in self.used):
                 self.used.add(name)
                 return name
@@ -87,8 +88,8 @@ class Story:
                 name += " " + self.fresh_name(gender, False)
             kind = "family"
         else:
-            kind = self.pick([kind for kind in words.ANIMALS if kind not in (self.hero.kind, self.friend.kind)])
-            if kind == "hen":
+            kind = self.pick([kind for kind in words.ANIMALS if kind not in (self.hero.kind, self.friend.kind, *YOUNG)])
+            if kind in FEMALE:
                 gender = "f"
             if self.chance(0.65):
                 name = f"the {self.pick(['old', 'old', 'wise'])} {kind}"
@@ -98,17 +99,18 @@ class Story:
 
     def extra(self, kind: str | None = None, gender: str | None = None) -> Person:
         """Another animal, which somebody meets."""
-        taken = (self.hero.kind, self.friend.kind, self.elder.kind)
+        taken = {self.hero.kind, self.friend.kind, self.elder.kind} | self.met
         kind = kind or self.pick([kind for kind in words.ANIMALS if kind not in taken])
+        self.met.add(kind)
         return self.person(gender or self.pick("fm"), kind, True)
 
     def thing(self) -> str:
         """A thing with a look or a colour, as in "small red key"."""
         noun = self.pick(words.THINGS)
         roll = self.rng.random()
-        if roll < 0.55:
+        if roll < 0.5:
             return f"{self.pick(words.COLOURS)} {noun}"
-        if roll < 0.9:
+        if roll < 0.85:
             return f"{self.pick(words.LOOKS)} {noun}"
         return f"{self.pick(['small', 'little', 'big', 'old', 'new'])} {self.pick(words.COLOURS)} {noun}"
 

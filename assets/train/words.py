@@ -4,20 +4,21 @@ GIRLS = (
     "Mia Lena Ada Clara Nora Ivy Ruth Elsa Tilda Wanda Greta Anna Lucy Rosa Hazel Maya Sara Ella Zoe Freya Ines Dora Ida "
     "Marta Vera Nina Olga Pia Lotte Heidi Alma Edith Fern Opal June Willa Sofia Emma Lily Rose Amy Kate Jane Molly "
     "Polly Sally Tess Bella Daisy Luna Stella Ruby Pearl Mabel Agnes Flora Iris Cora Della Esme Fay Gwen Hilda Isla Joan "
-    "Kira Leah Mina Nell Orla Priya Rita Sana Tara Una Violet Wren Yara Zara Amara Leila Noor Hana Yuki Mei Aiko"
+    "Kira Leah Mina Nell Orla Priya Rita Sana Tara Una Violet Wren Yara Zara Amara Leila Noor Hana Yuki Mei Aiko "
+    "Abigail Adele Aisha Alice Amina Astrid Aurora Beatrice Bianca Birgit Bonnie Camila Celeste Chiara Dalia Delphine Eileen Elif Eloise Fatima "
+    "Fiona Frida Genevieve Gudrun Harriet Ilse Imogen Ingrid Irina Jasmin Johanna Katya Keiko Layla Linnea Lucia Magda Margot Matilda Naomi Niamh "
+    "Odette Oksana Paloma Petra Ramona Rosalind Sabine Salma Saskia Sigrid Simone Sunniva Svetlana Tamara Thea Ursula Valentina Wilma Xenia Yvonne Zelda"
 ).split()
 BOYS = (
     "Tom Ben Max Otto Finn Leo Sam Jack Hugo Oscar Emil Karl Paul Peter Anton Felix Oliver Theo Noah Liam Eli Jonas Milo "
     "Nico Omar Ravi Sven Tim Udo Victor Xavi Yusuf Zack Adam Bruno Carlo Dan Ed Frank George Harry Ian Jim Kurt Louis "
     "Ned Owen Pablo Quinn Simon Ted Ugo Vince Walter Ali Arun Boris Cyril Diego Erik Fred Gus Henry Ivan Jasper "
-    "Kai Lars Matt Nils Oleg Per Ralph Sid Toby Uli Wim Amir Bashir Chen Dev Hiro Kofi Tariq Rohan"
+    "Kai Lars Matt Nils Oleg Per Ralph Sid Toby Uli Wim Amir Bashir Chen Dev Hiro Kofi Tariq Rohan "
+    "Aaron Abdul Albert Alexander Andrei Arthur Axel Balthasar Bartek Benedict Caspar Christoph Clement Conrad Cornelius David Dimitri Duncan Edgar "
+    "Edmund Einar Eliot Emmett Enzo Ezra Fergus Florian Gabriel Gareth Giovanni Gregor Gunnar Hamid Hans Hector Igor Ismael Jacob Jerome Joaquin Kenji "
+    "Klaus Lorenzo Lucas Luther Magnus Marcel Mateo Merlin Mikhail Nathan Nikolai Orlando Otis Pascal Percy Philip Rafael Reuben Rupert Salim Samuel "
+    "Sebastian Stefan Thomas Tobias Tristan Ulrich Valentin Vincent Warren Wilfred Yannick Zoltan"
 ).split()
-#: Syllables for names that nobody has, so that names are copied, not recalled.
-SYLLABLES = (
-    "ba be bi bo bra dal dra du el fa fen fi gor gu hal hi ja jo ka kel ki lo lu ma mi mor na nim no or pa pel qui ra rin ru "
-    "sa sel tha ti tor ul va vel vi wex wil xan ya yor za zel zi zo"
-).split()
-ENDINGS = {"f": "a ia elle ine is ara ette ina ora".split(), "m": "o us ik an or ert ix on eth ar".split()}
 PET_NAMES = (
     "Pip Dot Fig Nut Bramble Clover Pepper Biscuit Mossy Tuft Whisker Button Patch Pebble Twig Acorn Thistle Nettle Sorrel "
     "Rusty Sandy Ginger Dusty Snowy Speck Bean Crumb Hop Flick Fluff Maple Teasel Juniper Hobble Tumble Muddle Plum Burr"
@@ -25,9 +26,10 @@ PET_NAMES = (
 
 ANIMALS = (
     "fox rabbit mouse bear hedgehog owl duck frog cat dog squirrel badger otter mole turtle sparrow crow goat donkey hen pony "
-    "beaver goose lamb pig lizard robin stork wolf deer toad snail"
+    "beaver goose lamb pig lizard robin stork wolf deer toad snail kitten puppy sheep cow horse "
+    "pigeon raven weasel hamster swan seal bat newt parrot camel monkey elephant lion"
 ).split()
-CREATURES = "dragon robot giant gnome wizard witch troll elf".split()
+CREATURES = "dragon robot giant gnome wizard witch troll elf ghost fairy dwarf pirate".split()
 WORKERS = (
     "fisherman baker gardener farmer sailor painter shepherd miller tailor clockmaker carpenter knight king potter beekeeper "
     "postman woodcutter cook shoemaker"
@@ -35,18 +37,20 @@ WORKERS = (
 QUEENS = "queen princess baker gardener farmer painter shepherdess potter beekeeper cook weaver teacher".split()
 TRAITS = (
     "kind brave curious clever shy cheerful quiet patient gentle lively clever careful stubborn dreamy busy playful friendly "
-    "thoughtful merry polite"
+    "thoughtful merry polite honest helpful serious bold calm wise strong small tall hungry tidy funny lonely"
 ).split()
 FLAWS = "impatient proud forgetful lazy grumpy boastful greedy careless".split()
 
 COLOURS = "red blue green yellow white black brown grey pink purple orange golden silver".split()
-LOOKS = "small big old new round little shiny wooden striped spotted tiny pretty".split()
+LOOKS = "small big old new round little shiny wooden striped spotted tiny pretty heavy thin dusty fine painted lovely plain strange beautiful".split()
 
 #: Things that can be carried, lost, lent and found.
 THINGS = (
     "ball kite hat scarf key ring drum book lantern whistle doll button spoon basket umbrella blanket map bell cup flute coin "
     "mitten shell feather marble compass notebook pencil ribbon necklace spinning_top pocket_watch glove bag bottle comb jar "
-    "rope hammer knife letter bracelet box bucket brush lamp mirror cap boot toy_train music_box fishing_rod toy_boat"
+    "rope hammer knife letter bracelet box bucket brush lamp mirror cap boot toy_train music_box fishing_rod toy_boat "
+    "ladle whisk saw wheel candle pillow slipper crown medal anchor trumpet violin harp sock belt purse cane clock magnet pebble shawl fan teapot plate jug "
+    "telescope hourglass puppet sledge wagon basin stool lock chain thimble needle pearl vase tent sack easel kettle horseshoe"
 )
 THINGS = [thing.replace("_", " ") for thing in THINGS.split()]
 #: Things that can be picked or gathered, with where they are.
@@ -84,16 +88,19 @@ OUTDOORS = [place for place in PLACES if place not in ("school", "kitchen", "bar
 HOMES = [
     "in a small house by the river", "in a village at the foot of a hill", "in a cottage near the forest", "in a little town by the sea",
     "in a quiet valley", "on a farm", "in a narrow street behind the market", "in an old mill", "in a house with a green door",
-    "at the edge of a big forest", "in a tall house in the middle of the town", "on a small island", "beside a lake",
+    "at the edge of a big forest", "in a tall house in the middle of the town", "on a small island", "beside a lake", "above a bakery", "on a houseboat",
+    "next to the school", "behind the church", "near a windmill", "at the top of a long stair", "in a yellow house on the square", "by the old bridge", "in a hut in the mountains",
     "in a stone house on a hill", "in a busy town", "near the harbour",
 ]
 DENS = [
     "in a hole under an oak", "in a hollow tree", "in a den behind the hill", "in the reeds by the pond", "under the roots of a willow",
-    "in a small burrow at the edge of the meadow", "in the old barn", "near the river", "deep in the forest", "beside a quiet lake",
+    "in a small burrow at the edge of the meadow", "in the old barn", "near the river", "deep in the forest", "beside a quiet lake", "under a stone wall",
+    "in an empty flower pot", "behind the mill", "at the foot of a steep cliff", "in a thorn bush", "on a farm", "not far from the sea", "in a nest of straw",
 ]
 CREATURE_HOMES = [
     "in a cave on a mountain", "in an old tower", "in a castle with seven towers", "behind a waterfall", "in a crooked house in the forest",
-    "on top of a grey mountain", "in a little house made of stones", "at the end of a long road",
+    "on top of a grey mountain", "in a little house made of stones", "at the end of a long road", "under a bridge", "in a deep valley", "on an island of black rock",
+    "in a wood where nobody went", "beneath an old city wall",
 ]
 
 WEATHER = {
@@ -113,5 +120,7 @@ HOBBIES = {
     "painting": "painted", "singing": "sang", "swimming": "swam", "climbing trees": "climbed trees", "reading": "read", "baking": "baked",
     "collecting stones": "collected stones", "telling stories": "told stories", "looking at the stars": "looked at the stars",
     "building things": "built things", "fishing": "fished", "dancing": "danced", "growing flowers": "grew flowers",
-    "making music": "made music", "running": "ran", "watching birds": "watched birds", "flying kites": "flew kites",
+    "making music": "made music", "running": "ran", "counting things": "counted things", "solving riddles": "solved riddles", "cooking": "cooked", "drawing maps": "drew maps", "sewing": "sewed",
+    "sleeping in the sun": "slept in the sun", "helping others": "helped others", "playing tricks": "played tricks", "looking for treasure": "looked for treasure", "writing letters": "wrote letters",
+    "swapping things": "swapped things", "going to the market": "went to the market", "sailing": "sailed", "skating": "skated", "digging holes": "dug holes", "whistling": "whistled", "watching birds": "watched birds", "flying kites": "flew kites",
 }

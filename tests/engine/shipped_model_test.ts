@@ -69,7 +69,7 @@ for (const options of settings) {
 
 test("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
   await using engine = await Engine.load(SHIPPED_MODEL, { threads: 1 });
-  const names = ["Mia", "Tom", "Bob", "Pip"];
+  const names = ["Mia", "Zylphia", "Qwertius", "Kazimir"];
   const seeds = [1, 2, 3];
   const stories = await Promise.all(names.flatMap((name) =>
     seeds.map(async (seed) => {
