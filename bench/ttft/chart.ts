@@ -60,7 +60,7 @@ const LABELS: Readonly<Record<ScenarioName, string>> = {
 /** How the picture is read. */
 const NOTE = "Bars are medians. Lines reach to the 95th percentile, in the last row from quartile to quartile.";
 
-const COLOURS = ["#9aa5b1", "#2b6cb0", "#2f855a"];
+const COLOURS = ["#9aa5b1", "#2b6cb0", "#2f855a", "#c05621"];
 const TEXT = "#1f2933";
 const FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
 const [WIDTH, PANEL_HEIGHT, ROW_HEIGHT, TOP, LEFT, GAP] = [960, 150, 230, 76, 56, 56] as const;
