@@ -6,31 +6,12 @@
 
 #include "../abi/error.h"
 #include "../abi/handles.h"
+#include "../abi/owners.h"
 #include "machine.h"
 
 namespace upbeat {
 
 namespace {
-
-// Puts an object into its map under a new handle; on failure neither map nor table keeps it.
-template <typename Owner>
-int32_t adopt(std::unordered_map<int32_t, Owner>& owners, HandleKind kind, Owner object) {
-  owners.reserve(owners.size() + 1);
-  const int32_t handle = Handles::process().add(kind, object.get());
-  try {
-    owners.emplace(handle, std::move(object));
-  } catch (...) {
-    Handles::process().remove(handle);
-    throw;
-  }
-  return handle;
-}
-
-template <typename Owner>
-void drop_all(std::unordered_map<int32_t, Owner>& owners) {
-  for (const auto& [handle, object] : owners) Handles::process().remove(handle);
-  owners.clear();
-}
 
 void append_escaped(std::string& json, const std::string& text) {
   for (const char character : text) {
@@ -112,15 +93,9 @@ void Device::destroy_stream(int32_t handle) {
   std::erase_if(timelines_, [&](const Ref<Timeline>& other) { return other.get() == timeline.get(); });
 }
 
-void Device::destroy_event(int32_t handle) {
-  Handles::process().remove(handle);
-  events_.erase(handle);
-}
+void Device::destroy_event(int32_t handle) { drop(events_, handle); }
 
-void Device::destroy_graph(int32_t handle) {
-  Handles::process().remove(handle);
-  graphs_.erase(handle);
-}
+void Device::destroy_graph(int32_t handle) { drop(graphs_, handle); }
 
 void Device::destroy_weight(int32_t handle) {
   Handles::process().remove(handle);

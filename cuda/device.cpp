@@ -7,6 +7,7 @@
 
 #include "../abi/error.h"
 #include "../abi/handles.h"
+#include "../abi/owners.h"
 #include "staging.h"
 #include "status.h"
 
@@ -26,33 +27,6 @@ struct OpenDevices {
 OpenDevices& open_devices() {
   static OpenDevices* devices = new OpenDevices;
   return *devices;
-}
-
-// Puts an object into its map under a new handle; on failure neither map nor table keeps it.
-template <typename Object>
-int32_t adopt(std::unordered_map<int32_t, std::unique_ptr<Object>>& owners, HandleKind kind,
-              std::unique_ptr<Object> object) {
-  owners.reserve(owners.size() + 1);
-  const int32_t handle = Handles::process().add(kind, object.get());
-  try {
-    owners.emplace(handle, std::move(object));
-  } catch (...) {
-    Handles::process().remove(handle);
-    throw;
-  }
-  return handle;
-}
-
-template <typename Object>
-void drop(std::unordered_map<int32_t, std::unique_ptr<Object>>& owners, int32_t handle) {
-  Handles::process().remove(handle);
-  owners.erase(handle);
-}
-
-template <typename Object>
-void drop_all(std::unordered_map<int32_t, std::unique_ptr<Object>>& owners) {
-  for (const auto& [handle, object] : owners) Handles::process().remove(handle);
-  owners.clear();
 }
 
 }  // namespace

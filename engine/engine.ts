@@ -5,7 +5,6 @@
  */
 import process from "node:process";
 import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
-import { warmUpCaller } from "./caller_warm_up.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "./clock.ts";
 import { UpbeatError } from "../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
@@ -14,6 +13,7 @@ import { checkRequest, type GenerateOptions, type PreparedRequest, unknownReques
 import { type EventSink, Generation } from "./generation.ts";
 import { callerLog, type Log } from "./log.ts";
 import { type DisposeOptions, type EngineOptions, resolveEngineOptions } from "./options.ts";
+import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo, ExecutorCounters, RequestUpdate } from "./protocol.ts";
 import type { SegmentRequest } from "./request_record.ts";
@@ -135,13 +135,14 @@ export class Engine implements AsyncDisposable {
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
+    const now = createClock(timeOrigin);
     const resolved = resolveEngineOptions(options);
     if (options.overlap === false && options.earlyFirstToken === true) {
       process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
         code: "UPBEAT_OPTION_IGNORED",
       });
     }
-    const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, createClock(timeOrigin));
+    const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, now);
     const limits = { ...callerLimits(options), log };
     const what = `loading ${model}`;
     checkNotAborted(options.signal, what);
@@ -155,7 +156,7 @@ export class Engine implements AsyncDisposable {
     });
     try {
       // The tokenizer is read and warmed up while the worker reads the weights.
-      const loading = Promise.all([thread.ready, loadTokenizer(model, createClock(timeOrigin))]);
+      const loading = Promise.all([thread.ready, loadTokenizer(model, now)]);
       const [info, tokenizer] = await unlessAborted(loading, options.signal, what);
       checkTokenizer(tokenizer, info);
       return new Engine(thread, info, tokenizer, timeOrigin, limits);
@@ -343,31 +344,6 @@ export class Engine implements AsyncDisposable {
   /** The same as {@linkcode Engine.dispose} without `drain`, at the end of an `await using` scope. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-}
-
-async function loadTokenizer(model: string, now: Clock): Promise<Tokenizer | null> {
-  try {
-    const tokenizer = await Tokenizer.load(model);
-    await warmUpCaller(tokenizer, now);
-    return tokenizer;
-  } catch (error) {
-    if (error instanceof UpbeatError && error.code === "TOKENIZER_MISSING") return null;
-    throw error;
-  }
-}
-
-function checkTokenizer(tokenizer: Tokenizer | null, info: EngineInfo): void {
-  const { vocabularySize } = info.model;
-  if (tokenizer !== null && tokenizer.vocabularySize > vocabularySize) {
-    throw new UpbeatError(
-      "TOKENIZER_MISMATCH",
-      `the tokenizer of ${info.modelFolder} has ids up to ${
-        tokenizer.vocabularySize - 1
-      }, its vocab_size in config.json ` +
-        `is ${vocabularySize}: they do not belong together`,
-      { tokenizerSize: tokenizer.vocabularySize, vocabularySize },
-    );
   }
 }
 

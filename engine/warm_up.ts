@@ -8,10 +8,10 @@
 import type { Clock } from "./clock.ts";
 import { Executor, type ExecutorOptions } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
-import type { ModelRunner } from "./model_runner.ts";
+import type { ModelRunner, RunnerLimits } from "./model_runner.ts";
 import type { InboxMessage } from "./protocol.ts";
 import type { SamplingParameters } from "./sampling.ts";
-import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
+import { Scheduler } from "./scheduler.ts";
 
 /** One prefill step and some decode steps, each beside the one before. */
 const GENERATED_TOKENS = 6;
@@ -31,13 +31,6 @@ const SAMPLING: SamplingParameters = {
   logprobs: 1,
 };
 
-/** How large the executor's cache is. */
-interface PoolSize {
-  readonly kvBlocks: number;
-  readonly blockSize: number;
-  readonly maxContext: number;
-}
-
 /**
  * Let an executor generate some tokens and forget them.
  *
@@ -49,7 +42,7 @@ interface PoolSize {
  */
 export function warmUp(
   runner: ModelRunner,
-  limits: SchedulerLimits & PoolSize,
+  limits: RunnerLimits,
   options: ExecutorOptions,
   now: Clock,
 ): void {

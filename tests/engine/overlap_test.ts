@@ -11,16 +11,10 @@ import {
   SHUTDOWN,
   submit,
 } from "../support/scripted_executor.ts";
-
-const MODES = {
-  plain: { overlap: false, earlyFirstToken: false },
-  overlap: { overlap: true, earlyFirstToken: false },
-  early: { overlap: true, earlyFirstToken: true },
-} satisfies Record<string, Partial<ExecutorOptions>>;
+import { cancel, MODES, shutdown } from "../support/scripted_run.ts";
 
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
-const drain = (deadline: number | null = null) => ({ type: "shutdown", drain: true, deadline }) as const;
-const cancel = (id: number) => ({ type: "cancel", id }) as const;
+const drain = (deadline: number | null = null) => shutdown(true, deadline);
 
 function run(script: readonly ScriptedMessage[], options: Partial<ExecutorOptions>, setUp: ScriptedSetUp = {}) {
   const executor = new ScriptedExecutor(script, { ...setUp, options });

@@ -1,40 +1,11 @@
-// What the tests of the emulated library share: short names for ABI calls, and a way to hold a stream.
+// What the tests of the emulated library share: a device to test on, and a way to hold a stream at a known point.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <string>
-#include <vector>
-
-#include <unistd.h>
 
 #include "../../abi/call.h"
-#include "../native/check.h"
-
-inline std::string last_error_text() {
-  uint8_t text[2048];
-  upbeat_last_error(text, sizeof text);
-  return reinterpret_cast<const char*>(text);
-}
-
-// The call failed with this code, and its message contains the words.
-#define CHECK_ERROR(call, code, words)                                                                 \
-  do {                                                                                                 \
-    CHECK_EQUAL(int32_t(call), int32_t(code));                                                         \
-    if (last_error_text().find(words) == std::string::npos) {                                          \
-      check::fail(__FILE__, __LINE__, "message of " #call " lacks '" words "': " + last_error_text()); \
-    }                                                                                                  \
-  } while (false)
-
-#define CHECK_OK(call)                                                                                           \
-  do {                                                                                                           \
-    const int32_t check_ok_status = (call);                                                                      \
-    if (check_ok_status < 0) {                                                                                   \
-      check::fail(__FILE__, __LINE__, #call " = " + std::to_string(check_ok_status) + ": " + last_error_text()); \
-    }                                                                                                            \
-  } while (false)
+#include "../native/abi_calls.h"
 
 // A device that is closed at the end of the test, and a stream on it.
 struct TestDevice {
@@ -83,24 +54,4 @@ class Hold {
  private:
   std::atomic<bool> open_{false};
   std::atomic<bool> left_{false};
-};
-
-// A file that exists while the test runs.
-class TestFile {
- public:
-  template <typename Element>
-  TestFile(const std::string& name, const std::vector<Element>& values, size_t offset = 0)
-      : path_((std::filesystem::temp_directory_path() / ("upbeat-" + std::to_string(getpid()) + "-" + name)).string()) {
-    std::ofstream file(path_, std::ios::binary);
-    const std::string padding(offset, 'x');
-    file.write(padding.data(), std::streamsize(padding.size()));
-    file.write(reinterpret_cast<const char*>(values.data()), std::streamsize(values.size() * sizeof(Element)));
-  }
-  ~TestFile() { std::filesystem::remove(path_); }
-
-  const char* path() const { return path_.c_str(); }
-  void truncate(uintmax_t bytes) const { std::filesystem::resize_file(path_, bytes); }
-
- private:
-  std::string path_;
 };

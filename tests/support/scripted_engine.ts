@@ -30,6 +30,7 @@ import {
   type ScriptedFailure,
   VOCABULARY_SIZE,
 } from "./scripted_device.ts";
+import { SHUTDOWN } from "./scripted_executor.ts";
 import { tinyConfig, tinyPlan } from "./scripted_device/tiny_plan.ts";
 
 /**
@@ -121,9 +122,6 @@ export function submission(id: number, request: ScriptedRequest = {}): SubmitMes
 
 /** How often a loop may ask for messages while none comes in and nobody gets a token or an end. */
 const MOST_IDLE_TURNS = 10_000;
-
-/** What ends a script that says nothing else. */
-const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline: null };
 
 /** Gives messages when they arrive; a shutdown once all are delivered and nothing is left to do. */
 class ScriptedPort implements ExecutorPort {
