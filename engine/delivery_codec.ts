@@ -2,7 +2,7 @@
  * A delivery as an array of numbers on its way between threads.
  *
  * Copying an object to another thread takes about a microsecond, and a step of a decoding batch has one to tell of each
- * request. An array of numbers is copied as a whole, however long it is; and nearly everything that happens is numbers.
+ * request. Numbers go through shared memory; and nearly everything that happens is numbers.
  *
  * @module
  */
@@ -145,7 +145,7 @@ function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: num
  * @param numbers What {@linkcode encodeDelivery} gave.
  * @returns The delivery.
  */
-export function decodeDelivery(numbers: readonly number[]): Delivery {
+export function decodeDelivery(numbers: ArrayLike<number>): Delivery {
   const reader = new NumberReader(numbers);
   const [emittedAt, settledUntil] = [reader.next(), reader.next()];
   const counters = {} as { -readonly [Name in keyof ExecutorCounters]: number };
@@ -229,10 +229,10 @@ function decodeToken(reader: NumberReader, time: number, usages: readonly StepUs
 
 /** Numbers, one after the other. */
 class NumberReader {
-  readonly #numbers: readonly number[];
+  readonly #numbers: ArrayLike<number>;
   #at = 0;
 
-  constructor(numbers: readonly number[]) {
+  constructor(numbers: ArrayLike<number>) {
     this.#numbers = numbers;
   }
 

@@ -58,6 +58,8 @@ export interface WorkerStart {
   readonly doorbell: SharedArrayBuffer;
   /** The end of the channel that messages come in on. */
   readonly inbox: unknown;
+  /** Where deliveries go out; see `createDeliveryRing`. */
+  readonly deliveries: SharedArrayBuffer;
 }
 
 /** A request for the executor, checked and tokenized. */
@@ -279,12 +281,19 @@ export interface EngineInfo {
   readonly streamInterval: number;
 }
 
+/** A delivery that does not go through the ring. */
+export interface PostedDelivery {
+  readonly type: "updates";
+  /** Its place among all deliveries, counted from 1. */
+  readonly number: number;
+  readonly delivery: Delivery;
+}
+
 /** Messages from the worker. */
 export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
-  /** A delivery; one that is all numbers is sent as such instead. */
-  | ({ readonly type: "updates" } & Delivery)
+  | PostedDelivery
   /** A line of the executor's log. */
   | { readonly type: "log"; readonly entry: LogEntry }
   /** What ended loading or the loop; sent before the device is closed, which may take long. */

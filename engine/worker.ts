@@ -10,7 +10,7 @@ import { findLibrary } from "../ffi/library.ts";
 import { importLibraryModule, isLibraryModule } from "../ffi/library_module.ts";
 import { createClock } from "./clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
-import { encodeDelivery } from "./delivery_codec.ts";
+import { DeliverySender } from "./delivery_ring.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
 import { createLog } from "./log.ts";
@@ -42,7 +42,7 @@ let isReady = false;
 /** Whether the last message was sent. */
 let hasClosed = false;
 
-function post(message: OutboxMessage | number[]): void {
+function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);
 }
 
@@ -56,6 +56,7 @@ const log = createLog("executor", now, {
 
 /** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
 function createPort(): ExecutorPort {
+  const deliveries = new DeliverySender(start.deliveries, post);
   let heard = Atomics.load(doorbell, 0);
   let arrived: InboxMessage[] = [];
   let next = 0;
@@ -73,7 +74,7 @@ function createPort(): ExecutorPort {
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {
-      if (delivery !== null) post(encodeDelivery(delivery) ?? { type: "updates", ...delivery });
+      if (delivery !== null) deliveries.send(delivery);
     },
   };
 }
