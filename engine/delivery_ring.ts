@@ -35,7 +35,9 @@ const ENTRY_HEADER = 2;
  * @returns What {@linkcode DeliverySender} and {@linkcode DeliveryReceiver} share.
  */
 export function createDeliveryRing(capacity: number = CAPACITY): SharedArrayBuffer {
-  return new SharedArrayBuffer(HEADER.LENGTH * Int32Array.BYTES_PER_ELEMENT + capacity * Float64Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(
+    HEADER.LENGTH * Int32Array.BYTES_PER_ELEMENT + capacity * Float64Array.BYTES_PER_ELEMENT,
+  );
 }
 
 /** A ring of numbers as one of the two threads sees it. */
@@ -67,12 +69,9 @@ class Ring {
     this.#numbers.set(values.slice(beforeEnd), 0);
   }
 
-  read(at: number, count: number): Float64Array {
-    const beforeEnd = this.#numbers.slice(at, at + count);
-    if (beforeEnd.length === count) return beforeEnd;
-    const values = new Float64Array(count);
-    values.set(beforeEnd);
-    values.set(this.#numbers.subarray(0, count - beforeEnd.length), beforeEnd.length);
+  read(at: number, count: number): number[] {
+    const values: number[] = [];
+    for (let index = at; index < at + count; index++) values.push(this.#numbers[this.at(index)]!);
     return values;
   }
 }
@@ -183,7 +182,7 @@ export class DeliveryReceiver {
     if (this.#ring.length === 0) return null;
     const { counters } = this.#ring;
     const read = counters[HEADER.READ]!;
-    const [length, number] = this.#ring.read(this.#ring.at(read), ENTRY_HEADER) as unknown as [number, number];
+    const [length, number] = this.#ring.read(this.#ring.at(read), ENTRY_HEADER) as [number, number];
     // One that was posted comes before it.
     if (number !== turn) return null;
     const numbers = this.#ring.read(this.#ring.at(read + ENTRY_HEADER), length);

@@ -251,7 +251,8 @@ export interface ExecutorCounters {
 /** What the executor hands over at once. */
 export interface Delivery {
   readonly updates: readonly RequestUpdate[];
-  readonly counters: ExecutorCounters;
+  /** null: as before. First tokens do not wait for them. */
+  readonly counters: ExecutorCounters | null;
   /** When it was handed over, on the engine's clock. */
   readonly emittedAt: number;
   /** Whatever comes later happened at this time or after it. */
