@@ -81,7 +81,9 @@ export class NullRun {
     const scheduler = new Scheduler(pool, limits, new PrefixCache(pool));
     const inbox: InboxMessage[] = submissions(load);
     const sender = new DeliverySender(this.#ring, () => {
-      throw new UpbeatError("INTERNAL", "the ring is too small for what the executor says", { capacity: RING_CAPACITY });
+      throw new UpbeatError("INTERNAL", "the ring is too small for what the executor says", {
+        capacity: RING_CAPACITY,
+      });
     });
     const port: ExecutorPort = {
       receive: () => inbox.shift() ?? null,
