@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { DeviceTimes } from "./device_timer.ts";
 import type { TokenLogprob } from "./events.ts";
 import type {
   Delivery,
@@ -16,31 +17,6 @@ import type {
   StepUsage,
   TokenMoment,
 } from "./protocol.ts";
-
-/** The fields of a step's report that are numbers, in the order in which they stand in the array. */
-const REPORT = [
-  "step",
-  "start",
-  "forwardLaunched",
-  "sampling",
-  "launched",
-  "waiting",
-  "known",
-  "firstTokensSent",
-  "processing",
-  "end",
-  "held",
-  "requests",
-  "prefillRequests",
-  "prefillTokens",
-  "decodeTokens",
-  "sampledTokens",
-  "usedBlocks",
-  "cachedBlocks",
-  "runningRequests",
-  "pausedRequests",
-  "waitingRequests",
-] as const satisfies readonly (keyof StepReport)[];
 
 /** The types of moments, by the number that stands for each. */
 const TYPES = ["token", "chunk", "context", "pause", "resume", "evict", "finish"] as const;
@@ -75,7 +51,7 @@ export function encodeDelivery({ updates, counters, emittedAt, settledUntil, ste
   return numbers;
 }
 
-/** Name by name, here and in {@linkcode decodeCounters}: every delivery has them, and a loop over names takes far longer. */
+/** Name by name, and in the same order in {@linkcode decodeCounters}: a loop over names takes far longer. */
 function encodeCounters(counters: ExecutorCounters | null, numbers: number[]): void {
   if (counters === null) return void numbers.push(NONE);
   numbers.push(counters.steps, counters.stepTime, counters.waitTime, counters.usedBlocks, counters.cachedBlocks);
@@ -84,9 +60,19 @@ function encodeCounters(counters: ExecutorCounters | null, numbers: number[]): v
 }
 
 function encodeReport(report: StepReport, numbers: number[]): void {
-  for (const name of REPORT) numbers.push(report[name]);
-  const { device, followsRest } = report;
-  numbers.push(Number(followsRest), device?.begin ?? NONE);
+  numbers.push(report.step, report.start, report.forwardLaunched, report.sampling, report.launched);
+  numbers.push(report.waiting, report.known, report.firstTokensSent, report.processing, report.end);
+  numbers.push(report.held, report.requests, report.prefillRequests, report.prefillTokens, report.decodeTokens);
+  numbers.push(
+    report.sampledTokens,
+    report.usedBlocks,
+    report.cachedBlocks,
+    report.runningRequests,
+    report.pausedRequests,
+  );
+  numbers.push(report.waitingRequests);
+  const { device } = report;
+  numbers.push(Number(report.followsRest), device?.begin ?? NONE);
   if (device !== null) numbers.push(device.forwardEnd, device.samplingBegin, device.end, device.idle);
 }
 
@@ -185,18 +171,43 @@ function decodeUsage(reader: NumberReader): StepUsage {
 }
 
 function decodeReport(reader: NumberReader): StepReport {
-  const report = {} as { -readonly [Name in typeof REPORT[number]]: number };
-  for (const name of REPORT) report[name] = reader.next();
-  const followsRest = reader.next() === 1;
+  return {
+    step: reader.next(),
+    start: reader.next(),
+    forwardLaunched: reader.next(),
+    sampling: reader.next(),
+    launched: reader.next(),
+    waiting: reader.next(),
+    known: reader.next(),
+    firstTokensSent: reader.next(),
+    processing: reader.next(),
+    end: reader.next(),
+    held: reader.next(),
+    requests: reader.next(),
+    prefillRequests: reader.next(),
+    prefillTokens: reader.next(),
+    decodeTokens: reader.next(),
+    sampledTokens: reader.next(),
+    usedBlocks: reader.next(),
+    cachedBlocks: reader.next(),
+    runningRequests: reader.next(),
+    pausedRequests: reader.next(),
+    waitingRequests: reader.next(),
+    followsRest: reader.next() === 1,
+    device: decodeDeviceTimes(reader),
+  };
+}
+
+function decodeDeviceTimes(reader: NumberReader): DeviceTimes | null {
   const begin = reader.next();
-  const device = Number.isNaN(begin) ? null : {
+  if (Number.isNaN(begin)) return null;
+  return {
     begin,
     forwardEnd: reader.next(),
     samplingBegin: reader.next(),
     end: reader.next(),
     idle: reader.next(),
   };
-  return { ...report, followsRest, device };
 }
 
 function decodeMoment(reader: NumberReader, usages: readonly StepUsage[]): Moment {
