@@ -108,6 +108,15 @@ test("run() tells what begins while nothing else is in flight before it is read"
   }
 });
 
+test("run() hands over early first tokens without counters, and everything else with them", () => {
+  for (const [name, options] of Object.entries(MODES)) {
+    const { deliveries } = run([at(0, submit(1, 3, 4)), at(2, submit(2, 3, 4))], options);
+    const without = deliveries.filter(({ counters }) => counters === null);
+    assertEquals(without.length, name === "early" ? 2 : 0);
+    for (const { updates } of without) assertEquals(updates.map(({ moments }) => moments.at(-1)!.type), ["token"]);
+  }
+});
+
 test("run() hands over tokens at the stream interval, and everything before other things that happen", () => {
   for (const options of Object.values(MODES)) {
     const executor = run([at(0, submit(1, 3, 10))], { ...options, streamInterval: 4 });
