@@ -263,7 +263,7 @@ class NumberReader {
   }
 
   get isAtEnd(): boolean {
-    return this.#at === this.#numbers.length;
+    return this.#at >= this.#numbers.length;
   }
 
   next(): number {
