@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "../simt/device.h"
+#include "../simt/grid.h"
 #include "../simt/machine.h"
 #include "../simt/stream.h"
 
@@ -97,24 +98,6 @@ inline std::string kernel_name(const char* signature) {
   const size_t end = name.find_first_of(";]");
   if (end != std::string::npos) name.resize(end);
   return name;
-}
-
-// Runs a kernel over its grid. Blocks come in no particular order, as on a GPU.
-inline void run_grid(const char* name, const std::function<void()>& body, Size3 grid, Size3 block,
-                     size_t shared_bytes) {
-  Block& executor = Block::of_this_thread();
-  const int64_t count = grid.count();
-  int64_t step = count / 2 + 1;  // visits every block once when it shares no factor with the count
-  const auto common = [](int64_t a, int64_t b) {
-    while (b != 0) a = std::exchange(b, a % b);
-    return a;
-  };
-  while (common(step, count) != 1) ++step;
-  for (int64_t i = 0, at = 0; i < count; i++, at = (at + step) % count) {
-    const Index3 index = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y),
-                          unsigned(at / (int64_t(grid.x) * grid.y))};
-    if (!executor.run(name, body, grid, block, index, shared_bytes)) return;
-  }
 }
 
 // A kernel launch, as cuda/kernels/machine.h makes it for nvcc with cudaLaunchKernelEx.
