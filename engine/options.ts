@@ -79,8 +79,8 @@ export interface EngineOptions extends TrackingOptions {
    */
   readonly maxQueue?: number | undefined;
   /**
-   * Called while weights are loaded: after the embedding, after each layer, and when all of it is on the device. Bytes never
-   * fall, and the last call has all of them.
+   * Called while weights are loaded: at the beginning with no bytes, then as the embedding and each layer arrive on the
+   * device. Bytes always rise, and the last call has all of them.
    */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

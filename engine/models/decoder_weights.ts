@@ -46,7 +46,7 @@ const VECTOR_ALIGNMENT = 64;
  * @param device The device.
  * @param stream The stream that reads the files.
  * @param plan Which bytes become which weight.
- * @param onProgress Called after each layer.
+ * @param onProgress Called after each layer; when it throws, nothing more is loaded.
  * @returns The weights; the device owns their memory.
  * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
  */
@@ -132,12 +132,13 @@ class WeightLoader {
     return weights;
   }
 
-  /** To be called behind each part: waits for the part before it and tells of that. */
+  /** To be called behind each part: waits for the part before it, if there is one, and tells how much is there. */
   report(): void {
     const event = this.#device.createEvent();
     this.#device.check(this.#device.symbols.upbeat_event_record(event, this.#stream));
     this.#asked.push({ event, bytes: this.#askedBytes });
     if (this.#asked.length > 1) this.#tell();
+    else this.#onProgress(0, this.#totalBytes);
   }
 
   /** Wait for all of it. */

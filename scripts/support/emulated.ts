@@ -18,7 +18,6 @@ export const EMULATED: readonly string[] = [
   "tests/engine/log_test.ts",
   "tests/engine/modes_test.ts",
   "tests/engine/preemption_test.ts",
-  "tests/engine/pressure_test.ts",
   "tests/engine/prefix_cache_test.ts",
   "tests/engine/shipped_model_test.ts",
   "tests/engine/shutdown_test.ts",
