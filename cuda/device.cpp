@@ -15,9 +15,6 @@ namespace upbeat {
 
 namespace {
 
-// The oldest GPUs with the tensor-core product that the kernels use.
-constexpr int kOldestMajor = 8;
-
 // How many devices of this process have each GPU open.
 struct OpenDevices {
   std::mutex mutex;
@@ -53,14 +50,8 @@ Device::Device(int32_t index) : context_(index) {
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
   compute_capability_ = std::to_string(properties.major) + "." + std::to_string(properties.minor);
-  if (properties.major < kOldestMajor) {
-    throw_error(UPBEAT_ERROR_UNAVAILABLE,
-                "index: %s has compute capability %s and this library needs %d.0 or more: use another GPU, or the CPU "
-                "library",
-                name_.c_str(), compute_capability_.c_str(), kOldestMajor);
-  }
-  check_cuda(cudaStreamCreateWithFlags(&setup_stream_, cudaStreamNonBlocking), "opening the GPU");
   try {
+    check_cuda(cudaStreamCreateWithFlags(&setup_stream_, cudaStreamNonBlocking), "opening the GPU");
     fault_flag_ = make_memory(MemoryKind::device, sizeof(int32_t), "the fault flag");
     fault_words_ = make_memory(MemoryKind::host, (1 + kFaultNumbers) * sizeof(int32_t), "the fault record");
     // The first kernel: a library without code for this GPU says so here.
@@ -71,8 +62,10 @@ Device::Device(int32_t index) : context_(index) {
                                    .scratch_owner = nullptr}),
                "starting a kernel");
     check_cuda(cudaStreamSynchronize(setup_stream_), "starting a kernel");
-  } catch (...) {
-    cudaStreamDestroy(setup_stream_);
+  } catch (const ApiError& error) {
+    // Somebody else's work may have broken the GPU before: it is reset, too, when nobody has it open any more.
+    if (error.code() == UPBEAT_ERROR_FAULT) context_.broken();
+    if (setup_stream_ != nullptr) cudaStreamDestroy(setup_stream_);
     throw;
   }
 }

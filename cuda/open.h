@@ -8,10 +8,10 @@
 
 namespace upbeat {
 
-// Throws ApiError UNAVAILABLE, with the remedy, when CUDA cannot be used here.
+// The GPUs that the library has kernels for. Throws ApiError UNAVAILABLE, with the remedy, when there is none.
 int32_t count_devices();
 
-// Throws ApiError: UNAVAILABLE when there is no such GPU or it is too old, INVALID_ARGUMENT.
+// Opens one of those. Throws ApiError: UNAVAILABLE when there is no such GPU, INVALID_ARGUMENT.
 std::unique_ptr<Device> open_device(int32_t index, int32_t threads, int32_t simd);
 
 }  // namespace upbeat

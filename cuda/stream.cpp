@@ -57,6 +57,8 @@ std::unique_ptr<Graph> Stream::end_capture() {
   captured_.reset();
   cudaGraph_t graph = nullptr;
   device_.check(cudaStreamEndCapture(stream_, &graph), "ending a capture");
+  // What was captured may come as it is later, when nobody has time to allocate.
+  if (scratch.bytes() > 0) scratch_.reserve(device_, scratch.bytes());
   return std::make_unique<Graph>(device_, graph, std::move(scratch));
 }
 

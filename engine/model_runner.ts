@@ -33,8 +33,8 @@ export interface RunnerLimits extends StepLimits {
   /** The engine's clock, to measure when the device works; null: not to be measured. */
   readonly deviceClock: Clock | null;
   /**
-   * Numbers of requests that decode steps are captured for, rising; others are filled up to the next one, and what is larger
-   * than all of them is captured as it is. None: each number is captured as it is.
+   * Numbers of requests that decode steps are captured for, rising; the most that a step can have is one of them in any
+   * case. Others are filled up to the next one. None: each number is captured as it is, when it first comes.
    */
   readonly graphSizes: readonly number[];
 }
@@ -56,6 +56,8 @@ export class ModelRunner {
   readonly #tableLength: number;
   readonly #stallTimeout: number;
   readonly #graphSizes: readonly number[];
+  readonly #maxTokens: number;
+  readonly #maxRows: number;
   readonly #timer: DeviceTimer | null;
   /** Forward passes of pure decode steps, by number of rows. */
   readonly #decodeGraphs = new Map<number, GraphHandle>();
@@ -87,8 +89,10 @@ export class ModelRunner {
     this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);
     this.#tableLength = limits.maxBatchRequests * limits.maxContext;
     this.#tokens = device.allocate(limits.maxBatchTokens * 4).pointer;
-    const maxRows = Math.min(limits.maxBatchRequests, limits.maxBatchTokens);
-    this.#graphSizes = limits.graphSizes.filter((size) => size <= maxRows);
+    this.#maxTokens = limits.maxBatchTokens;
+    this.#maxRows = Math.min(limits.maxBatchRequests, limits.maxBatchTokens);
+    const graphSizes = limits.graphSizes.filter((size) => size < this.#maxRows);
+    this.#graphSizes = limits.graphSizes.length === 0 ? [] : [...graphSizes, this.#maxRows];
     this.#timer = limits.deviceClock === null ? null : new DeviceTimer(device, this.#stream, limits.deviceClock);
     this.#decoder = this.#createDecoder(config, weights, limits);
     device.synchronize(this.#stream);
@@ -140,6 +144,25 @@ export class ModelRunner {
   }
 
   /**
+   * Do once what no step is to wait for: capture the decode steps that are filled up to, and let the device set memory aside
+   * for the intermediate results of all others. What is captured was given its memory, also where it never runs.
+   *
+   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
+   */
+  prepare(): void {
+    if (this.#graphSizes.length === 0) return;
+    // The largest first: memory that is outgrown is not given back. Others too, for a kernel may want more for fewer rows.
+    for (let tokens = this.#maxTokens; tokens >= 1; tokens = Math.floor(tokens / 2)) {
+      const requests = Math.min(tokens, this.#maxRows);
+      this.#device.destroyGraph(this.#device.capture(this.#stream, () => {
+        this.#enqueueForward(tokens, requests, requests);
+        this.#enqueueSampling(requests);
+      }));
+    }
+    for (const rows of this.#graphSizes) this.#decodeGraph(rows);
+  }
+
+  /**
    * Enqueue what the device must know of a request before its first step.
    *
    * @param request A request that was just admitted to a slot.
@@ -179,30 +202,8 @@ export class ModelRunner {
     const rows = step.samplingRequests;
     this.#timer?.samplingBegins();
     if (rows > 0) {
+      this.#enqueueSampling(rows);
       const tokens = this.#outputs.pointer("tokens");
-      this.#check(symbols.upbeat_sample(
-        this.#stream,
-        this.#decoder.logits,
-        rows,
-        this.#vocabularySize,
-        this.#inputs.pointer("samplingFloats"),
-        this.#inputs.pointer("samplingInts"),
-        this.#slots.pointer("tokens"),
-        this.#slots.pointer("biasTokens"),
-        this.#slots.pointer("biasValues"),
-        MAX_LOGPROBS,
-        tokens,
-        this.#outputs.pointer("logprobs"),
-        this.#outputs.pointer("logprobTokens"),
-      ));
-      this.#check(symbols.upbeat_scatter_tokens(
-        this.#stream,
-        tokens,
-        this.#inputs.pointer("tokenDestinations"),
-        rows,
-        this.#tableLength,
-        this.#slots.pointer("tokens"),
-      ));
       this.#check(
         symbols.upbeat_copy_to_host(this.#stream, results.destination, tokens, this.#outputs.bytes(step)),
       );
@@ -272,6 +273,34 @@ export class ModelRunner {
       ),
     );
     this.#decoder.forward(tokens, requests, logitRows);
+  }
+
+  #enqueueSampling(rows: number): void {
+    const { symbols } = this.#device;
+    const tokens = this.#outputs.pointer("tokens");
+    this.#check(symbols.upbeat_sample(
+      this.#stream,
+      this.#decoder.logits,
+      rows,
+      this.#vocabularySize,
+      this.#inputs.pointer("samplingFloats"),
+      this.#inputs.pointer("samplingInts"),
+      this.#slots.pointer("tokens"),
+      this.#slots.pointer("biasTokens"),
+      this.#slots.pointer("biasValues"),
+      MAX_LOGPROBS,
+      tokens,
+      this.#outputs.pointer("logprobs"),
+      this.#outputs.pointer("logprobTokens"),
+    ));
+    this.#check(symbols.upbeat_scatter_tokens(
+      this.#stream,
+      tokens,
+      this.#inputs.pointer("tokenDestinations"),
+      rows,
+      this.#tableLength,
+      this.#slots.pointer("tokens"),
+    ));
   }
 
   /** The forward pass of a decode step as one call, captured the first time it is needed. */

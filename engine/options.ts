@@ -78,7 +78,10 @@ export interface EngineOptions extends TrackingOptions {
    * step that computes some of it, also when there is room. Default: no bound.
    */
   readonly maxQueue?: number | undefined;
-  /** Called while weights are loaded. */
+  /**
+   * Called while weights are loaded: at the beginning with no bytes, then as the embedding and each layer arrive on the
+   * device. Bytes always rise, and the last call has all of them.
+   */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**
    * Called for each step, in order, after what became of its requests was told: a step's report is there before the result
@@ -236,7 +239,9 @@ export function resolveLimits(
  * is slow there; on a CPU each row costs time, and capturing is a matter of microseconds.
  */
 function graphSizesOf({ library }: DeviceInfo): readonly number[] {
-  return library === "cpu" ? [] : [1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256];
+  if (library === "cpu") return [];
+  const small = [1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256];
+  return [...small, ...Array.from({ length: 60 }, (_, i) => 256 + 64 * (i + 1))];
 }
 
 function gibibytes(bytes: number): string {

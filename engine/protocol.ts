@@ -270,6 +270,8 @@ export interface EngineInfo {
   readonly device: DeviceInfo;
   readonly deviceUsage: DeviceUsage;
   readonly libraryPath: string;
+  /** With `device: "auto"`, why it is not a GPU; null where it is, or where it was said what to use. */
+  readonly deviceFallback: string | null;
   readonly maxContext: number;
   readonly maxBatchTokens: number;
   readonly maxBatchRequests: number;

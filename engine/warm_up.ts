@@ -1,7 +1,7 @@
 /**
  * Run once what the first request would otherwise wait for on the executor's thread: a runtime compiles code and foreign
- * calls at their first use (in Deno that takes more than 100 ms in all), and pages of the weights are touched for the first
- * time.
+ * calls at their first use (in Deno that takes more than 100 ms in all), pages of the weights are touched for the first
+ * time, and a GPU allocates for steps of every size.
  *
  * @module
  */
@@ -38,7 +38,7 @@ const SAMPLING: SamplingParameters = {
  * @param limits The bounds of a step, and the size of the KV cache, in which nothing is kept.
  * @param options How the loop will run.
  * @param now The engine's clock.
- * @throws {UpbeatError} `DEVICE_FAULT` or `DEVICE_STALLED`.
+ * @throws {UpbeatError} `DEVICE_FAULT`, `DEVICE_STALLED`, `DEVICE_OUT_OF_MEMORY`.
  */
 export function warmUp(
   runner: ModelRunner,
@@ -46,6 +46,7 @@ export function warmUp(
   options: ExecutorOptions,
   now: Clock,
 ): void {
+  runner.prepare();
   const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
   const messages: InboxMessage[] = [
     {

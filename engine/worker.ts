@@ -4,10 +4,7 @@
  * @module
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { openDevice } from "../ffi/device.ts";
 import type { Device } from "../ffi/interface.ts";
-import { findLibrary } from "../ffi/library.ts";
-import { importLibraryModule, isLibraryModule } from "../ffi/library_module.ts";
 import { createClock } from "./clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
 import { DeliverySender } from "./delivery_ring.ts";
@@ -17,9 +14,10 @@ import { createLog } from "./log.ts";
 import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
 import { planWeights, type WeightPlan } from "./models/tensors.ts";
+import { chooseDevice, type ChosenDevice } from "./open_device.ts";
 import { resolveLimits } from "./options.ts";
 import { PrefixCache } from "./prefix_cache.ts";
-import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
+import type { EngineInfo, InboxMessage, OutboxMessage, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StepReports } from "./step_reports.ts";
@@ -95,31 +93,11 @@ function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
   return { config, plan: planWeights(config, openCheckpoint(folder)) };
 }
 
-async function open(options: ResolvedEngineOptions): Promise<{ device: Device; libraryPath: string }> {
-  const { threads, simd, libraryPath: given } = options;
-  if (given !== null && isLibraryModule(given)) {
-    return { device: openDevice({ library: await importLibraryModule(given), threads, simd }), libraryPath: given };
-  }
-  const kinds = options.device === "auto" ? (["cuda", "cpu"] as const) : [options.device];
-  let lastError: unknown = null;
-  for (const device of kinds) {
-    try {
-      const libraryPath = findLibrary({ device, path: given ?? undefined });
-      return { device: openDevice({ device, libraryPath, threads, simd }), libraryPath };
-    } catch (error) {
-      // With "auto" the CPU library is the one that must be there, and its error the one to tell.
-      lastError = error;
-    }
-  }
-  throw lastError;
-}
-
 function describe(
   config: ModelConfig,
   plan: WeightPlan,
   limits: RunnerLimits,
-  device: Device,
-  libraryPath: string,
+  { device, libraryPath, fallback }: ChosenDevice,
 ): EngineInfo {
   const { folder, ...model } = config;
   return {
@@ -129,6 +107,7 @@ function describe(
     device: device.info(),
     deviceUsage: device.usage(),
     libraryPath,
+    deviceFallback: fallback,
     maxContext: limits.maxContext,
     maxBatchTokens: limits.maxBatchTokens,
     maxBatchRequests: limits.maxBatchRequests,
@@ -147,8 +126,9 @@ async function run(): Promise<void> {
   const { config, plan } = readModel(start.modelFolder);
   log?.("worker: model read", { model: start.modelFolder, weightBytes: plan.weightBytes });
   checkWanted();
-  const { device, libraryPath } = await open(start.options);
-  log?.("worker: device opened", { library: libraryPath });
+  const chosen = await chooseDevice(start.options);
+  const { device } = chosen;
+  log?.("worker: device opened", { library: chosen.libraryPath, fallback: chosen.fallback });
   let runner: ModelRunner | null = null;
   try {
     const limits = resolveLimits(start.options, config, plan, device.info(), now);
@@ -166,7 +146,7 @@ async function run(): Promise<void> {
     const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports, log });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
     isReady = true;
-    post({ type: "ready", info: describe(config, plan, limits, device, libraryPath) });
+    post({ type: "ready", info: describe(config, plan, limits, chosen) });
     executor.run();
     log?.("worker: loop exit", { error: null });
   } catch (thrown) {

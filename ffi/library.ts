@@ -24,7 +24,13 @@ export interface FindLibraryOptions {
   readonly path?: string | undefined;
 }
 
-const BUILD_COMMAND = "bun run build";
+/** What builds a library. */
+const BUILD_COMMANDS: Readonly<Record<LibraryKind, string>> = { cpu: "bun run build", cuda: "bun run build --cuda" };
+
+/** What builds the library in a file, as far as its name tells. */
+function buildCommand(path: string): string {
+  return BUILD_COMMANDS[basename(path) === libraryFileName("cuda") ? "cuda" : "cpu"];
+}
 
 /**
  * The file name of a library on this operating system.
@@ -53,17 +59,36 @@ export function libraryFileName(device: LibraryKind): string {
  */
 export function findLibrary(options: FindLibraryOptions): string {
   const name = libraryFileName(options.device);
-  const variable = process.env["UPBEAT_LIBRARY"];
-  const given = options.path ?? (variable === "" ? undefined : variable);
+  const given = options.path ?? fromEnvironment();
   const places = given === undefined ? defaultFolders().map((folder) => join(folder, name)) : [fileAt(given, name)];
   for (const place of places) if (existsSync(place)) return place;
+  const command = BUILD_COMMANDS[options.device];
   const source = given === undefined ? "" : options.path === undefined ? " (from UPBEAT_LIBRARY)" : " (as given)";
   throw new UpbeatError(
     "LIBRARY_NOT_FOUND",
     `Upbeat's ${options.device} library was not found at ${places.join(" or ")}${source}: ` +
-      `build it with \`${BUILD_COMMAND}\`, or set UPBEAT_LIBRARY to its path.`,
-    { device: options.device, places: places.join("\n"), command: BUILD_COMMAND },
+      `build it with \`${command}\`, or set UPBEAT_LIBRARY to its path.`,
+    { device: options.device, places: places.join("\n"), command },
   );
+}
+
+/**
+ * The file that is named for a library, by a path or by `UPBEAT_LIBRARY`: whichever library it is, it is the one that is
+ * meant.
+ *
+ * @param path A file, or a folder.
+ * @returns The absolute path of the file, which need not exist; null where nothing was said, or a folder.
+ */
+export function namedLibrary(path: string | undefined): string | null {
+  const given = path ?? fromEnvironment();
+  if (given === undefined) return null;
+  const absolute = resolve(given);
+  return existsSync(absolute) && statSync(absolute).isDirectory() ? null : absolute;
+}
+
+function fromEnvironment(): string | undefined {
+  const variable = process.env["UPBEAT_LIBRARY"];
+  return variable === "" ? undefined : variable;
 }
 
 function fileAt(path: string, name: string): string {
@@ -107,8 +132,8 @@ export function openDeviceLibrary(path: string, expectedVersion: number = ABI_VE
     throw new UpbeatError(
       "LIBRARY_VERSION_MISMATCH",
       `The library ${path} has ABI version ${version}, this Upbeat needs ${expectedVersion}: ` +
-        `rebuild it with \`${BUILD_COMMAND}\`.`,
-      { path, version, expectedVersion, command: BUILD_COMMAND },
+        `rebuild it with \`${buildCommand(path)}\`.`,
+      { path, version, expectedVersion, command: buildCommand(path) },
     );
   }
   const known = opened.get(path);
@@ -126,11 +151,12 @@ function open<Name extends SymbolName>(path: string, names: readonly Name[]): Op
     const reason = error instanceof Error ? error.message : String(error);
     // Deno's errors of a permission that was not given.
     const denied = error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied");
-    const remedy = denied ? "allow it with --allow-ffi (or -A)" : `rebuild it with \`${BUILD_COMMAND}\``;
+    const command = buildCommand(path);
+    const remedy = denied ? "allow it with --allow-ffi (or -A)" : `rebuild it with \`${command}\``;
     throw new UpbeatError(
       "LIBRARY_INVALID",
       `The library ${path} cannot be opened (${reason}): ${remedy}.`,
-      { path, reason, command: denied ? "--allow-ffi" : BUILD_COMMAND },
+      { path, reason, command: denied ? "--allow-ffi" : command },
       { cause: error },
     );
   }

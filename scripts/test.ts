@@ -2,17 +2,20 @@
 import process from "node:process";
 import { Failure, main } from "./support/failure.ts";
 import { ensureInstalled } from "./support/install.ts";
-import { ensureBuilt, RELEASE, TESTS_ASAN, TESTS_RELEASE, TESTS_TSAN } from "./support/native.ts";
-import { countLine, findTestFiles, printSuite, runNative, runOnBun, runOnDeno } from "./support/suites.ts";
+import { emulatedTests } from "./support/emulated.ts";
+import { EMULATED, ensureBuilt, RELEASE, TESTS_ASAN, TESTS_RELEASE, TESTS_TSAN } from "./support/native.ts";
+import { countLine, findTestFiles, printSuite, runNative, runOnRuntime, RUNTIME_SUITES } from "./support/suites.ts";
 import type { SuiteResult } from "./support/suites.ts";
 
-const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [FILTER...]
+const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [--emulated] [FILTER...]
 
 Runs the native tests (as users run them, and with address and undefined-behaviour
-checks) and the tests under tests/ on Bun and on Deno. With --native, --bun or --deno
-only those; --tsan runs the native tests with data-race checks, which need a machine
-whose address layout the compiler's ThreadSanitizer knows. A FILTER is a part of a test
-file's path; with filters alone the native tests are left out.
+checks) and the tests under tests/ on Bun and on Deno; on Linux those that compute run
+once more on the emulated CUDA library. With --native, --bun or --deno only those,
+without the emulator; with --emulated only what runs on it. --tsan runs the native tests
+with data-race checks, which need a machine whose address layout the compiler's
+ThreadSanitizer knows. A FILTER is a part of a test file's path; with filters alone the
+native tests are left out.
 `;
 
 await main(async () => {
@@ -21,7 +24,7 @@ await main(async () => {
   const filters = args.filter((arg) => !arg.startsWith("-"));
   const flags = new Set(args.filter((arg) => arg.startsWith("-")));
   for (const flag of flags) {
-    if (!["--native", "--tsan", "--bun", "--deno"].includes(flag)) {
+    if (!["--native", "--tsan", "--bun", "--deno", "--emulated"].includes(flag)) {
       process.stderr.write(`upbeat: unknown flag ${flag}\n${HELP}`);
       return 2;
     }
@@ -52,9 +55,19 @@ await main(async () => {
       return await runNative(build);
     });
   }
-  if (all || flags.has("--bun") || flags.has("--deno")) await ensureBuilt(RELEASE);
-  if (all || flags.has("--bun")) await run("bun", () => runOnBun(files));
-  if (all || flags.has("--deno")) await run("deno", () => runOnDeno(files));
+  const both = !flags.has("--bun") && !flags.has("--deno");
+  for (const suite of RUNTIME_SUITES) {
+    const chosen = suite.emulated ? emulatedTests(files) : files;
+    const isWanted = all ||
+      ((flags.has(`--${suite.runtime}`) || (both && flags.has("--emulated"))) &&
+        suite.emulated === flags.has("--emulated"));
+    if (!isWanted || chosen.length === 0 || (suite.emulated && process.platform !== "linux")) continue;
+    await run(suite.title, async () => {
+      await ensureBuilt(RELEASE);
+      if (suite.emulated) await ensureBuilt(EMULATED);
+      return await runOnRuntime(suite, chosen);
+    });
+  }
 
   const sum = (of: "passed" | "failed" | "skipped") => results.reduce((total, result) => total + result[of], 0);
   const total = { passed: sum("passed"), failed: sum("failed"), skipped: sum("skipped") };

@@ -5,7 +5,7 @@
  */
 import { DTYPE } from "../../ffi/abi.ts";
 import type { Device, DeviceMemory } from "../../ffi/interface.ts";
-import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
+import type { EventHandle, Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
 import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "./tensors.ts";
 
 /** One layer's weights; what the model does not have is null. */
@@ -40,12 +40,13 @@ export type WeightProgress = (loadedBytes: number, totalBytes: number) => void;
 const VECTOR_ALIGNMENT = 64;
 
 /**
- * Load a model's weights. Waits for each layer, so that progress is what has arrived, not what was asked for.
+ * Load a model's weights. Progress is what has arrived, not what was asked for; while one layer is waited for, the next
+ * one is on its way, so that telling of it costs no time.
  *
  * @param device The device.
  * @param stream The stream that reads the files.
  * @param plan Which bytes become which weight.
- * @param onProgress Called after each layer.
+ * @param onProgress Called after each layer; when it throws, nothing more is loaded.
  * @returns The weights; the device owns their memory.
  * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
  */
@@ -64,6 +65,7 @@ export function loadDecoderWeights(
     ? embedding
     : loader.matrix(plan.languageModelHead);
   loader.report();
+  loader.finish();
   return { embedding, layers, finalNorm, languageModelHead };
 }
 
@@ -74,7 +76,9 @@ class WeightLoader {
   readonly #onProgress: WeightProgress;
   readonly #vectors: DeviceMemory;
   #vectorOffset = 0;
-  #loadedBytes = 0;
+  #askedBytes = 0;
+  /** What is on its way, oldest first: passed when so many bytes are there. */
+  readonly #asked: { readonly event: EventHandle; readonly bytes: number }[] = [];
 
   constructor(device: Device, stream: StreamHandle, plan: WeightPlan, onProgress: WeightProgress) {
     this.#device = device;
@@ -90,7 +94,7 @@ class WeightLoader {
     for (const part of plan.parts) {
       this.#device.loadWeight(this.#stream, weight, row, part.rows, part.file, part.offset);
       row += part.rows;
-      this.#loadedBytes += part.byteLength;
+      this.#askedBytes += part.byteLength;
     }
     return weight;
   }
@@ -102,7 +106,7 @@ class WeightLoader {
       const destination = this.#vectors.at(offset);
       this.#device.loadMemory(this.#stream, destination, part.file, part.offset, DTYPE[part.dtype], part.rows);
       offset += part.rows * 4;
-      this.#loadedBytes += part.byteLength;
+      this.#askedBytes += part.byteLength;
     }
     this.#vectorOffset = start + alignedVectorBytes(plan);
     return this.#vectors.at(start);
@@ -128,9 +132,25 @@ class WeightLoader {
     return weights;
   }
 
+  /** To be called behind each part: waits for the part before it, if there is one, and tells how much is there. */
   report(): void {
-    this.#device.synchronize(this.#stream);
-    this.#onProgress(this.#loadedBytes, this.#totalBytes);
+    const event = this.#device.createEvent();
+    this.#device.check(this.#device.symbols.upbeat_event_record(event, this.#stream));
+    this.#asked.push({ event, bytes: this.#askedBytes });
+    if (this.#asked.length > 1) this.#tell();
+    else this.#onProgress(0, this.#totalBytes);
+  }
+
+  /** Wait for all of it. */
+  finish(): void {
+    while (this.#asked.length > 0) this.#tell();
+  }
+
+  #tell(): void {
+    const { event, bytes } = this.#asked.shift()!;
+    this.#device.waitEvent(event);
+    this.#device.destroyEvent(event);
+    this.#onProgress(bytes, this.#totalBytes);
   }
 }
 

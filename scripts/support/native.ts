@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { mustRun } from "./command.ts";
 import { Failure } from "./failure.ts";
-import { CPU_LIBRARY, ROOT } from "./paths.ts";
+import { CPU_LIBRARY, CUDA_LIBRARY, EMULATED_LIBRARY, ROOT } from "./paths.ts";
 import { Progress } from "./progress.ts";
 
 const CMAKE_REMEDY =
@@ -29,8 +29,10 @@ export interface NativeBuild {
   readonly title: string;
   /** The build folder, relative to the root. */
   readonly folder: string;
-  /** CMake's cache entries. */
-  readonly settings: Record<string, string>;
+  /** CMake's cache entries; null: to be forgotten. */
+  readonly settings: Readonly<Record<string, string | null>>;
+  /** Variables that CMake is started with. */
+  readonly environment?: Record<string, string>;
   /** Sources besides the library's own, relative to the root. */
   readonly sources?: readonly string[];
   /** CMake's target; all when left out. */
@@ -39,7 +41,13 @@ export interface NativeBuild {
   readonly product?: string;
 }
 
-const RELEASE_SETTINGS = { CMAKE_BUILD_TYPE: "Release", UPBEAT_TESTS: "ON", UPBEAT_BENCH: "ON" };
+const RELEASE_SETTINGS = {
+  CMAKE_BUILD_TYPE: "Release",
+  UPBEAT_TESTS: "ON",
+  UPBEAT_BENCH: "ON",
+  // Said in every build of the folder: CMake would go on doing what it was told last.
+  UPBEAT_CUDA: "OFF",
+};
 
 /** The library that users run. */
 export const RELEASE: NativeBuild = {
@@ -49,6 +57,37 @@ export const RELEASE: NativeBuild = {
   settings: RELEASE_SETTINGS,
   target: "upbeat_cpu",
   product: CPU_LIBRARY,
+};
+
+/**
+ * The library for NVIDIA GPUs.
+ *
+ * @param nvcc The compiler.
+ * @param architectures CMake's list of what to compile for; null: all.
+ * @returns The build.
+ */
+export function cudaRelease(nvcc: string, architectures: string | null): NativeBuild {
+  return {
+    name: "cuda",
+    title: "the CUDA library",
+    folder: "build",
+    settings: { ...RELEASE_SETTINGS, UPBEAT_CUDA: "ON", CMAKE_CUDA_ARCHITECTURES: architectures },
+    environment: { CUDACXX: nvcc },
+    sources: ["cuda"],
+    target: "upbeat_cuda",
+    product: CUDA_LIBRARY,
+  };
+}
+
+/** The CUDA library on the emulator. */
+export const EMULATED: NativeBuild = {
+  name: "emulated",
+  title: "the emulated CUDA library",
+  folder: "build",
+  settings: RELEASE_SETTINGS,
+  sources: EMULATED_SOURCES,
+  target: "upbeat_simt",
+  product: EMULATED_LIBRARY,
 };
 
 /** What measures the machine, for benchmarks. */
@@ -107,13 +146,15 @@ export async function ensureBuilt(build: NativeBuild): Promise<void> {
   mkdirSync(join(ROOT, build.folder), { recursive: true });
   const progress = new Progress(`building ${build.title}`);
   const onLine = (line: string) => {
-    const step = /^\[\s*(\d+%|\d+\/\d+)\]\s*(?:Building CXX object\s+)?(.*)/.exec(line);
+    const step = /^\[\s*(\d+%|\d+\/\d+)\]\s*(?:Building (?:CXX|CUDA) object\s+)?(.*)/.exec(line);
     if (step) progress.update(`${step[1]} ${step[2]?.split("/").at(-1)?.replace(/\.o$/, "")}`);
   };
   try {
-    const settings = Object.entries(build.settings).map(([name, value]) => `-D${name}=${value}`);
+    const settings = Object.entries(build.settings).map(([name, value]) =>
+      value === null ? `-U${name}` : `-D${name}=${value}`
+    );
     const generator = existsSync(join(ROOT, build.folder, "CMakeCache.txt")) ? [] : tools.generator;
-    const options = { remedy: CMAKE_REMEDY, onLine };
+    const options = { remedy: CMAKE_REMEDY, onLine, env: build.environment ?? {} };
     await mustRun(
       "configuring the build",
       "cmake",

@@ -18,7 +18,13 @@ export const DENO = join(ROOT, "node_modules/deno", process.platform === "win32"
 export const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 
 /** The CPU library's file. */
-export const CPU_LIBRARY = join(
-  BUILD,
-  process.platform === "win32" ? "upbeat_cpu.dll" : `libupbeat_cpu.${process.platform === "darwin" ? "dylib" : "so"}`,
-);
+export const CPU_LIBRARY = libraryFile("cpu");
+/** The CUDA library's file. */
+export const CUDA_LIBRARY = libraryFile("cuda");
+/** The file of the CUDA library on the emulator. */
+export const EMULATED_LIBRARY = libraryFile("simt");
+
+function libraryFile(name: string): string {
+  if (process.platform === "win32") return join(BUILD, `upbeat_${name}.dll`);
+  return join(BUILD, `libupbeat_${name}.${process.platform === "darwin" ? "dylib" : "so"}`);
+}

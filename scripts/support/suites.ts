@@ -1,4 +1,4 @@
-/** The three suites: native tests, and the TypeScript tests on Bun and on Deno. */
+/** The suites: native tests, and the TypeScript tests on Bun and on Deno, with the CPU library and with the emulated one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -7,7 +7,7 @@ import type { CommandOptions, Outcome } from "./command.ts";
 import { parseJunit } from "./junit.ts";
 import type { TestCase } from "./junit.ts";
 import type { NativeBuild } from "./native.ts";
-import { BUN, DENO, REPORTS, ROOT } from "./paths.ts";
+import { BUN, DENO, EMULATED_LIBRARY, REPORTS, ROOT } from "./paths.ts";
 import { Progress } from "./progress.ts";
 
 /** What one suite came to. */
@@ -43,30 +43,49 @@ export function findTestFiles(filters: readonly string[]): string[] {
   return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)));
 }
 
-/**
- * Run test files on Bun.
- *
- * @param files Paths relative to the root.
- * @returns What they came to.
- */
-export async function runOnBun(files: readonly string[]): Promise<SuiteResult> {
-  const report = freshReport("bun");
-  const args = ["test", `--timeout=${TEST_TIMEOUT}`, "--reporter=junit", `--reporter-outfile=${report}`];
-  const outcome = await follow("testing on Bun", BUN, [...args, ...files.map((file) => `./${file}`)]);
-  return judge("bun", outcome, report, files);
+/** A runtime, and the library that its tests run on. */
+export interface RuntimeSuite {
+  /** As in "bun" or "bun, emulated CUDA". */
+  readonly title: string;
+  readonly runtime: "bun" | "deno";
+  /** Whether everything computes on the emulated CUDA library. */
+  readonly emulated: boolean;
 }
 
+/** The suites of both runtimes. */
+export const RUNTIME_SUITES: readonly RuntimeSuite[] = [
+  { title: "bun", runtime: "bun", emulated: false },
+  { title: "deno", runtime: "deno", emulated: false },
+  { title: "bun, emulated CUDA", runtime: "bun", emulated: true },
+  { title: "deno, emulated CUDA", runtime: "deno", emulated: true },
+];
+
 /**
- * Run test files on Deno. Types are checked apart.
+ * Run test files on a runtime. Deno does not check their types: that is done apart.
  *
+ * @param suite Where.
  * @param files Paths relative to the root.
  * @returns What they came to.
  */
-export async function runOnDeno(files: readonly string[]): Promise<SuiteResult> {
-  const report = freshReport("deno");
-  const args = ["test", "-A", "--no-check", `--junit-path=${report}`, ...files];
-  const outcome = await follow("testing on Deno", DENO, args, { env: { DENO_NO_UPDATE_CHECK: "1" } });
-  return judge("deno", outcome, report, files);
+export async function runOnRuntime(suite: RuntimeSuite, files: readonly string[]): Promise<SuiteResult> {
+  const { title, runtime, emulated } = suite;
+  const report = freshReport(emulated ? `${runtime}-emulated` : runtime);
+  const env = {
+    DENO_NO_UPDATE_CHECK: "1",
+    ...(emulated ? { UPBEAT_LIBRARY: EMULATED_LIBRARY } : {}),
+  };
+  const outcome = runtime === "bun"
+    ? await follow(`testing on ${title}`, BUN, [
+      "test",
+      `--timeout=${TEST_TIMEOUT}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      ...files.map((file) => `./${file}`),
+    ], { env })
+    : await follow(`testing on ${title}`, DENO, ["test", "-A", "--no-check", `--junit-path=${report}`, ...files], {
+      env,
+    });
+  return judge(title, outcome, report, files);
 }
 
 /**

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Engine } from "../../mod.ts";
+import { sized } from "../support/emulated.ts";
 import { sharedModels } from "../support/shared_models.ts";
 
 interface GoldenCase {
@@ -17,7 +18,11 @@ interface GoldenCase {
 const TIE = 1e-3;
 
 function readCases(file: string): readonly GoldenCase[] {
-  return (JSON.parse(readFileSync(file, "utf8")) as { cases: GoldenCase[] }).cases;
+  const { cases } = JSON.parse(readFileSync(file, "utf8")) as { cases: GoldenCase[] };
+  return cases.slice(0, sized(cases.length, 2)).map((golden) => ({
+    ...golden,
+    greedy_ids: golden.greedy_ids.slice(0, sized(golden.greedy_ids.length, 8)),
+  }));
 }
 
 /** Every token must be the golden one; after a legitimate tie the streams part. */
@@ -32,7 +37,7 @@ function assertGolden(actual: readonly number[], golden: GoldenCase, label: stri
 }
 
 const shared = sharedModels();
-const models = ["stories260K", "tinystories-656k", "tinystories-27m-sharded"].map((name) => ({
+const models = sized(["stories260K", "tinystories-656k", "tinystories-27m-sharded"], ["stories260K"]).map((name) => ({
   folder: name,
   goldens: `goldens/${name}.json`,
 }));
@@ -48,7 +53,7 @@ for (const { folder, goldens } of [...models, ...families]) {
     continue;
   }
   const cases = readCases(file);
-  const settings = [{ threads: 1, maxBatchTokens: 512 }, { threads: 2, maxBatchTokens: 7 }];
+  const settings = [{ threads: 1, maxBatchTokens: 512 }, { threads: 2, maxBatchTokens: 7 }].slice(sized(0, 1));
   for (const options of settings) {
     const how = `${options.threads} threads, ${options.maxBatchTokens} tokens per step`;
     test(`${folder} reproduces its golden tokens, alone and as one batch, with ${how}`, async () => {

@@ -9,6 +9,7 @@ import {
   type Prompt,
   SHIPPED_MODEL,
 } from "../../mod.ts";
+import { IS_EMULATED, sized } from "../support/emulated.ts";
 
 const MODES = {
   plain: { overlap: false },
@@ -31,7 +32,10 @@ const REQUESTS: readonly { readonly prompt: Prompt; readonly options: GenerateOp
   { prompt: "He ", options: { maxTokens: 30, seed: 5, temperature: 1, frequencyPenalty: 0.5, presencePenalty: 0.3 } },
   // Several samples of one prompt.
   ...[6, 7, 8].map((seed) => ({ prompt: "Deep in the wood", options: { maxTokens: 21, seed, temperature: 1 } })),
-];
+].filter(({ prompt }) => prompt.length < sized(1000, 100)).map(({ prompt, options }) => ({
+  prompt,
+  options: { ...options, maxTokens: Math.min(options.maxTokens, sized(1000, 7)) },
+}));
 
 /** What must be the same in every mode: all that is told, but for times. */
 interface Told {
@@ -63,7 +67,7 @@ async function withEngine<Result>(options: EngineOptions, use: (engine: Engine) 
 }
 
 test("the shipped model gives equal chunks in every mode, one by one, for each stream interval", async () => {
-  for (const streamInterval of [1, 4, 1000]) {
+  for (const streamInterval of sized([1, 4, 1000], [3])) {
     const told: Told[][] = [];
     for (const mode of Object.values(MODES)) told.push(await tell({ ...mode, streamInterval }));
     const [plain, ...others] = told;
@@ -74,6 +78,7 @@ test("the shipped model gives equal chunks in every mode, one by one, for each s
       1,
       "length",
     ]]);
+    if (IS_EMULATED) continue;
     // Ends of every kind are among them.
     const reasons = new Set(
       plain!.map(({ chunks, stopReason }) => `${chunks.at(-1)!.finishReason} ${typeof stopReason}`),

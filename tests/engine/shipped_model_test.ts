@@ -1,9 +1,10 @@
-import { assertEquals, assertGreater, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ChatMessage, Engine, SHIPPED_MODEL, Tokenizer } from "../../mod.ts";
+import { notBrief, onCpu, sized } from "../support/emulated.ts";
 import { runCli } from "../support/run_cli.ts";
 
 /** A greedy continuation as PyTorch computed it: BF16 weights, F32 arithmetic. */
@@ -45,6 +46,15 @@ test("the shipped model's tokenizer encodes and decodes as the reference does", 
   }
 });
 
+/** On the emulator a few short ones. */
+const cases = sized(
+  goldens.cases,
+  goldens.cases.filter(({ promptIds }) => promptIds.length < 16).slice(0, 3).map((golden) => ({
+    ...golden,
+    tokenIds: golden.tokenIds.slice(0, 8),
+  })),
+);
+
 const settings = [
   { threads: 1, maxBatchTokens: 512 },
   { threads: 2, maxBatchTokens: 7 },
@@ -52,22 +62,24 @@ const settings = [
 ] as const;
 for (const options of settings) {
   const how = Object.entries(options).map(([name, value]) => `${name} ${value}`).join(", ");
-  test(`the shipped model reproduces PyTorch's tokens, alone and as one batch, with ${how}`, async () => {
+  const run = "simd" in options ? onCpu : test;
+  run(`the shipped model reproduces PyTorch's tokens, alone and as one batch, with ${how}`, async () => {
     await using engine = await Engine.load(SHIPPED_MODEL, options);
     const generate = ({ prompt, messages, tokenIds }: GoldenCase) =>
       engine.generate(messages ?? prompt!, { temperature: 0, maxTokens: tokenIds.length }).result;
-    const batch = await Promise.all(goldens.cases.map(generate));
-    for (const [at, golden] of goldens.cases.entries()) {
+    const batch = await Promise.all(cases.map(generate));
+    for (const [at, golden] of cases.entries()) {
       assertEquals(batch[at]!.promptTokenIds, [...golden.promptIds], label(golden));
       assertEquals(batch[at]!.tokenIds, [...golden.tokenIds], label(golden));
-      assertEquals(batch[at]!.text, golden.text, label(golden));
+      assert(golden.text.startsWith(batch[at]!.text), label(golden));
+      if (cases === goldens.cases) assertEquals(batch[at]!.text, golden.text, label(golden));
       const alone = await generate(golden);
       assertEquals(alone.tokenIds, batch[at]!.tokenIds, label(golden));
     }
   });
 }
 
-test("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
+notBrief("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
   await using engine = await Engine.load(SHIPPED_MODEL, { threads: 1 });
   const names = ["Mia", "Zylphia", "Qwertius", "Kazimir"];
   const seeds = [1, 2, 3];
@@ -106,21 +118,21 @@ test("the shipped model is small, and upbeat inspect reads it as it was trained"
   assertLess(report["kvHeads"] as number, report["heads"] as number);
 });
 
-test("upbeat generate without arguments tells a story to its end", async () => {
+notBrief("upbeat generate without arguments tells a story to its end", async () => {
   const { code, stdout, stderr } = await runCli(["generate", "--seed", "1"]);
   assertEquals(code, 0);
   assertMatch(stdout, /^[A-Z"][^<>]{200,}[.!?"]\n$/);
   assertStringIncludes(stderr, "(stop)");
 });
 
-test("upbeat generate continues its only argument with the shipped model", async () => {
+notBrief("upbeat generate continues its only argument with the shipped model", async () => {
   const { prompt, text, tokenIds } = goldens.cases.find(({ prompt }) => prompt === "Mia had three apples.")!;
   const greedy = ["--temperature", "0", "--max-tokens", String(tokenIds.length), "--quiet"];
   const { code, stdout } = await runCli(["generate", prompt!, ...greedy]);
   assertEquals([code, stdout], [0, `${text}\n`]);
 });
 
-test("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
+notBrief("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
   const golden = goldens.cases.find(({ messages }) => messages?.length === 1)!;
   const [message] = golden.messages!;
   const greedy = ["--temperature", "0", "--max-tokens", String(golden.tokenIds.length), "--quiet"];

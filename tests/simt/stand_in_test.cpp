@@ -7,6 +7,11 @@ namespace {
 
 __global__ void add_kernel(Global<int> value, int amount) { value[0] = value[0] + amount; }
 
+__global__ void count_kernel(Global<int> counts) {
+  const int block = int((blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x);
+  atomic_add(counts + block, 1);
+}
+
 __global__ void wrong_kernel(Global<int> value) { value[1] = 0; }
 
 // Pinned host memory.
@@ -128,6 +133,41 @@ TEST("an asynchronous copy refuses host memory that is not pinned, and ranges ou
   check_ok(cudaMemcpyAsync(value.data(), host.data(), 20, cudaMemcpyHostToDevice, stream));
   cudaStreamSynchronize(stream);
   CHECK_CONTAINS(simt::Findings::process().take(), "out of bounds: copy to of 20 bytes");
+}
+
+TEST("calls that allocate or wait are counted, and are findings while a test forbids them") {
+  TestStream stream;
+  simt::SlowCalls& calls = simt::SlowCalls::process();
+  const int64_t before = calls.count();
+  DeviceArray<int> value(1, 0);
+  CHECK_EQUAL(calls.count(), before + 1);
+  calls.forbid(true);
+  const Pinned<int> none(0);
+  CHECK_EQUAL(int(launch<add_kernel>(1, 1, 0, stream, value.data(), 1)), int(cudaErrorLaunchFailure));
+  calls.forbid(false);
+  CHECK_CONTAINS(simt::Findings::process().take(), "slow call: cudaHostAlloc");
+  check_ok(launch<add_kernel>(1, 1, 0, stream, value.data(), 1));
+  check_ok(cudaStreamSynchronize(stream));
+  CHECK_EQUAL(value[0], 1);
+}
+
+TEST("the allocation that a test refuses fails, and no other") {
+  simt::SlowCalls::process().refuse_allocation(2);
+  void* addresses[3] = {};
+  CHECK_EQUAL(int(cudaMalloc(&addresses[0], 16)), int(cudaSuccess));
+  CHECK_EQUAL(int(cudaMalloc(&addresses[1], 16)), int(cudaErrorMemoryAllocation));
+  CHECK_EQUAL(int(cudaMalloc(&addresses[2], 16)), int(cudaSuccess));
+  CHECK(addresses[1] == nullptr);
+  cudaFree(addresses[0]);
+  cudaFree(addresses[2]);
+}
+
+TEST("the blocks of a grid run on several threads, each of them once") {
+  TestStream stream;
+  DeviceArray<int> counts(1000, 0);
+  for (int round = 0; round < 50; round++) check_ok(launch<count_kernel>(dim3(10, 20, 5), 4, 0, stream, counts.data()));
+  check_ok(cudaStreamSynchronize(stream));
+  for (int i = 0; i < 1000; i++) CHECK_EQUAL(counts[size_t(i)], 200);
 }
 
 TEST("a launch with sizes that a GPU refuses is refused") {

@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "../simt/device.h"
+#include "../simt/grid.h"
 #include "../simt/machine.h"
+#include "../simt/slow_calls.h"
 #include "../simt/stream.h"
 
 enum cudaError_t {
@@ -97,24 +99,6 @@ inline std::string kernel_name(const char* signature) {
   const size_t end = name.find_first_of(";]");
   if (end != std::string::npos) name.resize(end);
   return name;
-}
-
-// Runs a kernel over its grid. Blocks come in no particular order, as on a GPU.
-inline void run_grid(const char* name, const std::function<void()>& body, Size3 grid, Size3 block,
-                     size_t shared_bytes) {
-  Block& executor = Block::of_this_thread();
-  const int64_t count = grid.count();
-  int64_t step = count / 2 + 1;  // visits every block once when it shares no factor with the count
-  const auto common = [](int64_t a, int64_t b) {
-    while (b != 0) a = std::exchange(b, a % b);
-    return a;
-  };
-  while (common(step, count) != 1) ++step;
-  for (int64_t i = 0, at = 0; i < count; i++, at = (at + step) % count) {
-    const Index3 index = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y),
-                          unsigned(at / (int64_t(grid.x) * grid.y))};
-    if (!executor.run(name, body, grid, block, index, shared_bytes)) return;
-  }
 }
 
 // A kernel launch, as cuda/kernels/machine.h makes it for nvcc with cudaLaunchKernelEx.
@@ -213,6 +197,7 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  simt::SlowCalls::process().note("cudaMemGetInfo");
   const simt::Machine& machine = simt::Machine::process();
   *free = size_t(machine.free_memory());
   *total = size_t(machine.total_memory);
@@ -221,6 +206,7 @@ inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 // As new: what was found is forgotten.
 inline cudaError_t cudaDeviceReset() {
+  simt::SlowCalls::process().note("cudaDeviceReset");
   simt::Findings::process().take();
   return cudaSuccess;
 }
@@ -228,9 +214,11 @@ inline cudaError_t cudaDeviceReset() {
 // ---- Memory
 
 inline cudaError_t cudaMalloc(void** address, size_t bytes) {
+  simt::SlowCalls::process().note("cudaMalloc");
   if (simt::state() != cudaSuccess) return simt::state();
   *address = nullptr;
   if (int64_t(bytes) > simt::Machine::process().free_memory()) return cudaErrorMemoryAllocation;
+  if (simt::SlowCalls::process().refuses_allocation()) return cudaErrorMemoryAllocation;
   *address = simt::allocate(bytes);
   if (*address == nullptr) return cudaErrorMemoryAllocation;
   simt::Allocations::process().add(*address, bytes);
@@ -238,18 +226,21 @@ inline cudaError_t cudaMalloc(void** address, size_t bytes) {
 }
 
 inline cudaError_t cudaFree(void* address) {
+  simt::SlowCalls::process().note("cudaFree");
   simt::Allocations::process().remove(address);
   std::free(address);
   return simt::state();
 }
 
 inline cudaError_t cudaHostAlloc(void** address, size_t bytes, unsigned) {
+  simt::SlowCalls::process().note("cudaHostAlloc");
   const cudaError_t error = cudaMalloc(address, bytes);
   if (error == cudaSuccess) simt::Pinned::process().add(*address, bytes);
   return error;
 }
 
 inline cudaError_t cudaFreeHost(void* address) {
+  simt::SlowCalls::process().note("cudaFreeHost");
   simt::Pinned::process().remove(address);
   return cudaFree(address);
 }
@@ -288,6 +279,7 @@ inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream
 // ---- Streams
 
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  simt::SlowCalls::process().note("cudaStreamCreateWithFlags");
   if (simt::state() != cudaSuccess) return simt::state();
   *stream = new simt::Stream;
   return cudaSuccess;
@@ -295,11 +287,13 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 
 // The work is finished first: sooner than CUDA, which returns at once.
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  simt::SlowCalls::process().note("cudaStreamDestroy");
   delete stream;
   return simt::state();
 }
 
 inline cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  simt::SlowCalls::process().note("cudaStreamSynchronize");
   if (stream->capturing()) return cudaErrorStreamCaptureUnsupported;
   stream->synchronize();
   return simt::state();
@@ -320,12 +314,14 @@ inline cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function
 // ---- Events
 
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  simt::SlowCalls::process().note("cudaEventCreateWithFlags");
   if (simt::state() != cudaSuccess) return simt::state();
   *event = new simt::Event;
   return cudaSuccess;
 }
 
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  simt::SlowCalls::process().note("cudaEventDestroy");
   delete event;
   return simt::state();
 }
@@ -371,6 +367,7 @@ inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph)
 }
 
 inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long = 0) {
+  simt::SlowCalls::process().note("cudaGraphInstantiate");
   *executable = new std::shared_ptr<simt::Graph>(*graph);
   return simt::state();
 }
@@ -388,6 +385,7 @@ inline cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stre
 }
 
 inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  simt::SlowCalls::process().note("cudaGraphExecDestroy");
   delete executable;
   return cudaSuccess;
 }

@@ -1,8 +1,9 @@
 // One block of a grid: its threads as fibers, in lock step where CUDA says so.
 //
 // A system thread runs one block at a time. Every CUDA thread runs until it waits: at a barrier for the whole block, or
-// at a warp's collective for the lanes of its mask. Threads are taken in rising order in one round and in falling order
-// in the next, so that code which relies on an order that CUDA does not give has a chance to fail.
+// at a warp's collective for the lanes of its mask. A warp goes on for as long as some lane of it can, since its stacks
+// are in the cache then. Lanes and warps are taken in rising order in one round and in falling order in the next, so
+// that code which relies on an order that CUDA does not give has a chance to fail.
 //
 // Found out here: barriers that not all threads of the block reach, or reach at different places; collectives that some
 // lane of the mask never reaches, or reaches as another operation; what else would hang.
@@ -10,9 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <source_location>
@@ -60,23 +61,21 @@ struct PendingCopy {
 struct Warp;
 
 struct Thread {
-  enum class State : uint8_t { ready, at_barrier, at_collective, done };
-
   Fiber fiber;
-  State state = State::done;
   int id = 0;
   Index3 index;
   Warp* own_warp = nullptr;
-  const Collective* collective = nullptr;
   std::vector<PendingCopy> copies;
   int copy_groups = 0;
 
   int warp() const { return id / kWarp; }
   int lane() const { return id % kWarp; }
+  uint32_t bit() const { return 1u << lane(); }
 };
 
 struct Warp {
   uint32_t lanes = 0;  // those that exist
+  uint32_t ready = 0;  // those that can go on
   uint32_t epoch = 0;  // full __syncwarp()s passed
   std::array<Collective, 4> collectives;
 };
@@ -153,10 +152,10 @@ class Block {
       at_barrier_ = 0;
       ++epoch_;
       barrier_result_ = barrier_or_;
-      for (int i = 0; i < count_; i++) threads_[size_t(i)].state = Thread::State::ready;
+      for (Warp& other : warps_) other.ready = other.lanes;
+      warp().ready &= ~running_->bit();
       return barrier_result_;
     }
-    running_->state = Thread::State::at_barrier;
     leave();
     return barrier_result_;  // of this barrier still: the next one needs this thread
   }
@@ -174,7 +173,7 @@ class Block {
       fail(
           format("%s at %s:%u: the mask %08x names lanes that do not exist", what, file_of(place), place.line(), mask));
     Collective& group = find(own, mask, what, place);
-    if (std::strcmp(group.what, what) != 0 || !same(group.place, place)) {
+    if (!same(group.what, what) || !same(group.place, place)) {
       fail(format("divergent warp: some lanes are at %s (%s:%u) and this one at %s (%s:%u)", group.what,
                   file_of(group.place), group.place.line(), what, file_of(place), place.line()));
     }
@@ -182,14 +181,9 @@ class Block {
     group.arrived |= 1u << lane;
     if (group.arrived == group.mask) {
       complete(group);
-      const int first = running_->warp() * kWarp;
-      for (int i = 0; i < kWarp; i++) {
-        if (group.mask >> i & 1) threads_[size_t(first + i)].state = Thread::State::ready;
-      }
+      own.ready |= group.mask & ~running_->bit();
       group.mask = 0;
     } else {
-      running_->state = Thread::State::at_collective;
-      running_->collective = &group;
       leave();
     }
     // Nobody writes this lane's slot before the lane itself comes to another collective.
@@ -204,8 +198,10 @@ class Block {
   }
 
  private:
+  // Nearly always the very same text.
+  static bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
   static bool same(const Place& a, const Place& b) {
-    return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
+    return a.line() == b.line() && a.column() == b.column() && same(a.file_name(), b.file_name());
   }
 
   // Adds as in " (kernel k, block (0, 0, 0), thread (5, 0, 0))".
@@ -220,11 +216,11 @@ class Block {
   }
 
   void start_threads() {
-    while (int(threads_.size()) < count_) threads_.emplace_back();
     warps_.resize(size_t((count_ + kWarp - 1) / kWarp));
     for (size_t i = 0; i < warps_.size(); i++) {
       const int lanes = std::min(kWarp, count_ - int(i) * kWarp);
       warps_[i].lanes = lanes == kWarp ? ~0u : (1u << lanes) - 1;
+      warps_[i].ready = warps_[i].lanes;
       warps_[i].epoch = 0;
       for (Collective& collective : warps_[i].collectives) collective.mask = 0;
     }
@@ -234,10 +230,9 @@ class Block {
       thread.index = {unsigned(i) % block_size.x, unsigned(i) / block_size.x % block_size.y,
                       unsigned(i) / (block_size.x * block_size.y)};
       thread.own_warp = &warps_[size_t(thread.warp())];
-      thread.state = Thread::State::ready;
       thread.copies.clear();
       thread.copy_groups = 0;
-      thread.fiber.prepare(enter);
+      thread.fiber.prepare(enter, size_t(i));
     }
     at_barrier_ = 0;
     live_ = count_;
@@ -247,13 +242,11 @@ class Block {
     bool rising = true;
     while (live_ > 0 && !failed_) {
       bool any = false;
-      for (int i = 0; i < count_ && !failed_; i++) {
-        Thread& thread = threads_[size_t(rising ? i : count_ - 1 - i)];
-        if (thread.state != Thread::State::ready) continue;
+      for (size_t i = 0; i < warps_.size() && !failed_; i++) {
+        const size_t at = rising ? i : warps_.size() - 1 - i;
+        if (warps_[at].ready == 0) continue;
         any = true;
-        running_ = &thread;
-        Fiber::came_from = &own_;
-        own_.switch_to(thread.fiber);
+        run_warp(at, rising);
       }
       rising = !rising;
       if (!any && !failed_) report_deadlock();
@@ -261,18 +254,36 @@ class Block {
     running_ = nullptr;
   }
 
+  // Until all its lanes wait.
+  void run_warp(size_t at, bool rising) {
+    Warp& warp = warps_[at];
+    Thread* first = &threads_[at * kWarp];
+    while (warp.ready != 0) {
+      for (uint32_t round = warp.ready; round != 0;) {
+        const int lane = rising ? std::countr_zero(round) : 31 - std::countl_zero(round);
+        round &= ~(1u << lane);
+        warp.ready &= ~(1u << lane);
+        running_ = first + lane;
+        own_.enter(running_->fiber);
+        if (failed_) return;
+      }
+      rising = !rising;
+    }
+  }
+
   void report_deadlock() {
     failed_ = true;
     running_ = nullptr;
     Text text = format("divergent barrier: %d of %d threads wait at %s:%u, the others have left the kernel",
                        at_barrier_, count_, file_of(barrier_place_), barrier_place_.line());
-    for (Thread& thread : threads_) {
-      if (thread.id >= count_ || thread.state != Thread::State::at_collective) continue;
-      const Collective& group = *thread.collective;
-      running_ = &thread;
-      text = format("divergent warp: %s at %s:%u waits for lanes %08x, which never come", group.what,
-                    file_of(group.place), group.place.line(), group.mask & ~group.arrived);
-      break;
+    for (size_t i = 0; i < warps_.size() && running_ == nullptr; i++) {
+      for (const Collective& group : warps_[i].collectives) {
+        if (group.mask == 0) continue;
+        running_ = &threads_[i * kWarp + size_t(std::countr_zero(group.arrived))];
+        text = format("divergent warp: %s at %s:%u waits for lanes %08x, which never come", group.what,
+                      file_of(group.place), group.place.line(), group.mask & ~group.arrived);
+        break;
+      }
     }
     add_place(text);
     Findings::process().add(text);
@@ -282,7 +293,6 @@ class Block {
     Fiber::entered();
     Block& block = current();
     (*block.body_)();
-    block.running_->state = Thread::State::done;
     --block.live_;
     for (;;) block.leave();
   }
@@ -315,7 +325,7 @@ class Block {
   Fiber own_;
   const char* kernel_ = "";
   const std::function<void()>* body_ = nullptr;
-  std::deque<Thread> threads_;
+  std::vector<Thread> threads_ = std::vector<Thread>(kMostThreads);
   std::vector<Warp> warps_;
   Thread* running_ = nullptr;
   int count_ = 0;

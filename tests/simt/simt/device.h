@@ -275,9 +275,10 @@ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&
   std::memcpy(brought.b, b, sizeof brought.b);
   std::memcpy(brought.sums, sums, sizeof brought.sums);
   const auto complete = [](simt::Collective& group) {
+    using Columns [[gnu::vector_size(32)]] = float;
     const auto low = [](uint32_t pair) { return std::bit_cast<float>(pair << 16); };
     const auto high = [](uint32_t pair) { return std::bit_cast<float>(pair & 0xffff0000u); };
-    float left[16][16], right[16][8], total[16][8];
+    alignas(32) float left[16][16], right[16][8], total[16][8];
     for (int lane = 0; lane < simt::kWarp; lane++) {
       const int g = lane / 4, t = lane % 4;
       Brought in;
@@ -293,10 +294,15 @@ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&
         right[2 * t + 8 * part + 1][g] = high(in.b[part]);
       }
     }
-    for (int row = 0; row < 16; row++) {
+    Columns factors[16];
+    std::memcpy(factors, right, sizeof right);
+    for (int row = 0; row < 16; row += 4) {  // four at a time: each is a chain of additions
+      Columns sums[4];
+      std::memcpy(sums, total[row], sizeof sums);
       for (int k = 0; k < 16; k++) {
-        for (int column = 0; column < 8; column++) total[row][column] += left[row][k] * right[k][column];
+        for (int i = 0; i < 4; i++) sums[i] += left[row + i][k] * factors[k];
       }
+      std::memcpy(total[row], sums, sizeof sums);
     }
     for (int lane = 0; lane < simt::kWarp; lane++) {
       const int g = lane / 4, t = lane % 4;

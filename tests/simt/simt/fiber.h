@@ -21,24 +21,39 @@
 namespace simt {
 
 #if defined(__x86_64__)
-// Keeps the registers that calls must preserve on the stack in use, notes that stack in *from and goes on with `to`.
-[[gnu::naked, gnu::noinline]] inline void switch_stack(void** /*from*/, void* /*to*/) {
-  asm("pushq %rbp\n"
-      "pushq %rbx\n"
-      "pushq %r12\n"
-      "pushq %r13\n"
-      "pushq %r14\n"
-      "pushq %r15\n"
-      "movq %rsp, (%rdi)\n"
-      "movq %rsi, %rsp\n"
-      "popq %r15\n"
-      "popq %r14\n"
-      "popq %r13\n"
-      "popq %r12\n"
-      "popq %rbx\n"
-      "popq %rbp\n"
-      "ret");
+// Registers that a compiler may use and that a switch does not keep.
+#if defined(__AVX512F__)
+#define SIMT_WIDE_REGISTERS                                                                                     \
+  , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", \
+      "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#else
+#define SIMT_WIDE_REGISTERS
+#endif
+
+// Notes in *from where the stack in use is left, and goes on with the stack `to`, at the address on its top. Inline and
+// with a jump: a processor guesses where that goes, which it cannot for a return that no call belongs to.
+[[gnu::always_inline]] inline void switch_stack(void** from, void* to) {
+  asm volatile(
+      "subq $128, %%rsp\n"  // what the function around this may keep there
+      "pushq %%rbp\n"
+      "pushq %%rbx\n"
+      "leaq 1f(%%rip), %%rax\n"
+      "pushq %%rax\n"
+      "movq %%rsp, (%%rdi)\n"
+      "movq %%rsi, %%rsp\n"
+      "popq %%rax\n"
+      "jmpq *%%rax\n"
+      "1:\n"
+      "popq %%rbx\n"
+      "popq %%rbp\n"
+      "addq $128, %%rsp\n"
+      : "+D"(from), "+S"(to)
+      :
+      : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc", "xmm0", "xmm1",
+        "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+        "xmm15" SIMT_WIDE_REGISTERS);
 }
+#undef SIMT_WIDE_REGISTERS
 #endif
 
 // A stack, and where on it execution stands. The system thread's own stack is one too: the default-constructed fiber.
@@ -50,6 +65,11 @@ class Fiber {
   static constexpr size_t kStackBytes = 128 << 10;
 #endif
 
+  // Stacks begin at multiples of a page: without an offset of its own, each fiber's first frames would lie in the same
+  // few sets of every cache.
+  static constexpr size_t kColours = 61;
+  static constexpr size_t kColourBytes = 64 * 9;
+
   Fiber() = default;
   ~Fiber() {
     if (stack_ != nullptr) munmap(stack_, kStackBytes);
@@ -58,7 +78,8 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
 
   // Makes the next switch to this fiber call entry(), which must never return. What ran on it before is forgotten.
-  void prepare(void (*entry)()) {
+  // Fibers that run in turns have different colours.
+  void prepare(void (*entry)(), [[maybe_unused]] size_t colour) {
     if (stack_ == nullptr) {
       void* map =
           mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -73,10 +94,9 @@ class Fiber {
     size_ = kStackBytes;
 #endif
 #if defined(__x86_64__)
-    void** top = reinterpret_cast<void**>(stack_ + kStackBytes);
-    top[-2] = reinterpret_cast<void*>(entry);  // what the switch returns to, with the stack as a call leaves it
-    for (int i = 3; i <= 8; i++) top[-i] = nullptr;
-    position_ = top - 8;
+    void** top = reinterpret_cast<void**>(stack_ + kStackBytes - colour % kColours * kColourBytes);
+    top[-2] = reinterpret_cast<void*>(entry);  // where the switch jumps to, with the stack as a call leaves it
+    position_ = top - 2;
 #else
     getcontext(&context_);
     context_.uc_stack.ss_sp = stack_;
@@ -99,13 +119,22 @@ class Fiber {
     arrived(this);
   }
 
+  // The same, from the fiber that all others go back to.
+  void enter(Fiber& other) {
+#if defined(__SANITIZE_ADDRESS__)
+    came_from = this;
+#endif
+    switch_to(other);
+  }
+
   // The first thing to do on a fiber that was just entered.
   static void entered() { arrived(nullptr); }
 
+ private:
+#if defined(__SANITIZE_ADDRESS__)
   // Whom the latest switch came from: that fiber's stack is told here, to be known when it is gone back to.
   static inline thread_local Fiber* came_from = nullptr;
-
- private:
+#endif
   static void arrived([[maybe_unused]] Fiber* here) {
 #if defined(__SANITIZE_ADDRESS__)
     const void* bottom = nullptr;
