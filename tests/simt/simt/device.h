@@ -146,6 +146,12 @@ Pack<std::remove_const_t<T>, Count> load_pack(Global<T> from) {
 }
 
 template <int Count, typename T>
+Pack<std::remove_const_t<T>, Count> load_pack_once(Global<T> from) {
+  static_assert(sizeof(T) * Count == 16);
+  return load_pack<Count>(from);
+}
+
+template <int Count, typename T>
 void store_pack(Global<T> to, const Pack<T, Count>& pack) {
   simt::check_global(to.unchecked(), sizeof pack, sizeof pack, "write");
   std::memcpy(to.unchecked(), &pack, sizeof pack);
