@@ -209,8 +209,10 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_graph_destroy(graph));
   }
 
-  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle {
-    return this.check(this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns)) as WeightHandle;
+  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
+    return this.check(
+      this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns, inputDtype),
+    ) as WeightHandle;
   }
 
   loadWeight(

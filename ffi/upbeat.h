@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a declaration below changes its meaning. TypeScript refuses a library with another number. */
-#define UPBEAT_ABI_VERSION 1
+#define UPBEAT_ABI_VERSION 2
 
 enum {
   UPBEAT_OK = 0,
@@ -178,8 +178,13 @@ UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
 
 /* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
  * library's kernels read. Rows are filled by the calls below, in any order, each row once: matrices that share an input
- * (q, k, v; gate, up) are stacked into one. */
-UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns);
+ * (q, k, v; gate, up) are stacked into one.
+ * input_dtype says what upbeat_linear multiplies with it: UPBEAT_DTYPE_F32 its inputs as they are, UPBEAT_DTYPE_BF16 each
+ * input rounded to BF16 (nearest, ties to even), which takes a tensor core a third of the products; UNAVAILABLE where the
+ * library has no kernels for the pair. The CPU library has them for F32 inputs, the CUDA library for BF16 inputs with F16
+ * and BF16 weights too. */
+UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns,
+                                        int32_t input_dtype);
 
 /* Fills `row_count` rows from `first_row` with row-major elements of the matrix's dtype at byte `offset` of a file. The
  * file is opened and its length checked at the call. */
