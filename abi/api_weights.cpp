@@ -37,10 +37,12 @@ int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_
     check_positive("columns", columns);
     const Dtype input = check_dtype("input_dtype", input_dtype);
     if (!owner.multiplies(type, input)) {
-      throw_error(UPBEAT_ERROR_UNAVAILABLE,
-                  "input_dtype: this library has no kernels for %s weights with %s inputs: ask for F32 inputs (the engine's "
-                  "activations \"float32\"); BF16 inputs are for the CUDA library, with F16 and BF16 weights",
-                  name_of(type), name_of(input));
+      throw_error(
+          UPBEAT_ERROR_UNAVAILABLE,
+          "input_dtype: this library has no kernels for %s weights with %s inputs: ask for F32 inputs (the engine's "
+          "activations \"float32\"); BF16 inputs need BF16 weights and AMX, or the CUDA library and F16 or BF16 "
+          "weights",
+          name_of(type), name_of(input));
     }
     return owner.create_weight(type, rows, columns, input);
   });

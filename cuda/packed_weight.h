@@ -22,7 +22,9 @@ struct PackedWeight {
   int32_t columns = 0;
   int64_t stride = 0;  // elements from row to row
 
-  constexpr int64_t padded_rows() const { return (int64_t(rows) + kWeightRowStep - 1) / kWeightRowStep * kWeightRowStep; }
+  constexpr int64_t padded_rows() const {
+    return (int64_t(rows) + kWeightRowStep - 1) / kWeightRowStep * kWeightRowStep;
+  }
 };
 
 }  // namespace upbeat

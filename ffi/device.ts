@@ -5,7 +5,7 @@
  */
 
 import { type ErrorCode, UpbeatError } from "../errors.ts";
-import { type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import { DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";
 import { Memory, PinnedMemory } from "./memory.ts";

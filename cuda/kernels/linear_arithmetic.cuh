@@ -1,5 +1,5 @@
-// The arithmetic of linear: which products are added, and in which order. Every kernel of it is made of these pieces, so
-// that an element has the same bits whatever it was computed with.
+// The arithmetic of linear: which products are added, and in which order. Every kernel of it is made of these pieces,
+// so that an element has the same bits whatever it was computed with.
 //
 // Weights are the tensor cores' operand of 16 rows, input rows the one of 8 columns, for any number of input rows; a
 // column of the product depends on its own input row alone. The inputs of a row are taken 32 at a time, in two products
@@ -7,10 +7,10 @@
 // permutation of the 32, a lane's part of the operand is 16 contiguous bytes in memory, so neither ldmatrix nor a
 // shuffle is needed to bring it there.
 //
-// The inputs are cut into eight slices of whole windows, at places that depend on their number alone. A slice is added up
-// in rising order, from zero; the eight sums are added in rising order, then the bias, then the residual. Eight slices
-// are enough for a block of few outputs to keep eight warps busy, and few enough for a kernel that takes them one after
-// the other to fold its sums into its totals at next to no cost.
+// The inputs are cut into eight slices of whole windows, at places that depend on their number alone. A slice is added
+// up in rising order, from zero; the eight sums are added in rising order, then the bias, then the residual. Eight
+// slices are enough for a block of few outputs to keep eight warps busy, and few enough for a kernel that takes them
+// one after the other to fold its sums into its totals at next to no cost.
 //
 // An operand is the exact sum of BF16 numbers: an F32 of three, an F16 of two. What is left out (terms below 2^-26 of a
 // product) is less than the rounding of the sums. Inputs may also be rounded to one BF16 number.
@@ -25,8 +25,8 @@ inline constexpr int kLinearSlices = 8;
 inline constexpr int kLinearWindow = kWeightColumnStep;  // inputs
 inline constexpr int kLinearPiece = 32;                  // inputs that a lane's 16 bytes are a share of
 inline constexpr int kWindowPieces = kLinearWindow / kLinearPiece;
-inline constexpr int kOutputTile = kWeightRowStep;       // outputs of one product
-inline constexpr int kRowTile = 8;                       // input rows of one product
+inline constexpr int kOutputTile = kWeightRowStep;  // outputs of one product
+inline constexpr int kRowTile = 8;                  // input rows of one product
 
 // The first of a slice's windows.
 __host__ __device__ constexpr int slice_begin(int slice, int windows) {
@@ -102,8 +102,8 @@ __device__ void for_terms(Multiply&& multiply) {
 }
 
 // Adds one product of 16 inputs, the first or the second of a piece. `upper` and `lower` are a term of the weights of
-// outputs g and g + 8 (g = lane / 4), each the eight from 8 * (lane % 4) on; `input` is that of input row g, the four of
-// this step.
+// outputs g and g + 8 (g = lane / 4), each the eight from 8 * (lane % 4) on; `input` is that of input row g, the four
+// of this step.
 __device__ inline void multiply_step(int step, const uint32_t (&upper)[4], const uint32_t (&lower)[4],
                                      const uint32_t (&input)[2], float (&sums)[4]) {
   const uint32_t a[4] = {upper[2 * step], lower[2 * step], upper[2 * step + 1], lower[2 * step + 1]};

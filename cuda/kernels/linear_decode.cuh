@@ -1,15 +1,16 @@
 // linear for few input rows, as in decode.
 //
 // The memory idea: the weights are what is large, and each is needed once. A block reads the rows of 16 or 32 outputs
-// from end to end, every warp one of the eight slices of the inputs, in 16-byte loads straight to registers that leave no
-// copy in the first-level cache; a lane asks for its next window's weights before it computes with this one's. The
-// inputs are small, come from the caches as F32 and are cut into BF16 numbers on the way.
+// from end to end, every warp one of the eight slices of the inputs, in 16-byte loads straight to registers that leave
+// no copy in the first-level cache. A lane has several pieces in registers or on their way, and asks for another one as
+// soon as one is used up. The inputs are small, come from the caches as F32 and are cut into BF16 numbers on the way.
 //
 // The floor: outputs * inputs * size of a weight / memory bandwidth. To keep 4.8 TB/s busy at 700 ns of latency takes
-// 3.4 MB in flight, 25 KB on each of 132 multiprocessors. A warp has 2 KB (16 outputs of 16-bit weights) or 4 KB (32) on
-// their way, a block eight times as much: two blocks of 16 outputs suffice, or one of 32.
-// From the caches comes 2 * rows / (outputs of a block) times as much as from memory: with 16 outputs as much at 8 rows,
-// with 32 twice as much at 32. Beyond that the caches would be the limit, and linear_prefill.cuh takes over.
+// 3.4 MB in flight, 25 KB on each of 132 multiprocessors. A warp has up to 4 KB of 16-bit weights on their way, four
+// pieces of 16 outputs or two of 32, and a block of eight warps 32 KB: one block of a multiprocessor can do it, and its
+// registers have room for two. Of F32 weights it is as much, of 32 outputs twice as much, one block.
+// From the caches come 2 * rows / (outputs of a block) times as many bytes as from memory: as many with 16 outputs at 8
+// rows, twice as many with 32 at 32. There the caches become the limit, and linear_prefill.cuh takes over.
 //
 // Needs input rows at multiples of 16 bytes with a multiple of four columns.
 #pragma once

@@ -13,6 +13,12 @@ namespace {
 // each part costs little: a part has 6 * 1024 operations per weight.
 constexpr int kMostRows = 1024;
 
+// Whatever the tile, so that fewer rows never take more.
+int64_t plane_bytes(const LinearArguments& arguments, int terms) {
+  const int64_t rows = ceil_divide(arguments.rows, 128) * 128;
+  return rows * linear_windows(arguments.weight.columns) * kLinearWindow * terms * 2;
+}
+
 template <int InputTerms>
 cudaError_t launch_split(const LinearArguments& arguments, int groups, uint32_t* planes, const Launch& where) {
   const int64_t warps = int64_t(groups) * linear_windows(arguments.weight.columns) * kWindowPieces;
@@ -29,15 +35,13 @@ cudaError_t launch_tile(const LinearArguments& arguments, const Launch& where) {
   using Shape = PrefillShape<Element, InputTerms, Tile>;
   const int row_tiles = int(ceil_divide(arguments.rows, Tile));
   const int groups = row_tiles * Shape::kGroups;
-  const int64_t piece_words = int64_t(groups) * InputTerms * 2 * kGroupWords;
-  const int64_t pieces = linear_windows(arguments.weight.columns) * kWindowPieces;
-  auto* planes = reinterpret_cast<uint32_t*>(where.reserve(pieces * piece_words * 4));
+  auto* planes = reinterpret_cast<uint32_t*>(where.reserve(plane_bytes(arguments, InputTerms)));
   const cudaError_t status = launch_split<InputTerms>(arguments, groups, planes, where);
   if (status != cudaSuccess) return status;
   const auto blocks = unsigned(ceil_divide(arguments.weight.rows, Tile) * row_tiles);
-  return launch<linear_prefill_kernel<Element, InputTerms, Tile>>(
-      blocks, Shape::kThreads, Shape::kSharedBytes, where.stream, arguments, row_tiles,
-      static_cast<const uint32_t*>(planes), where.faults);
+  return launch<linear_prefill_kernel<Element, InputTerms, Tile>>(blocks, Shape::kThreads, Shape::kSharedBytes,
+                                                                  where.stream, arguments, row_tiles,
+                                                                  static_cast<const uint32_t*>(planes), where.faults);
 }
 
 template <typename Element, int InputTerms>

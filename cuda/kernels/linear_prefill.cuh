@@ -1,10 +1,10 @@
 // linear for many input rows, as in prefill.
 //
-// The memory idea: a block computes a square tile of outputs x input rows and passes over the inputs once, 32 or 64 at a
-// time. Its weights, and its inputs as BF16 numbers (linear_split.cuh), come to shared memory by asynchronous copies,
-// three stages deep: while one stage is multiplied, the next two are on their way, and a stage takes one barrier. A warp
-// computes 64 (32) outputs x 32 rows and reads its operands from shared memory in 16-byte loads, eight lanes on 128
-// contiguous bytes: no bank conflicts, and thus nothing to swizzle. (F32 weights, 128 bytes a row, have them.)
+// The memory idea: a block computes a square tile of outputs x input rows and passes over the inputs once, 32 or 64 at
+// a time. Its weights, and its inputs as BF16 numbers (linear_split.cuh), come to shared memory by asynchronous copies,
+// three stages deep: while one stage is multiplied, the next two are on their way, and a stage takes one barrier. A
+// warp computes 64 (32) outputs x 32 rows and reads its operands from shared memory in 16-byte loads, eight lanes on
+// 128 contiguous bytes: no bank conflicts, and thus nothing to swizzle. (F32 weights, 128 bytes a row, have them.)
 //
 // The slices of linear_arithmetic.cuh are walked in order. A thread has its part of the tile twice in registers: the
 // running slice's sums, and the totals, to which they are added where a slice ends.
@@ -113,8 +113,7 @@ __device__ void multiply_piece(int64_t at, float (&sums)[OutputTiles][RowTiles][
     for (int term = 0; term < InputTerms; term++) {
 #pragma unroll
       for (int group = 0; group < RowTiles / 2; group++) {
-        rows[term][group] =
-            load_pack<4>(inputs + ((2 * term + step) * Shape::kGroups + group) * kGroupWords);
+        rows[term][group] = load_pack<4>(inputs + ((2 * term + step) * Shape::kGroups + group) * kGroupWords);
       }
     }
     for_terms<kTerms, InputTerms>([&](int i, int j) {

@@ -109,8 +109,10 @@ TEST("weight_create() refuses shapes that are wrong or cannot fit") {
   CHECK_ERROR(upbeat_weight_create(test.device, 3, 4, 4, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "dtype");
   CHECK_ERROR(upbeat_weight_create(test.device, 0, 0, 4, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "rows");
   CHECK_ERROR(upbeat_weight_create(test.device, 0, 4, -1, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "columns");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, INT32_MAX, INT32_MAX, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY, "weight");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, 1 << 20, 1 << 20, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY, "weight");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, INT32_MAX, INT32_MAX, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY,
+              "weight");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, 1 << 20, 1 << 20, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY,
+              "weight");
   int64_t usage[3];
   CHECK_OK(upbeat_device_usage(test.device, usage));
   CHECK_EQUAL(usage[2], int64_t(0));

@@ -105,8 +105,8 @@ __global__ void unwaited_copy_kernel(Global<const float> input, Global<float> ou
   output[0] = buffer[0];
 }
 
-// Three stages of asynchronous copies, of which a thread reads what another one brought. Right with one group left on its
-// way, and a barrier after the wait.
+// Three stages of asynchronous copies, of which a thread reads what another one brought. Right with one group left on
+// its way, and a barrier after the wait.
 template <int Left, bool Barrier>
 __global__ void stages_kernel(Global<const float> input, int rounds, Global<float> output) {
   const Shared<float> buffer = dynamic_shared<float>();
