@@ -55,7 +55,7 @@ inline TileInputs cut_term(TileInputs& inputs) { return {cut_term(inputs.low), c
 // The BF16 numbers next to 16 floats, ties to even; of a NaN, another one.
 inline __m512 rounded(__m512 values) {
   const __m512i bits = _mm512_castps_si512(values);
-  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i odd = _mm512_and_si512(_mm512_maskz_srli_epi32(0xffff, bits, 16), _mm512_set1_epi32(1));
   const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   return _mm512_castsi512_ps(_mm512_and_si512(up, _mm512_set1_epi32(int(0xffff0000))));
 }

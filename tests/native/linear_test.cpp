@@ -227,30 +227,31 @@ float nearest_bf16(float value) {
 }
 
 // As TDPBF16PS adds (Intel SDM): for 32 inputs and each of an input's three BF16 terms, a chain of even and one of odd
-// products, their sum, and that onto the sum so far.
-float tile_sum(const float* input, const float* weights, int columns) {
+// products, their sum, and that onto the sum so far. A rounded input is one term.
+float tile_sum(const float* input, const float* weights, int columns, int terms) {
   float sum = 0.0f;
   for (int start = 0; start < columns; start += 32) {
     float chains[3][2] = {};
     for (int k = start; k < start + 32 && k < columns; k++) {
       float rest = input[k];
-      for (auto& chain : chains) {
+      for (int i = 0; i < terms; i++) {
+        float(&chain)[2] = chains[i];
         const float term = bits_to_float(float_to_bits(rest) & 0xffff0000u);
         chain[k % 2] = std::fmaf(term, weights[k], chain[k % 2]);
         rest = std::isfinite(rest) ? rest - term : 0.0f;
       }
     }
-    for (const auto& chain : chains) sum = sum + (chain[0] + chain[1]);
+    for (int i = 0; i < terms; i++) sum = sum + (chains[i][0] + chains[i][1]);
   }
   return sum;
 }
 
 // The exact result: products in ascending k, by fma from zero, then the bias, then the residual.
 float reference(const KernelSet& kernels, Dtype dtype, const float* input, const float* weights, int columns,
-                const float* bias, const float* residual) {
+                const float* bias, const float* residual, bool rounded) {
   const bool fused = std::strcmp(kernels.name, "portable") != 0;
   const bool tiles = std::strncmp(kernels.name, "AMX", 3) == 0 && dtype == Dtype::bf16;
-  float sum = tiles ? tile_sum(input, weights, columns) : 0.0f;
+  float sum = tiles ? tile_sum(input, weights, columns, rounded ? 1 : 3) : 0.0f;
   for (int k = 0; k < columns && !tiles; k++) {
     if (fused) {
       sum = std::fmaf(input[k], weights[k], sum);
@@ -305,7 +306,7 @@ void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtyp
       const size_t at = size_t(row) * outputs + column;
       const float* b = has_bias ? floats(bias) + column : nullptr;
       const float* r = has_residual ? floats(residual) + at : nullptr;
-      const float expected = reference(kernels, dtype, in, weights.data(), inputs, b, r);
+      const float expected = reference(kernels, dtype, in, weights.data(), inputs, b, r, rounded);
       const bool same =
           expected != expected ? output[at] != output[at] : float_to_bits(expected) == float_to_bits(output[at]);
       CHECK(same, "linear %s, %d threads, dtype %d, %d x %d -> %d, row %d column %d: %.9g, not %.9g", kernels.name,
