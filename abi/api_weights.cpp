@@ -29,13 +29,22 @@ int64_t check_rows(Stream& stream, Weight& weight, int32_t first_row, int32_t ro
 
 extern "C" {
 
-int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns) {
+int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns, int32_t input_dtype) {
   return guarded("upbeat_weight_create", [&] {
     Device& owner = device_of(device);
     const Dtype type = check_dtype("dtype", dtype);
     check_positive("rows", rows);
     check_positive("columns", columns);
-    return owner.create_weight(type, rows, columns);
+    const Dtype input = check_dtype("input_dtype", input_dtype);
+    if (!owner.multiplies(type, input)) {
+      throw_error(
+          UPBEAT_ERROR_UNAVAILABLE,
+          "input_dtype: this library has no kernels for %s weights with %s inputs: ask for F32 inputs (the engine's "
+          "activations \"float32\"); BF16 inputs need BF16 weights and AMX, or the CUDA library and F16 or BF16 "
+          "weights",
+          name_of(type), name_of(input));
+    }
+    return owner.create_weight(type, rows, columns, input);
   });
 }
 

@@ -47,6 +47,12 @@ export interface EngineOptions extends TrackingOptions {
   readonly blockSize?: number | undefined;
   /** Element type of the KV cache: `"f32"` (default), or `"bf16"` for half the memory and less precision. */
   readonly kvDtype?: "f32" | "bf16" | undefined;
+  /**
+   * What matrices are multiplied with: activations as they are, `"float32"` (default), or rounded to bfloat16 first, as other
+   * engines do, which takes matrix units a third of the products. The latter needs the CUDA library and weights in F16 or
+   * BF16, or a CPU with AMX and weights in BF16; elsewhere loading fails with `DEVICE_UNAVAILABLE`.
+   */
+  readonly activations?: "float32" | "bfloat16" | undefined;
   /** Tokens of the longest sequence, prompt and output. Default: the model's own, but at most 8192. */
   readonly maxContext?: number | undefined;
   /** Whether prompts that begin like earlier ones reuse their KV blocks; it changes times, never tokens. Default true. */
@@ -136,6 +142,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
     blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
     kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
+    activations: oneOf("activations", options.activations ?? "float32", ["float32", "bfloat16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
     trackSteps: isGiven("onStep", options.onStep),
@@ -187,7 +194,7 @@ export function resolveLimits(
   device: DeviceInfo,
   now: Clock,
 ): RunnerLimits {
-  const { blockSize, kvDtype, maxBatchTokens, stallTimeout } = options;
+  const { blockSize, kvDtype, activations, maxBatchTokens, stallTimeout } = options;
   // Requests beyond the tokens of a step could not all move forward in it.
   const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
   const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);
@@ -196,9 +203,9 @@ export function resolveLimits(
   }
 
   const weights = estimateMemory(config, plan, kvDtype).weightBytes;
-  const activations = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
+  const stepBytes = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
   const blockBytes = kvBytesPerToken(config, kvDtype) * blockSize;
-  const available = device.memoryFree - weights - activations;
+  const available = device.memoryFree - weights - stepBytes;
   const kvBlocks = options.kvBlocks ?? Math.max(
     Math.ceil(wantedContext / blockSize),
     Math.min(
@@ -209,12 +216,12 @@ export function resolveLimits(
   if (kvBlocks * blockBytes > available) {
     throw new UpbeatError(
       "DEVICE_OUT_OF_MEMORY",
-      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(activations)} for activations and ` +
+      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(stepBytes)} for activations and ` +
         `${gibibytes(kvBlocks * blockBytes)} for the KV cache of ${kvBlocks * blockSize} tokens; ${device.name} has ` +
         `${
           gibibytes(device.memoryFree)
         } free: lower maxContext or kvBlocks, set kvDtype to "bf16", or use a smaller model`,
-      { weights, activations, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
+      { weights, activations: stepBytes, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
     );
   }
   // A pool smaller than the context is legal: it bounds the longest sequence.
@@ -228,6 +235,7 @@ export function resolveLimits(
     blockSize,
     kvBlocks,
     kvDtype,
+    activations,
     stallTimeout,
     deviceClock,
     graphSizes,

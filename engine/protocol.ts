@@ -9,6 +9,7 @@ import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
 import type { LogEntry } from "./log.ts";
 import type { ModelConfig } from "./models/config.ts";
+import type { ActivationType } from "./models/decoder_weights.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import type { FinishReason } from "./request.ts";
 import type { SamplingParameters } from "./sampling.ts";
@@ -26,6 +27,7 @@ export interface ResolvedEngineOptions {
   readonly kvBlocks: number | null;
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
+  readonly activations: ActivationType;
   /** null: the model's own, up to a bound. */
   readonly maxContext: number | null;
   /** Whether sequences that begin alike share KV blocks. */
@@ -278,6 +280,7 @@ export interface EngineInfo {
   readonly kvBlocks: number;
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
+  readonly activations: ActivationType;
   readonly overlap: boolean;
   readonly lateLaunch: boolean;
   readonly earlyFirstToken: boolean;

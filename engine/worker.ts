@@ -114,6 +114,7 @@ function describe(
     kvBlocks: limits.kvBlocks,
     blockSize: limits.blockSize,
     kvDtype: limits.kvDtype,
+    activations: limits.activations,
     overlap: start.options.overlap,
     lateLaunch: start.options.lateLaunch,
     earlyFirstToken: start.options.earlyFirstToken,

@@ -10,7 +10,7 @@
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
 /** The version of `upbeat.h` that this table describes. A library with another one is refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Statuses below zero, and `OK`. */
 export const STATUS = {
@@ -146,7 +146,7 @@ export const SYMBOLS = {
   upbeat_graph_destroy: ["graph: graph"],
 
   // Weights
-  upbeat_weight_create: ["device: device", "dtype: i32", "rows: i32", "columns: i32"],
+  upbeat_weight_create: ["device: device", "dtype: i32", "rows: i32", "columns: i32", "input_dtype: i32"],
   upbeat_weight_load: [
     "stream: stream",
     "weight: weight",

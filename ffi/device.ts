@@ -5,7 +5,7 @@
  */
 
 import { type ErrorCode, UpbeatError } from "../errors.ts";
-import { type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import { DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";
 import { Memory, PinnedMemory } from "./memory.ts";
@@ -209,8 +209,10 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_graph_destroy(graph));
   }
 
-  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle {
-    return this.check(this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns)) as WeightHandle;
+  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
+    return this.check(
+      this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns, inputDtype),
+    ) as WeightHandle;
   }
 
   loadWeight(

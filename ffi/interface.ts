@@ -182,8 +182,11 @@ export interface Device extends Disposable {
   /** Remove a graph that is not enqueued any more. */
   destroyGraph(graph: GraphHandle): void;
 
-  /** Make an empty weight matrix of `rows` (outputs) x `columns` (inputs). */
-  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle;
+  /**
+   * Make an empty weight matrix of `rows` (outputs) x `columns` (inputs). Its products take inputs as they are (F32, the
+   * default) or rounded to BF16, where the library has kernels for that.
+   */
+  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype?: Dtype): WeightHandle;
   /** Enqueue: fill rows of a weight matrix from byte `offset` of a file. */
   loadWeight(
     stream: StreamHandle,

@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a declaration below changes its meaning. TypeScript refuses a library with another number. */
-#define UPBEAT_ABI_VERSION 1
+#define UPBEAT_ABI_VERSION 2
 
 enum {
   UPBEAT_OK = 0,
@@ -178,8 +178,13 @@ UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
 
 /* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
  * library's kernels read. Rows are filled by the calls below, in any order, each row once: matrices that share an input
- * (q, k, v; gate, up) are stacked into one. */
-UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns);
+ * (q, k, v; gate, up) are stacked into one.
+ * input_dtype says what upbeat_linear multiplies with it: UPBEAT_DTYPE_F32 its inputs as they are, UPBEAT_DTYPE_BF16 each
+ * input rounded to BF16 (nearest, ties to even), which takes a tensor core a third of the products; UNAVAILABLE where the
+ * library has no kernels for the pair. All have them for F32 inputs; for BF16 inputs the CUDA library with F16 and BF16
+ * weights, and UPBEAT_SIMD_AMX with BF16 weights. */
+UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns,
+                                        int32_t input_dtype);
 
 /* Fills `row_count` rows from `first_row` with row-major elements of the matrix's dtype at byte `offset` of a file. The
  * file is opened and its length checked at the call. */
@@ -210,8 +215,9 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
  * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is taken
  * as the exact sum of three BF16 numbers, and the products are added 32 inputs at a time; numbers below 2^-126 count as
- * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight parts of the inputs. Whatever
- * the order, it is the same for any number of rows.) */
+ * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight slices of the inputs whose
+ * sums it then adds. Whatever the order, it is the same for any number of rows.) A weight that was made with BF16 inputs
+ * takes each of them as the one BF16 number next to it. */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 

@@ -260,7 +260,7 @@ test("padding rows write nothing and get no token", () => {
   };
   const place = (...values: number[]) => upload(...values).pointer;
   const config = tinyConfig(2);
-  const weights = loadDecoderWeights(device, stream, tinyPlan(config), () => {});
+  const weights = loadDecoderWeights(device, stream, tinyPlan(config), "float32", () => {});
   const cache = () => device.allocate(device.kvCacheBytes(0, 4, 4, config.kvHeads, config.headDim)).pointer;
   const caches = {
     keys: [cache(), cache()],
