@@ -6,6 +6,7 @@
 import { DTYPE } from "../../ffi/abi.ts";
 import type { Device, DeviceMemory } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
+import { DummyWeights } from "./dummy_weights.ts";
 import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "./tensors.ts";
 
 /** One layer's weights; what the model does not have is null. */
@@ -42,10 +43,13 @@ const VECTOR_ALIGNMENT = 64;
 /**
  * Load a model's weights. Waits for each layer, so that progress is what has arrived, not what was asked for.
  *
+ * Parts that are in no file are made up: matrices random, norms 1, biases 0.
+ *
  * @param device The device.
  * @param stream The stream that reads the files.
  * @param plan Which bytes become which weight.
  * @param onProgress Called after each layer.
+ * @param seed Seed of the weights that are made up.
  * @returns The weights; the device owns their memory.
  * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
  */
@@ -54,8 +58,10 @@ export function loadDecoderWeights(
   stream: StreamHandle,
   plan: WeightPlan,
   onProgress: WeightProgress,
+  seed = 0,
 ): DecoderWeights {
-  const loader = new WeightLoader(device, stream, plan, onProgress);
+  const dummies = new DummyWeights(device, stream, seed);
+  const loader = new WeightLoader(device, stream, plan, onProgress, dummies);
   const embedding = loader.matrix(plan.embedding);
   loader.report();
   const layers = plan.layers.map((layer) => loader.layer(layer));
@@ -64,6 +70,7 @@ export function loadDecoderWeights(
     ? embedding
     : loader.matrix(plan.languageModelHead);
   loader.report();
+  dummies.release();
   return { embedding, layers, finalNorm, languageModelHead };
 }
 
@@ -73,12 +80,20 @@ class WeightLoader {
   readonly #totalBytes: number;
   readonly #onProgress: WeightProgress;
   readonly #vectors: DeviceMemory;
+  readonly #dummies: DummyWeights;
   #vectorOffset = 0;
   #loadedBytes = 0;
 
-  constructor(device: Device, stream: StreamHandle, plan: WeightPlan, onProgress: WeightProgress) {
+  constructor(
+    device: Device,
+    stream: StreamHandle,
+    plan: WeightPlan,
+    onProgress: WeightProgress,
+    dummies: DummyWeights,
+  ) {
     this.#device = device;
     this.#stream = stream;
+    this.#dummies = dummies;
     this.#totalBytes = plan.weightBytes;
     this.#onProgress = onProgress;
     this.#vectors = device.allocate(Math.max(VECTOR_ALIGNMENT, vectorBytes(plan)));
@@ -88,7 +103,8 @@ class WeightLoader {
     const weight = this.#device.createWeight(DTYPE[plan.dtype], plan.rows, plan.columns);
     let row = 0;
     for (const part of plan.parts) {
-      this.#device.loadWeight(this.#stream, weight, row, part.rows, part.file, part.offset);
+      if (part.file === null) this.#dummies.fillRows(weight, row, part);
+      else this.#device.loadWeight(this.#stream, weight, row, part.rows, part.file, part.offset);
       row += part.rows;
       this.#loadedBytes += part.byteLength;
     }
@@ -100,7 +116,8 @@ class WeightLoader {
     let offset = start;
     for (const part of plan.parts) {
       const destination = this.#vectors.at(offset);
-      this.#device.loadMemory(this.#stream, destination, part.file, part.offset, DTYPE[part.dtype], part.rows);
+      if (part.file === null) this.#dummies.fillVector(destination, part);
+      else this.#device.loadMemory(this.#stream, destination, part.file, part.offset, DTYPE[part.dtype], part.rows);
       offset += part.rows * 4;
       this.#loadedBytes += part.byteLength;
     }
