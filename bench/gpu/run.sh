@@ -13,9 +13,10 @@
 # and a result in build-gpu/. At the end there are results.json and logs.tar.gz in $OUT or, when that is not set, a file
 # in bench/results/; and a table.
 #
-# Environment: BUN (the binary, or one that xz has packed), PYTHON (one that has torch), OUT.
+# Environment: BUN (the binary, or one that xz has packed), PYTHON (one that has torch), OUT, and UPBEAT_GPU_WORK instead
+# of build-gpu/.
 #
-# Packages that tests need and are not installed are unpacked from .gpu/modules.tar.xz, and Bun from .gpu/bun.xz, which
+# Packages that engine and tests need and are not installed are unpacked from .gpu/modules.tar.xz, and Bun from .gpu/bun.xz, which
 # bench/gpu/pack.sh makes.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -29,11 +30,11 @@ PARTS=(
   "engine 60 engine tests on the GPU"
   "kernels 60 kernels against their floors"
   "model-llama-3.1-8b 75 the engine on a shape with random weights"
-  "torch-llama-3.1-8b 60 PyTorch on the same shape"
+  "torch-llama-3.1-8b 90 PyTorch on the same shape"
   "model-qwen3-0.6b 40 the engine on a shape with random weights"
-  "torch-qwen3-0.6b 45 PyTorch on the same shape"
+  "torch-qwen3-0.6b 60 PyTorch on the same shape"
   "model-llama-3.2-1b 40 the engine on a shape with random weights"
-  "torch-llama-3.2-1b 45 PyTorch on the same shape"
+  "torch-llama-3.2-1b 60 PyTorch on the same shape"
   "memcheck 60 compute-sanitizer memcheck: every op once, from a native program"
   "racecheck 60 compute-sanitizer racecheck: every op once, from a native program"
   "memcheck-ops 90 compute-sanitizer memcheck: op tests"
@@ -76,6 +77,7 @@ while [ $# -gt 0 ]; do
 done
 export REHEARSAL
 [ -n "$REHEARSAL" ] && WORK=build-gpu/rehearsal
+WORK=${UPBEAT_GPU_WORK:-$WORK}
 if [ -n "$REHEARSAL" ]; then
   LIBRARY=$PWD/$BUILD/libupbeat_simt.so
   TITLE='\[SIMT\]'
@@ -98,7 +100,7 @@ find_nvcc() {
 
 # Prints the path of a Bun that runs; unpacks one where that is needed.
 find_bun() {
-  local candidate packed unpacked=$PWD/$WORK/bun
+  local candidate packed unpacked=$WORK/bun
   for candidate in "$unpacked" "${BUN:-}" "$(command -v bun)" node_modules/.bin/bun; do
     case $candidate in *.xz) continue ;; esac
     if [ -n "$candidate" ] && "$candidate" --version >/dev/null 2>&1; then
@@ -108,7 +110,7 @@ find_bun() {
   done
   for packed in "${BUN:-}" .gpu/bun.xz; do
     [ -f "$packed" ] || continue
-    unpack "$packed" "$unpacked" && chmod +x "$unpacked" && "$unpacked" --version >/dev/null && echo "$unpacked" && return
+    unpack "$packed" "$unpacked" && chmod +x "$unpacked" && "$unpacked" --version >/dev/null && realpath "$unpacked" && return
   done
 }
 
@@ -322,7 +324,7 @@ echo "$GPU"
 BUN_PATH=$(find_bun)
 export BUN_PATH
 echo "bun: ${BUN_PATH:-none}"
-if [ ! -e node_modules/fast-check ] && [ -f .gpu/modules.tar.xz ]; then
+if [ ! -e node_modules/@datadog ] && [ -f .gpu/modules.tar.xz ]; then
   unpack .gpu/modules.tar.xz "$WORK/modules.tar" && tar -xf "$WORK/modules.tar"
 fi
 if [ -n "$RESUME" ]; then
