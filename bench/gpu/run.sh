@@ -20,6 +20,7 @@
 # bench/gpu/pack.sh makes.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+SELF=bench/gpu/run.sh
 
 PARTS=(
   # name limit what
@@ -30,6 +31,7 @@ PARTS=(
   "engine 60 engine tests on the GPU"
   "kernels 60 kernels against their floors"
   "model-llama-3.1-8b 75 the engine on a shape with random weights"
+  "model-llama-3.1-8b+bf16 60 the same with activations rounded to bfloat16, as PyTorch has them"
   "torch-llama-3.1-8b 90 PyTorch on the same shape"
   "model-qwen3-0.6b 40 the engine on a shape with random weights"
   "torch-qwen3-0.6b 60 PyTorch on the same shape"
@@ -39,7 +41,7 @@ PARTS=(
   "racecheck 60 compute-sanitizer racecheck: every op once, from a native program"
   "memcheck-ops 90 compute-sanitizer memcheck: op tests"
 )
-REHEARSED=(build machine ops models engine kernels model-tiny torch-tiny memcheck racecheck memcheck-ops)
+REHEARSED=(build machine ops models engine kernels model-tiny model-tiny+bf16 torch-tiny memcheck racecheck memcheck-ops)
 
 BUILD=build
 WORK=build-gpu
@@ -50,7 +52,7 @@ RESUME=
 INTERNAL=
 
 usage() {
-  sed -n '2,/^set /p' "$0" | sed '$d; s/^# \{0,1\}//'
+  sed -n '2,/^set /p' "$SELF" | sed '$d; s/^# \{0,1\}//'
   exit 2
 }
 
@@ -240,11 +242,17 @@ kernels() {
   "$WORK/kernel_bench" "$LIBRARY" "${TINY[@]}" --inputs "$(inputs)" --seconds $((LIMIT - 10)) --json "$WORK/kernels.json"
 }
 
+# SHAPE, or SHAPE+bf16.
 model() {
+  local shape=${1%+bf16} activations=()
   need_bun
   need_library
-  "$BUN_PATH" bench/gpu/model_bench.ts "$1" "${TINY[@]}" --library "$LIBRARY" --seconds $((LIMIT - 8)) \
-    --json "$WORK/$INTERNAL.json"
+  if [ "$shape" != "$1" ]; then
+    grep -q 'activations?:' engine/options.ts || skip "the engine has no option for activations"
+    activations=(--activations bfloat16)
+  fi
+  "$BUN_PATH" bench/gpu/model_bench.ts "$shape" "${TINY[@]}" "${activations[@]}" --library "$LIBRARY" \
+    --seconds $((LIMIT - 8)) --json "$WORK/$INTERNAL.json"
 }
 
 torch() {
@@ -347,7 +355,7 @@ for name in "${parts[@]}"; do
     code=77
   else
     export LIMIT
-    timeout --kill-after=5 "$LIMIT" bash "$0" --part "$name" >"$WORK/$name.log" 2>&1
+    timeout --kill-after=5 "$LIMIT" bash "$SELF" --part "$name" >"$WORK/$name.log" 2>&1
     code=$?
   fi
   case $code in
