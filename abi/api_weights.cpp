@@ -1,4 +1,6 @@
 // The ABI: weights.
+#include <cmath>
+
 #include "call.h"
 #include "transfers.h"
 
@@ -69,6 +71,22 @@ int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, 
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_range_of(target.device(), MemoryKind::host, "source", source, bytes, 1);
     enqueue_weight_upload(target, source, filled.packed(), first_row, row_count);
+    filled.loaded().add(first_row, row_count);
+    return UPBEAT_OK;
+  });
+}
+
+int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count, float scale,
+                                int32_t seed_low, int32_t seed_high) {
+  return guarded("upbeat_weight_randomize", [&] {
+    Stream& target = stream_of(stream);
+    Weight& filled = weight_of(weight);
+    check_rows(target, filled, first_row, row_count);
+    if (!(std::isfinite(scale) && scale > 0)) {
+      throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "scale: must be finite and above 0, got %g", double(scale));
+    }
+    enqueue_weight_randomize(target, filled.packed(),
+                             {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });

@@ -77,6 +77,7 @@ export class ModelRunner {
    * @param plan Where its weights are.
    * @param limits Sizes of steps, sequences and the KV cache.
    * @param onProgress Called as weights arrive.
+   * @param weightSeed Seed of weights that are in no file.
    * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE` when the device
    *   cannot round activations.
    */
@@ -86,12 +87,13 @@ export class ModelRunner {
     plan: WeightPlan,
     limits: RunnerLimits,
     onProgress: WeightProgress,
+    weightSeed = 0,
   ) {
     this.#device = device;
     this.#stream = device.createStream();
     this.#vocabularySize = config.vocabularySize;
     this.#stallTimeout = limits.stallTimeout;
-    const weights = loadDecoderWeights(device, this.#stream, plan, limits.activations, onProgress);
+    const weights = loadDecoderWeights(device, this.#stream, plan, limits.activations, onProgress, weightSeed);
     this.#inputs = new StepInputs(device, limits);
     this.#outputs = new StepOutputs(device, limits.maxBatchRequests);
     this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import type { DeviceInfo } from "../ffi/interface.ts";
 import { UpbeatError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
@@ -37,6 +38,13 @@ export interface EngineOptions extends TrackingOptions {
   readonly threads?: number | undefined;
   /** Instruction set of the CPU library; `"auto"` (default): the widest. */
   readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "amx" | "neon" | undefined;
+  /**
+   * Where weights come from: `"files"` (default), the model folder; or `"dummy"`, nowhere: they are made up at random on the
+   * device, as BF16, and the folder needs no more than a `config.json`. For benchmarks of a model's shape.
+   */
+  readonly weights?: "files" | "dummy" | undefined;
+  /** Seed of dummy weights. Default 0. */
+  readonly weightSeed?: number | undefined;
   /** Tokens computed in one step, at most; longer prompts are computed in chunks. Default 512. */
   readonly maxBatchTokens?: number | undefined;
   /** Requests that run at the same time, at most. Default 32. */
@@ -137,6 +145,8 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     libraryPath: options.library ?? null,
     threads: integer("threads", options.threads ?? 0, 0, 1024),
     simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "AMX", "NEON"]),
+    weights: oneOf("weights", options.weights ?? "files", ["files", "dummy"]),
+    weightSeed: integer("weightSeed", options.weightSeed ?? 0, 0, int32),
     maxBatchTokens: integer("maxBatchTokens", options.maxBatchTokens ?? 512, 1, 2 ** 20),
     maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
@@ -153,6 +163,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
     logToCaller: isGiven("onLog", options.onLog),
     logToStandardError: logIsAskedFor(),
+    ranges: process.env["UPBEAT_NVTX"] === "1",
   };
 }
 

@@ -21,6 +21,8 @@ export interface ResolvedEngineOptions {
   readonly libraryPath: string | null;
   readonly threads: number;
   readonly simd: "AUTO" | "PORTABLE" | "AVX2" | "AVX512" | "AMX" | "NEON";
+  readonly weights: "files" | "dummy";
+  readonly weightSeed: number;
   readonly maxBatchTokens: number;
   readonly maxBatchRequests: number;
   /** null: as many as fit the memory, up to what full batches need. */
@@ -48,6 +50,8 @@ export interface ResolvedEngineOptions {
   readonly logToCaller: boolean;
   /** Whether both threads write their log entries to standard error. */
   readonly logToStandardError: boolean;
+  /** Whether a profiler is told the names of steps and phases. */
+  readonly ranges: boolean;
 }
 
 /** What the worker is started with. */

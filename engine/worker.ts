@@ -13,12 +13,13 @@ import { KvBlockPool } from "./kv_cache.ts";
 import { createLog } from "./log.ts";
 import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
-import { planWeights, type WeightPlan } from "./models/tensors.ts";
+import { planDummyWeights, planWeights, type WeightPlan } from "./models/tensors.ts";
 import { chooseDevice, type ChosenDevice } from "./open_device.ts";
 import { resolveLimits } from "./options.ts";
 import { PrefixCache } from "./prefix_cache.ts";
-import type { EngineInfo, InboxMessage, OutboxMessage, WorkerStart } from "./protocol.ts";
+import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
+import { RangedRunner } from "./ranged_runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StepReports } from "./step_reports.ts";
 import { warmUp } from "./warm_up.ts";
@@ -88,9 +89,10 @@ function checkWanted(): void {
 }
 
 /** Everything that can be wrong with a model's files is found here, before any memory is taken. */
-function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
+function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: WeightPlan } {
   const config = readModelConfig(folder);
-  return { config, plan: planWeights(config, openCheckpoint(folder)) };
+  const plan = weights === "dummy" ? planDummyWeights(config, "BF16") : planWeights(config, openCheckpoint(folder));
+  return { config, plan };
 }
 
 function describe(
@@ -124,8 +126,9 @@ function describe(
 
 /** Load the model and run the loop, to its end. */
 async function run(): Promise<void> {
-  const { config, plan } = readModel(start.modelFolder);
-  log?.("worker: model read", { model: start.modelFolder, weightBytes: plan.weightBytes });
+  const { config, plan } = readModel(start.modelFolder, start.options);
+  const { weights } = start.options;
+  log?.("worker: model read", { model: start.modelFolder, weights, weightBytes: plan.weightBytes });
   checkWanted();
   const chosen = await chooseDevice(start.options);
   const { device } = chosen;
@@ -136,7 +139,7 @@ async function run(): Promise<void> {
     runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
       checkWanted();
       post({ type: "progress", loadedBytes, totalBytes });
-    });
+    }, start.options.weightSeed);
     warmUp(runner, limits, start.options, now);
     checkWanted();
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
@@ -144,7 +147,17 @@ async function run(): Promise<void> {
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
     const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
-    const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports, log });
+    const steps = start.options.ranges ? new RangedRunner(runner, device) : runner;
+    const executor = new Executor({
+      port,
+      scheduler,
+      blocks,
+      runner: steps,
+      now,
+      options: start.options,
+      reports,
+      log,
+    });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
     isReady = true;
     post({ type: "ready", info: describe(config, plan, limits, chosen) });

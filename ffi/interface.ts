@@ -196,8 +196,23 @@ export interface Device extends Disposable {
     path: string,
     offset: number,
   ): void;
+  /**
+   * Enqueue: fill rows of a weight matrix with random elements, uniform between `-scale` and `scale`: a pure function of
+   * seed (two int32), row and column.
+   */
+  randomizeWeight(
+    stream: StreamHandle,
+    weight: WeightHandle,
+    firstRow: number,
+    rowCount: number,
+    scale: number,
+    seed: readonly [low: number, high: number],
+  ): void;
   /** Free a weight matrix that no enqueued work uses. */
   destroyWeight(weight: WeightHandle): void;
+
+  /** Run `body` within a range that a profiler shows under this name. */
+  range<Result>(name: string, body: () => Result): Result;
 
   /** Bytes of one cache (keys or values) of one layer. */
   kvCacheBytes(dtype: Dtype, blocks: number, blockSize: number, kvHeads: number, headDim: number): number;

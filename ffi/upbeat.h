@@ -174,6 +174,15 @@ UPBEAT_API int32_t upbeat_graph_launch(int32_t graph, int32_t stream);
 /* Removes a graph that is not enqueued any more. */
 UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
 
+/* ---- Ranges for a profiler ------------------------------------------------------------------------------------- */
+
+/* Names what the calling thread does from here to the matching pop (an NVTX range in the CUDA library); ranges nest. In a
+ * library that has no profiler to tell it does nothing. */
+UPBEAT_API int32_t upbeat_range_push(const char* name);
+
+/* Ends the range that the calling thread pushed last. */
+UPBEAT_API int32_t upbeat_range_pop(void);
+
 /* ---- Weights ------------------------------------------------------------------------------------------------- */
 
 /* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
@@ -194,6 +203,14 @@ UPBEAT_API int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t fi
 /* The same from pinned host memory. */
 UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                         const void* source);
+
+/* Fills rows with random elements, so that a model's shape can run without its files: uniform between -scale and scale,
+ * a pure function of seed, row and column, the same in every library. With x the word number c % 4 of Philox4x32-10
+ * (Salmon et al. 2011), key = seed, counter = (c / 4, r, 0, 1), the element at row r, column c of the matrix is
+ * (2 * (x >> 8) + 1 - 2^24) / 2^24 * scale, as F32, then rounded to the matrix's dtype (to nearest, ties to even).
+ * scale: finite, above 0. */
+UPBEAT_API int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
+                                           float scale, int32_t seed_low, int32_t seed_high);
 
 /* Frees a weight that no enqueued work uses. */
 UPBEAT_API int32_t upbeat_weight_destroy(int32_t weight);
