@@ -31,8 +31,12 @@ Launch Stream::launch_context() {
       .scratch =
           [](void* owner, int64_t bytes) {
             auto& stream = *static_cast<Stream*>(owner);
-            Scratch& scratch = stream.captured_ ? *stream.captured_ : stream.scratch_;
-            return scratch.reserve(stream.device_, bytes);
+            return stream.launch_scratch().reserve(stream.device_, bytes);
+          },
+      .scratch_counters =
+          [](void* owner, int64_t count) {
+            auto& stream = *static_cast<Stream*>(owner);
+            return stream.launch_scratch().counters(stream.device_, count);
           },
       .scratch_owner = this,
   };

@@ -50,9 +50,12 @@ struct Collective {
   alignas(16) std::byte out[kWarp][kLaneBytes];
 };
 
+struct SharedRange;
+
 // Copies that a thread has begun and not waited for, in groups.
 struct PendingCopy {
-  std::byte* destination;
+  SharedRange* range;
+  int64_t offset;
   std::array<std::byte, 16> bytes;
   int group;
 };

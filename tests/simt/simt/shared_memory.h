@@ -185,6 +185,8 @@ class Shared {
     simt::check_shared(*range_, offset_, bytes, alignment, access);
     return reinterpret_cast<T*>(range_->data + offset_);
   }
+  simt::SharedRange* range() const { return range_; }
+  int64_t offset() const { return offset_; }
 
  private:
   simt::SharedRange* range_ = nullptr;
