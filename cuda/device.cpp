@@ -59,6 +59,7 @@ Device::Device(int32_t index) : context_(index) {
                                    .faults = fault_slot(),
                                    .multiprocessors = multiprocessors_,
                                    .scratch = nullptr,
+                                   .scratch_counters = nullptr,
                                    .scratch_owner = nullptr}),
                "starting a kernel");
     check_cuda(cudaStreamSynchronize(setup_stream_), "starting a kernel");

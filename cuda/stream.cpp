@@ -31,8 +31,12 @@ Launch Stream::launch_context() {
       .scratch =
           [](void* owner, int64_t bytes) {
             auto& stream = *static_cast<Stream*>(owner);
-            Scratch& scratch = stream.captured_ ? *stream.captured_ : stream.scratch_;
-            return scratch.reserve(stream.device_, bytes);
+            return stream.launch_scratch().reserve(stream.device_, bytes);
+          },
+      .scratch_counters =
+          [](void* owner, int64_t count) {
+            auto& stream = *static_cast<Stream*>(owner);
+            return stream.launch_scratch().counters(stream.device_, count);
           },
       .scratch_owner = this,
   };
@@ -58,7 +62,7 @@ std::unique_ptr<Graph> Stream::end_capture() {
   cudaGraph_t graph = nullptr;
   device_.check(cudaStreamEndCapture(stream_, &graph), "ending a capture");
   // What was captured may come as it is later, when nobody has time to allocate.
-  if (scratch.bytes() > 0) scratch_.reserve(device_, scratch.bytes());
+  scratch_.reserve_like(device_, scratch);
   return std::make_unique<Graph>(device_, graph, std::move(scratch));
 }
 

@@ -51,6 +51,7 @@ class Stream {
 
  private:
   Launch launch_context();
+  Scratch& launch_scratch() { return captured_ ? *captured_ : scratch_; }
   void enqueue_launch(const Operation& operation, const void* arguments);
 
   Device& device_;

@@ -1,4 +1,4 @@
-// Launcher of attention.cuh.
+// Launcher of attention.cuh: which tiles, and how many blocks share the splits of one.
 #include "../../abi/error.h"
 #include "alignment.h"
 #include "attention.cuh"
@@ -8,23 +8,77 @@ namespace upbeat {
 
 namespace {
 
-template <typename Element, int DimsPerLane>
-cudaError_t launch_dims(const AttentionArguments& arguments, const Launch& where) {
-  // How the rows are shared out is known on the device: as many tiles as there can be.
-  const int64_t group = arguments.heads / arguments.kv_heads;
-  const int64_t tiles = arguments.rows * group / kTileRows + arguments.requests;
-  const dim3 grid(unsigned(tiles), unsigned(arguments.kv_heads));
-  const size_t bytes = size_t(attention_shared_floats(arguments.head_dim, tile_keys(DimsPerLane))) * sizeof(float);
-  return launch<attention_kernel<Element, DimsPerLane>>(grid, kAttentionThreads, bytes, where.stream, arguments,
-                                                        where.faults);
+// Splits are shared out until there are so many blocks per multiprocessor.
+constexpr int kWantedBlocks = 2;
+// More scratch memory than this is not worth it: one block per tile then takes all its splits.
+constexpr int64_t kMostScratch = int64_t(256) << 20;
+
+// How many blocks each of `tiles` tiles per kv head shall have, and memory for what they leave.
+AttentionSplits plan_splits(const AttentionArguments& arguments, int64_t tiles, const Launch& where) {
+  const int64_t keys = int64_t(arguments.max_blocks) * arguments.block_size;
+  int64_t most = ceil_divide(keys, kSplit);
+  if (arguments.sliding_window > 0) most = std::min(most, int64_t(arguments.sliding_window) / kSplit + 2);
+  const int64_t blocks = tiles * arguments.kv_heads;
+  AttentionSplits splits = {};
+  splits.parts = int(std::min(ceil_divide(int64_t(where.multiprocessors) * kWantedBlocks, blocks), most));
+  splits.most = int(most);
+  splits.tile_rows = std::min(arguments.heads / arguments.kv_heads, kProductRows);
+  const int64_t rows = blocks * most * splits.tile_rows;
+  const int64_t floats = rows * (split_pitch(arguments.head_dim) + 2);
+  if (floats * int64_t(sizeof(float)) > kMostScratch) splits.parts = 1;
+  if (splits.parts == 1) return splits;
+  splits.outputs = reinterpret_cast<float*>(where.reserve(floats * int64_t(sizeof(float))));
+  splits.sums = splits.outputs + rows * split_pitch(arguments.head_dim);
+  splits.arrived = where.counters(blocks);
+  return splits;
 }
 
-template <typename Element>
-cudaError_t launch_elements(const AttentionArguments& arguments, const Launch& where) {
-  if (arguments.head_dim <= 32) return launch_dims<Element, 1>(arguments, where);
-  if (arguments.head_dim <= 64) return launch_dims<Element, 2>(arguments, where);
-  if (arguments.head_dim <= 128) return launch_dims<Element, 4>(arguments, where);
-  return launch_dims<Element, 8>(arguments, where);
+template <typename Plan>
+cudaError_t launch_narrow(const AttentionArguments& arguments, bool by_request, const Launch& where) {
+  const int64_t pieces = ceil_divide(arguments.heads / arguments.kv_heads, kProductRows);
+  const int64_t tiles = (by_request ? arguments.requests : arguments.rows) * pieces;
+  const AttentionSchedule schedule = {
+      .least_rows = 0,
+      .by_request = by_request,
+      .pieces = int(pieces),
+      .splits = plan_splits(arguments, tiles, where),
+  };
+  const dim3 grid(unsigned(tiles), unsigned(arguments.kv_heads), unsigned(schedule.splits.parts));
+  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.stream, arguments, schedule,
+                                        where.faults);
+}
+
+template <typename Plan>
+cudaError_t launch_wide(const AttentionArguments& arguments, int least_rows, const Launch& where) {
+  // How the rows are shared out is known on the device: as many tiles as there can be.
+  const int64_t group = arguments.heads / arguments.kv_heads;
+  const int64_t tiles = arguments.rows * group / Plan::kRows + arguments.requests;
+  const AttentionSchedule schedule = {.least_rows = least_rows, .by_request = false, .pieces = 1, .splits = {}};
+  const dim3 grid(unsigned(tiles), unsigned(arguments.kv_heads));
+  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.stream, arguments, schedule,
+                                        where.faults);
+}
+
+// A batch that has no more rows than requests is one of decode rows: each is a tile of its own. In others the requests
+// with one row are given narrow tiles, and wide ones all else.
+template <typename Wide, typename Narrow>
+cudaError_t launch_plans(const AttentionArguments& arguments, const Launch& where) {
+  if (arguments.rows <= arguments.requests) return launch_narrow<Narrow>(arguments, false, where);
+  if (arguments.requests == 1) return launch_wide<Wide>(arguments, 1, where);
+  const cudaError_t status = launch_wide<Wide>(arguments, 2, where);
+  return status != cudaSuccess ? status : launch_narrow<Narrow>(arguments, true, where);
+}
+
+template <typename Element, int HeadDim, int RowWarps, int ColumnWarps, int NarrowColumnWarps>
+cudaError_t launch_dims(const AttentionArguments& arguments, const Launch& where) {
+  using Narrow = AttentionPlan<Element, HeadDim, 1, NarrowColumnWarps, true, false>;
+  if constexpr (sizeof(Element) == 2) {
+    if (arguments.head_dim == HeadDim) {
+      return launch_plans<AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, true>, Narrow>(arguments,
+                                                                                                       where);
+    }
+  }
+  return launch_plans<AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, false>, Narrow>(arguments, where);
 }
 
 }  // namespace
@@ -37,8 +91,14 @@ cudaError_t launch_attention(const AttentionArguments& arguments, const Launch& 
   if (!all_aligned(arguments.key_cache, arguments.value_cache)) {
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "key_cache and value_cache: must be aligned to 16 bytes on this device");
   }
-  if (arguments.cache_dtype == Dtype::f32) return launch_elements<float>(arguments, where);
-  return launch_elements<Bf16>(arguments, where);
+  if (arguments.cache_dtype == Dtype::f32) {
+    if (arguments.head_dim <= 64) return launch_dims<float, 64, 4, 1, 2>(arguments, where);
+    if (arguments.head_dim <= 128) return launch_dims<float, 128, 2, 2, 2>(arguments, where);
+    return launch_dims<float, 256, 1, 2, 2>(arguments, where);
+  }
+  if (arguments.head_dim <= 64) return launch_dims<Bf16, 64, 4, 1, 4>(arguments, where);
+  if (arguments.head_dim <= 128) return launch_dims<Bf16, 128, 4, 1, 4>(arguments, where);
+  return launch_dims<Bf16, 256, 2, 2, 2>(arguments, where);
 }
 
 }  // namespace upbeat

@@ -21,9 +21,12 @@ struct Launch {
   // Device memory of at least so many bytes for this launch and no other that may run beside it. Its content is
   // anything. Throws ApiError OUT_OF_MEMORY.
   std::byte* (*scratch)(void* owner, int64_t bytes);
+  // The same of counters, which are zero before the launch and must be after it.
+  int32_t* (*scratch_counters)(void* owner, int64_t count);
   void* scratch_owner;
 
   std::byte* reserve(int64_t bytes) const { return scratch(scratch_owner, bytes); }
+  int32_t* counters(int64_t count) const { return scratch_counters(scratch_owner, count); }
 };
 
 struct FillArguments {

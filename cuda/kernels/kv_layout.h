@@ -12,10 +12,15 @@ namespace upbeat {
 
 __host__ __device__ inline int padded_head_dim(int head_dim) { return (head_dim + 7) / 8 * 8; }
 
-// Where a token's vector begins, in elements.
+// The number of a token's vector of one head.
+__host__ __device__ inline int64_t kv_vector(int64_t block, int token, int kv_head, int kv_heads, int block_size) {
+  return (block * kv_heads + kv_head) * block_size + token;
+}
+
+// Where it begins, in elements.
 __host__ __device__ inline int64_t kv_offset(int64_t block, int token, int kv_head, int kv_heads, int block_size,
                                              int head_dim) {
-  return ((block * kv_heads + kv_head) * block_size + token) * padded_head_dim(head_dim);
+  return kv_vector(block, token, kv_head, kv_heads, block_size) * padded_head_dim(head_dim);
 }
 
 }  // namespace upbeat

@@ -145,12 +145,18 @@ __device__ T load_volatile(Global<T> from) {
   return *const_cast<volatile T*>(from.unchecked());
 }
 
-// cp.async: 16 bytes from global to shared memory, or zeros when they are not `present`.
+// cp.async: 16 bytes from global to shared memory, or the first `bytes` of them and zeros. Both addresses are multiples
+// of 16.
+template <typename T>
+__device__ void copy_async_part(Shared<T> to, Global<const T> from, int bytes) {
+  const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(to.unchecked()));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()), "r"(bytes));
+}
+
+// The same, whole or, when they are not `present`, zeros.
 template <typename T>
 __device__ void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
-  const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(to.unchecked()));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()),
-               "r"(present ? 16 : 0));
+  copy_async_part(to, from, present ? 16 : 0);
 }
 
 __device__ inline void copy_async_commit() { asm volatile("cp.async.commit_group;"); }
@@ -204,7 +210,30 @@ cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stre
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
   config.stream = stream;
+  if (shared_bytes > 48 << 10) {  // more than a kernel has without asking
+    const cudaError_t status =
+        cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes));
+    if (status != cudaSuccess) return status;
+  }
   return cudaLaunchKernelEx(&config, Kernel, arguments...);
+}
+
+// ldmatrix: four matrices of 8 rows of 16 bytes. Lane i brings where row i % 8 of matrix i / 8 lies, and receives, of
+// each matrix, 4-byte word lane % 4 of row lane / 4; transposed, the 16-bit elements of rows 2 * (lane % 4) and the one
+// after it in column lane / 4.
+__device__ inline void load_matrix_x4(uint32_t (&words)[4], Shared<uint32_t> row) {
+  const auto source = static_cast<uint32_t>(__cvta_generic_to_shared(row.unchecked()));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(source)
+               : "memory");
+}
+__device__ inline void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<uint32_t> row) {
+  const auto source = static_cast<uint32_t>(__cvta_generic_to_shared(row.unchecked()));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(source)
+               : "memory");
 }
 
 #endif

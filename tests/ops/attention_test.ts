@@ -11,7 +11,7 @@ function randomShape(random: Random, tokens: number) {
   return {
     heads: kvHeads * random.integer(1, 4),
     kvHeads,
-    headDim: random.pick([8, 16, 24, 64, 80, 128]),
+    headDim: random.pick([8, 10, 16, 24, 64, 80, 128]),
     blockSize,
     dtype: random.pick(["F32", "BF16"] as const),
     blocks: Math.ceil(tokens / blockSize) + 10,
@@ -57,7 +57,7 @@ testOp("upbeat_attention() agrees with the reference on ragged batches", (bench)
 });
 
 testOp("upbeat_attention() gives the same bits for a whole prompt, for chunks of it, and token by token", (bench) => {
-  forCases(6, (random) => {
+  forCases(4, (random) => {
     const shape = randomShape(random, 150);
     const { heads, kvHeads, headDim } = shape;
     const cache = new PagedCache(bench, shape, random);

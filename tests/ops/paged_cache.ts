@@ -144,6 +144,7 @@ export interface AttentionCall {
  * @param cache The cache.
  * @param requests The batch.
  * @param call The rest.
+ * @param run Runs what is enqueued, in another way than at once.
  * @returns `[rows + extra rows, heads * headDim]`.
  */
 export function runAttention(
@@ -151,6 +152,7 @@ export function runAttention(
   cache: PagedCache,
   requests: readonly AttentionRequest[],
   call: AttentionCall,
+  run: (enqueue: () => void) => void = (enqueue) => enqueue(),
 ): Float32Array {
   const { kvHeads, headDim, blockSize, dtype } = cache.shape;
   const width = call.heads * headDim;
@@ -171,26 +173,34 @@ export function runAttention(
   for (const [index, { blocks }] of requests.entries()) tables.set(blocks, index * maxBlocks);
 
   const output = bench.output(rows * width);
-  bench.check(bench.symbols.upbeat_attention(
-    bench.stream,
-    bench.upload(query),
-    stride,
-    cache.keys,
-    cache.values,
-    DTYPE[dtype],
-    bench.upload(tables),
-    maxBlocks,
-    bench.upload(Int32Array.from(starts)),
-    bench.upload(Int32Array.from(requests, ({ length }) => length)),
-    requests.length,
-    rows,
-    call.heads,
-    kvHeads,
-    headDim,
-    blockSize,
-    call.scale,
-    call.slidingWindow,
-    output.pointer,
-  ));
+  const operands = {
+    query: bench.upload(query),
+    tables: bench.upload(tables),
+    starts: bench.upload(Int32Array.from(starts)),
+    lengths: bench.upload(Int32Array.from(requests, ({ length }) => length)),
+  };
+  run(() =>
+    bench.check(bench.symbols.upbeat_attention(
+      bench.stream,
+      operands.query,
+      stride,
+      cache.keys,
+      cache.values,
+      DTYPE[dtype],
+      operands.tables,
+      maxBlocks,
+      operands.starts,
+      operands.lengths,
+      requests.length,
+      rows,
+      call.heads,
+      kvHeads,
+      headDim,
+      blockSize,
+      call.scale,
+      call.slidingWindow,
+      output.pointer,
+    ))
+  );
   return bench.floats(output);
 }

@@ -89,6 +89,31 @@ __global__ void copies_kernel(Global<const float> input, Global<float> output) {
   store_pack(output + 128 + 4 * i, load_pack<4>(buffer + (252 - 4 * i)));
 }
 
+// The first i bytes of word i of 17.
+__global__ void part_copies_kernel(Global<const uint32_t> input, Global<uint32_t> output) {
+  const Shared<uint32_t> buffer = dynamic_shared<uint32_t>();
+  const int i = int(threadIdx.x);
+  copy_async_part(buffer + 4 * i, input + 4 * i, i);
+  copy_async_commit();
+  copy_async_wait<0>();
+  store_pack(output + 4 * i, load_pack<4>(buffer + 4 * i));
+}
+
+// Four matrices that follow each other, their rows from the last to the first.
+__global__ void matrices_kernel(Global<const uint32_t> input, Global<uint32_t> output) {
+  const Shared<uint32_t> buffer = dynamic_shared<uint32_t>();
+  const int lane = int(threadIdx.x);
+  store_pack(buffer + 4 * (31 - lane), load_pack<4>(input + 4 * lane));
+  __syncwarp();
+  uint32_t words[4], transposed[4];
+  load_matrix_x4(words, buffer + 4 * (31 - lane));
+  load_matrix_x4_transposed(transposed, buffer + 4 * (31 - lane));
+  for (int i = 0; i < 4; i++) {
+    output[i * 32 + lane] = words[i];
+    output[128 + i * 32 + lane] = transposed[i];
+  }
+}
+
 __global__ void product_kernel(Global<const uint16_t> a, Global<const uint16_t> b, Global<const float> c,
                                Global<float> output) {
   const int g = int(threadIdx.x) / 4, t = int(threadIdx.x) % 4;
@@ -174,6 +199,32 @@ TEST("asynchronous copies arrive once they are waited for") {
     CHECK_EQUAL(output[i], float(124 - i / 4 * 4 + i % 4));
     const size_t source = 252 - i / 4 * 4 + i % 4;  // those from 192 on are the zeros of absent copies
     CHECK_EQUAL(output[128 + i], source < 192 ? float(source) : 0.0f);
+  }
+}
+
+TEST("an asynchronous copy of a part leaves zeros behind it") {
+  const DeviceArray<uint32_t> input(17 * 4, 0x01010101u);
+  DeviceArray<uint32_t> output(17 * 4, 7);
+  CHECK_CLEAN(findings_of<part_copies_kernel>(1, 17, 17 * 16, input.data(), output.data()));
+  for (int i = 0; i < 17; i++) {
+    for (int byte = 0; byte < 16; byte++) {
+      CHECK_EQUAL(output[size_t(i * 4 + byte / 4)] >> byte % 4 * 8 & 0xff, uint32_t(byte < i));
+    }
+  }
+}
+
+TEST("matrix loads give lanes the words of rows, and transposed the elements of columns") {
+  std::vector<uint32_t> words(128);  // element e of the four matrices is e
+  for (uint32_t i = 0; i < 128; i++) words[i] = 2 * i | (2 * i + 1) << 16;
+  const DeviceArray<uint32_t> input(words);
+  DeviceArray<uint32_t> output(256, 0);
+  CHECK_CLEAN(findings_of<matrices_kernel>(1, 32, 512, input.data(), output.data()));
+  for (uint32_t matrix = 0; matrix < 4; matrix++) {
+    for (uint32_t lane = 0; lane < 32; lane++) {
+      const uint32_t row = lane / 4, pair = lane % 4 * 2, first = matrix * 64;
+      CHECK_EQUAL(output[matrix * 32 + lane], (first + row * 8 + pair) | (first + row * 8 + pair + 1) << 16);
+      CHECK_EQUAL(output[128 + matrix * 32 + lane], (first + pair * 8 + row) | (first + (pair + 1) * 8 + row) << 16);
+    }
   }
 }
 

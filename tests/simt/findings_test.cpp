@@ -129,6 +129,39 @@ __global__ void stages_kernel(Global<const float> input, int rounds, Global<floa
   output[thread] = sum;
 }
 
+// What one thread brings, the other reads: once too soon, and once without a barrier after the wait.
+__global__ void foreign_copy_kernel(Global<const float> input, Global<float> output, bool wait_first) {
+  const Shared<float> buffer = dynamic_shared<float>();
+  buffer[4 * threadIdx.x] = 0;
+  __syncthreads();
+  copy_async(buffer + 4 * threadIdx.x, input);
+  copy_async_commit();
+  if (wait_first) copy_async_wait<0>();
+  if (!wait_first) __syncthreads();
+  output[threadIdx.x] = buffer[4 * (1 - threadIdx.x)];
+  copy_async_wait<0>();
+}
+
+__global__ void tilted_copy_kernel(Global<const float> input, int from, int to) {
+  copy_async_part(dynamic_shared<float>() + to, input + from, 4);
+}
+
+__global__ void tilted_matrix_kernel(int offset) {
+  const Shared<uint32_t> buffer = dynamic_shared<uint32_t>();
+  store_pack(buffer + 4 * threadIdx.x, Pack<uint32_t, 4>{});
+  __syncwarp();
+  uint32_t words[4];
+  load_matrix_x4(words, buffer + (4 * (threadIdx.x % 31) + offset));
+}
+
+__global__ void half_matrix_kernel() {
+  const Shared<uint32_t> buffer = dynamic_shared<uint32_t>();
+  store_pack(buffer + 4 * threadIdx.x, Pack<uint32_t, 4>{});
+  __syncwarp();
+  uint32_t words[4];
+  if (threadIdx.x < 16) load_matrix_x4_transposed(words, buffer + 4 * threadIdx.x);
+}
+
 }  // namespace
 
 TEST("a race is found when threads read what others wrote without a barrier between") {
@@ -250,6 +283,28 @@ TEST("a loop over stages is clean with its waits and barriers, and a finding wit
                  "before the asynchronous copy to it was waited for");
   CHECK_CONTAINS((findings_of<stages_kernel<1, false>>(1, kThreads, kBytes, input.data(), kRounds, output.data())),
                  "shared memory");
+}
+
+TEST("what another thread copies is read too soon before its wait, and without a barrier after it") {
+  const DeviceArray<float> input(4, 1);
+  DeviceArray<float> output(2, 0);
+  CHECK_CONTAINS(findings_of<foreign_copy_kernel>(1, 2, 32, input.data(), output.data(), false),
+                 "before the asynchronous copy to it was waited for", "foreign_copy_kernel");
+  CHECK_CONTAINS(findings_of<foreign_copy_kernel>(1, 2, 32, input.data(), output.data(), true), "shared memory race",
+                 "foreign_copy_kernel");
+}
+
+TEST("a copy and a matrix load are refused that are not aligned to 16 bytes") {
+  const DeviceArray<float> input(8, 1);
+  CHECK_CLEAN(findings_of<tilted_copy_kernel>(1, 1, 32, input.data(), 4, 4));
+  CHECK_CONTAINS(findings_of<tilted_copy_kernel>(1, 1, 32, input.data(), 2, 4), "misaligned: global asynchronous read");
+  CHECK_CONTAINS(findings_of<tilted_copy_kernel>(1, 1, 32, input.data(), 4, 2), "misaligned: shared access");
+  CHECK_CLEAN(findings_of<tilted_matrix_kernel>(1, 32, 512, 0));
+  CHECK_CONTAINS(findings_of<tilted_matrix_kernel>(1, 32, 512, 2), "misaligned: shared access of 16 bytes");
+}
+
+TEST("a divergent warp is found when lanes stay away from a matrix load") {
+  CHECK_CONTAINS(findings_of<half_matrix_kernel>(1, 32, 512), "divergent warp: ldmatrix.trans", "lanes ffff0000");
 }
 
 int main() { return check::run_all(); }

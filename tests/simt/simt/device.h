@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "block.h"
 #include "memory.h"
@@ -210,19 +211,26 @@ T load_volatile(Global<T> from) {
   return __atomic_load_n(from.unchecked(), __ATOMIC_RELAXED);
 }
 
-// cp.async: 16 bytes from global to shared memory, or zeros. They are written when their group is waited for, and not
-// before, so that a wait that is missing shows, and so does a barrier that is missing after it.
+// cp.async: 16 bytes from global to shared memory, or the first of them and zeros. They are written when their group is
+// waited for, and not before, so that a wait that is missing shows, and so does a barrier that is missing after it.
 template <typename T>
-void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
+void copy_async_part(Shared<T> to, Global<const T> from, int bytes) {
+  if (bytes < 0 || bytes > 16) simt::Block::current().fail(simt::format("cp.async of %d bytes", bytes));
   simt::PendingCopy copy = {.range = &to.range(), .offset = to.offset(), .bytes = {}, .group = 0};
   std::memset(to.checked(16, 16, simt::Access::copy_begun), 0xcb, 16);
-  if (present) {
-    simt::check_global(from.unchecked(), 16, 16, "asynchronous read");
-    std::memcpy(copy.bytes.data(), from.unchecked(), 16);
+  if (bytes > 0) {
+    simt::check_global(from.unchecked(), 1, 16, "asynchronous read");
+    simt::check_global(from.unchecked(), size_t(bytes), 1, "asynchronous read");
+    std::memcpy(copy.bytes.data(), from.unchecked(), size_t(bytes));
   }
   simt::Thread& thread = simt::Block::current().thread();
   copy.group = thread.copy_groups;
   thread.copies.push_back(copy);
+}
+
+template <typename T>
+void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
+  copy_async_part(to, from, present ? 16 : 0);
 }
 
 inline void copy_async_commit() { ++simt::Block::current().thread().copy_groups; }
@@ -317,4 +325,48 @@ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&
   };
   const Sums result = simt::Block::current().collective<Sums>(0xffffffffu, "mma.sync", place, brought, complete);
   std::memcpy(sums, result.v, sizeof result.v);
+}
+
+namespace simt {
+
+// ldmatrix: lane i brings row i % 8 of matrix i / 8, 16 bytes. choose(lane, half) says of which row and column of each
+// matrix the element in that half of the lane's word is.
+template <typename Choose>
+void load_matrices(uint32_t (&words)[4], Shared<uint32_t> row, const char* what, const Place& place, Choose&& choose) {
+  struct Row {
+    uint16_t elements[8];
+  };
+  struct Words {
+    uint32_t v[4];
+  };
+  Row brought;
+  std::memcpy(&brought, row.checked(16, 16, Access::read), sizeof brought);
+  const auto complete = [&](Collective& group) {
+    for (int lane = 0; lane < kWarp; lane++) {
+      Words out = {};
+      for (int matrix = 0; matrix < 4; matrix++) {
+        for (int half = 0; half < 2; half++) {
+          const auto [from, column] = choose(lane, half);
+          Row source;
+          std::memcpy(&source, group.in[matrix * 8 + from], sizeof source);
+          out.v[matrix] |= uint32_t(source.elements[column]) << 16 * half;
+        }
+      }
+      std::memcpy(group.out[lane], &out, sizeof out);
+    }
+  };
+  const Words received = Block::current().collective<Words>(0xffffffffu, what, place, brought, complete);
+  std::memcpy(words, received.v, sizeof received.v);
+}
+
+}  // namespace simt
+
+inline void load_matrix_x4(uint32_t (&words)[4], Shared<uint32_t> row, simt::Place place = simt::Place::current()) {
+  simt::load_matrices(words, row, "ldmatrix", place,
+                      [](int lane, int half) { return std::pair(lane / 4, lane % 4 * 2 + half); });
+}
+inline void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<uint32_t> row,
+                                      simt::Place place = simt::Place::current()) {
+  simt::load_matrices(words, row, "ldmatrix.trans", place,
+                      [](int lane, int half) { return std::pair(lane % 4 * 2 + half, lane / 4); });
 }
