@@ -145,11 +145,12 @@ __device__ T load_volatile(Global<T> from) {
   return *const_cast<volatile T*>(from.unchecked());
 }
 
-// cp.async: 16 bytes from global to shared memory, or zeros when they are not `present`.
+// cp.async: 16 bytes from global to shared memory, or zeros when they are not `present`. The second-level cache is told
+// to expect the 128 bytes around them.
 template <typename T>
 __device__ void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
   const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(to.unchecked()));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()),
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()),
                "r"(present ? 16 : 0));
 }
 
