@@ -67,8 +67,9 @@ __device__ void load_stage(const PackedWeight& weight, Global<const uint32_t> pl
     for (int item = 0; item < Tile * kRowPacks; item += Shape::kThreads) {
       const int row = (item + thread) / kRowPacks, pack = (item + thread) % kRowPacks;
       const int output = first_output + row;
+      const bool present = output < padded;
       copy_async(tile + (row * kLinearPiece + pack * kPack),
-                 weights + (output * weight.stride + piece * kLinearPiece + pack * kPack), output < padded);
+                 weights + ((present ? output : 0) * weight.stride + piece * kLinearPiece + pack * kPack), present);
     }
     const Shared<uint32_t> inputs = dynamic_shared<uint32_t>(at + Shape::kWeightBytes);
     static_assert(Shape::kGroups * kGroupWords == 4 * Shape::kThreads);

@@ -28,7 +28,7 @@ class Global {
  public:
   Global() = default;
   __host__ __device__ Global(T* address) : address_(address) {}
-  template <typename U, typename = std::enable_if_t<std::is_same_v<T, const U>>>
+  template <typename U, typename = std::enable_if_t<std::is_same_v<T, const U> > >
   __host__ __device__ Global(Global<U> other) : address_(other.unchecked()) {}
   __device__ T& operator[](int64_t index) const { return address_[index]; }
   __device__ T& operator*() const { return *address_; }
@@ -146,11 +146,12 @@ __device__ T load_volatile(Global<T> from) {
 }
 
 // cp.async: 16 bytes from global to shared memory, or the first `bytes` of them and zeros. Both addresses are multiples
-// of 16.
+// of 16. The second-level cache is told to expect the 128 bytes around them.
 template <typename T>
 __device__ void copy_async_part(Shared<T> to, Global<const T> from, int bytes) {
   const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(to.unchecked()));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()), "r"(bytes));
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(target), "l"(from.unchecked()),
+               "r"(bytes));
 }
 
 // The same, whole or, when they are not `present`, zeros.
