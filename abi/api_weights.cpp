@@ -1,4 +1,6 @@
 // The ABI: weights.
+#include <cmath>
+
 #include "call.h"
 #include "transfers.h"
 
@@ -29,13 +31,22 @@ int64_t check_rows(Stream& stream, Weight& weight, int32_t first_row, int32_t ro
 
 extern "C" {
 
-int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns) {
+int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns, int32_t input_dtype) {
   return guarded("upbeat_weight_create", [&] {
     Device& owner = device_of(device);
     const Dtype type = check_dtype("dtype", dtype);
     check_positive("rows", rows);
     check_positive("columns", columns);
-    return owner.create_weight(type, rows, columns);
+    const Dtype input = check_dtype("input_dtype", input_dtype);
+    if (!owner.multiplies(type, input)) {
+      throw_error(
+          UPBEAT_ERROR_UNAVAILABLE,
+          "input_dtype: this library has no kernels for %s weights with %s inputs: ask for F32 inputs (the engine's "
+          "activations \"float32\"); BF16 inputs need BF16 weights and AMX, or the CUDA library and F16 or BF16 "
+          "weights",
+          name_of(type), name_of(input));
+    }
+    return owner.create_weight(type, rows, columns, input);
   });
 }
 
@@ -60,6 +71,22 @@ int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, 
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_range_of(target.device(), MemoryKind::host, "source", source, bytes, 1);
     enqueue_weight_upload(target, source, filled.packed(), first_row, row_count);
+    filled.loaded().add(first_row, row_count);
+    return UPBEAT_OK;
+  });
+}
+
+int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count, float scale,
+                                int32_t seed_low, int32_t seed_high) {
+  return guarded("upbeat_weight_randomize", [&] {
+    Stream& target = stream_of(stream);
+    Weight& filled = weight_of(weight);
+    check_rows(target, filled, first_row, row_count);
+    if (!(std::isfinite(scale) && scale > 0)) {
+      throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "scale: must be finite and above 0, got %g", double(scale));
+    }
+    enqueue_weight_randomize(target, filled.packed(),
+                             {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });

@@ -10,10 +10,10 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
+import { benchFlags } from "./flags.ts";
 import { type Comparison, comparison, paired, type Quartiles, quartiles, type Rounds } from "./events/rounds.ts";
 import { serializationCost } from "./events/serialization_cost.ts";
 import { streamCost } from "./events/stream_cost.ts";
@@ -22,7 +22,7 @@ import { executorCost, generationCost, type TrackingVariant } from "./events/tra
 /** What recording a token may cost on the executor's thread, in nanoseconds. */
 const RECORDING_BAR = 2000;
 
-const flags = parseArgs(process.argv.slice(2), { string: ["rounds", "json"] });
+const flags = benchFlags("bun run bench -- events [--rounds N] [--json FILE]", ["rounds", "json"]);
 const rounds = Number(flags.rounds ?? 500);
 
 const difference = (a: number, b: number): number => a - b;

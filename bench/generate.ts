@@ -7,17 +7,19 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { bench, run } from "mitata";
 import { writeFileSync } from "node:fs";
-import process from "node:process";
 import { Engine, type EngineOptions, type GenerationResult } from "../mod.ts";
 import { benchModel } from "./bench_model.ts";
+import { benchFlags } from "./flags.ts";
 import { countCallsPerStep } from "./calls_per_step.ts";
 import { MachinePeak, type MachineRoof } from "./machine_peak.ts";
 import { decodeBytes, prefillFlops } from "./model_work.ts";
 
-const flags = parseArgs(process.argv.slice(2), { string: ["model", "prompt-tokens", "threads", "simd", "json"] });
+const flags = benchFlags(
+  "bun run bench [-- [--model FOLDER] [--prompt-tokens N] [--threads N] [--simd SET] [--json FILE]]",
+  ["model", "prompt-tokens", "threads", "simd", "json"],
+);
 const folder = flags.model ?? benchModel();
 const promptTokens = Number(flags["prompt-tokens"] ?? 128);
 const DECODE_TOKENS = 24;

@@ -2,8 +2,8 @@
  * How soon the first token is there, and what it costs: the plain loop, the overlap loop, and the overlap loop with early
  * first tokens, on the CPU library and on a scripted device with the timings of a GPU.
  *
- * `bun run bench -- ttft [--device cpu|scripted] [--model FOLDER] [--rounds N] [--quick] [--json FILE] [--svg FILE]
- * [--timeline FILE]`, or `deno run -A bench/ttft.ts`. `--svg` draws the figures, `--timeline` a trace of the two loops.
+ * `bun run bench -- ttft --help`, or `deno run -A bench/ttft.ts --help`. `--svg` draws the figures, `--timeline` a trace of
+ * the two loops.
  *
  * Engines of all three modes are in one process, and each round runs every scenario once in each of them, in another order
  * every time; ratios are taken within rounds. Times are those that a caller sees on its own thread. Device idle and host
@@ -11,11 +11,11 @@
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
 import type { StepReport } from "../mod.ts";
+import { benchFlags } from "./flags.ts";
 import type { Scenarios } from "./ttft/bars.ts";
 import { type BenchDevice, cpuDevice, type ModeEngine, MODES, scriptedDevice } from "./ttft/devices.ts";
 import { scenarioFigures } from "./ttft/figures.ts";
@@ -23,12 +23,15 @@ import { type DeviceReport, deviceReport, printDevice, type TtftReport } from ".
 import { measureRounds, type ObservedEngine, observeRounds } from "./ttft/rounds.ts";
 import { SCENARIOS } from "./ttft/scenarios.ts";
 
-const flags = parseArgs(process.argv.slice(2), {
-  string: ["device", "model", "rounds", "json", "svg", "timeline"],
-  boolean: ["quick", "tiny"],
-});
+const flags = benchFlags(
+  "bun run bench -- ttft [--device cpu|scripted] [--scenario NAME] [--model FOLDER] [--rounds N] [--quick] [--json FILE] " +
+    "[--svg FILE] [--timeline FILE]",
+  ["device", "scenario", "model", "rounds", "json", "svg", "timeline"],
+  ["quick", "tiny"],
+);
 const rounds = Number(flags.rounds ?? (flags.quick ? 5 : 30));
 const observedRounds = Math.max(1, Math.round(rounds / 4));
+const scenariosToRun = SCENARIOS.filter(({ name }) => flags.scenario === undefined || flags.scenario === name);
 const warmUps = flags.tiny ? 1 : flags.quick ? 2 : 4;
 
 async function dispose(engines: readonly ModeEngine[]): Promise<void> {
@@ -38,7 +41,7 @@ async function dispose(engines: readonly ModeEngine[]): Promise<void> {
 async function measureDevice(device: BenchDevice): Promise<Scenarios> {
   const measured = new Map<string, Awaited<ReturnType<typeof measureRounds>>>();
   const engines = await Promise.all(MODES.map((mode) => device.load(mode)));
-  for (const scenario of SCENARIOS) {
+  for (const scenario of scenariosToRun) {
     process.stderr.write(`${device.name}: ${scenario.title} ...\n`);
     measured.set(scenario.name, await measureRounds(engines, device, scenario, rounds, warmUps));
   }
@@ -50,7 +53,7 @@ async function measureDevice(device: BenchDevice): Promise<Scenarios> {
     observing.push({ ...await device.load(mode, (report) => reports.push(report)), reports });
   }
   const scenarios: Record<string, unknown> = {};
-  for (const scenario of SCENARIOS) {
+  for (const scenario of scenariosToRun) {
     process.stderr.write(`${device.name}: ${scenario.title}, step by step ...\n`);
     const observed = await observeRounds(observing, device, scenario, observedRounds);
     scenarios[scenario.name] = scenarioFigures(scenario.title, measured.get(scenario.name)!, observed);
@@ -60,6 +63,10 @@ async function measureDevice(device: BenchDevice): Promise<Scenarios> {
 }
 
 const isTiny = flags.tiny === true;
+if (scenariosToRun.length === 0) {
+  console.error(`--scenario must be one of ${SCENARIOS.map(({ name }) => name).join(", ")}, is ${flags.scenario}`);
+  process.exit(2);
+}
 if (flags.device !== undefined && flags.device !== "cpu" && flags.device !== "scripted") {
   console.error(`--device must be cpu or scripted, is ${flags.device}`);
   process.exit(2);

@@ -76,8 +76,8 @@ int32_t Device::create_event() { return adopt(events_, HandleKind::event, Ref<Ev
 
 int32_t Device::add_graph(Ref<Graph> graph) { return adopt(graphs_, HandleKind::graph, std::move(graph)); }
 
-int32_t Device::create_weight(Dtype dtype, int32_t rows, int32_t columns) {
-  auto weight = std::make_unique<Weight>(*this, dtype, rows, columns);
+int32_t Device::create_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
+  auto weight = std::make_unique<Weight>(*this, dtype, rows, columns, input);
   const int64_t bytes = weight->bytes();
   const int32_t handle = adopt(weights_, HandleKind::weight, std::move(weight));
   weight_bytes_ += bytes;

@@ -19,6 +19,7 @@ inline constexpr int kPanelColumns = 32;
 struct PackedWeight {
   void* data = nullptr;  // 64-byte aligned, huge pages where the system gives them; zeros until filled
   Dtype dtype = Dtype::f32;
+  Dtype input = Dtype::f32;  // what linear rounds its inputs to: F32, not at all, or BF16
   int32_t rows = 0;
   int32_t columns = 0;
   int64_t padded_columns = 0;  // as many as a panel has room for; zeros beyond `columns`

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../abi/memory_kind.h"
+#include "../abi/random_weight.h"
 #include "../abi/source_file.h"
 #include "load.h"
 #include "stream.h"
@@ -17,5 +18,8 @@ void enqueue_fault(Stream& stream);
 // Enqueues: fill rows of a weight from row-major elements in host memory.
 void enqueue_weight_upload(Stream& stream, const void* source, const PackedWeight& weight, int32_t first_row,
                            int32_t row_count);
+
+// Enqueues: fill rows of a weight with random elements.
+void enqueue_weight_randomize(Stream& stream, const PackedWeight& weight, const RandomWeightArguments& arguments);
 
 }  // namespace upbeat

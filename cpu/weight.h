@@ -14,7 +14,7 @@ class Device;
 class Weight {
  public:
   // Throws ApiError for sizes beyond what can be allocated.
-  Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns);
+  Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns, Dtype input);
 
   Device& device() const { return device_; }
   const PackedWeight& packed() const { return packed_; }

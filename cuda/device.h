@@ -40,7 +40,9 @@ class Device {
   int32_t create_stream();
   int32_t create_event();
   int32_t add_graph(std::unique_ptr<Graph> graph);
-  int32_t create_weight(Dtype dtype, int32_t rows, int32_t columns);
+  // Whether there are kernels for these weights with inputs taken as this type.
+  bool multiplies(Dtype weight, Dtype input) const { return input == Dtype::f32 || (input == Dtype::bf16 && weight != Dtype::f32); }
+  int32_t create_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input);
   void destroy_stream(int32_t handle);
   void destroy_event(int32_t handle);
   void destroy_graph(int32_t handle);

@@ -17,11 +17,14 @@ inline constexpr int kWeightColumnStep = 64;
 struct PackedWeight {
   void* data = nullptr;
   Dtype dtype = Dtype::f32;
+  Dtype input = Dtype::f32;  // what linear rounds its inputs to: F32, not at all, or BF16
   int32_t rows = 0;
   int32_t columns = 0;
   int64_t stride = 0;  // elements from row to row
 
-  int64_t padded_rows() const { return (int64_t(rows) + kWeightRowStep - 1) / kWeightRowStep * kWeightRowStep; }
+  constexpr int64_t padded_rows() const {
+    return (int64_t(rows) + kWeightRowStep - 1) / kWeightRowStep * kWeightRowStep;
+  }
 };
 
 }  // namespace upbeat

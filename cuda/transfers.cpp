@@ -34,6 +34,11 @@ void enqueue_weight_upload(Stream& stream, const void* source, const PackedWeigh
   });
 }
 
+void enqueue_weight_randomize(Stream& stream, const PackedWeight& weight, const RandomWeightArguments& arguments) {
+  static constexpr Operation kRandomize = kernel<&KernelSet::randomize>("upbeat_weight_randomize");
+  stream.enqueue(kRandomize, RandomizeArguments{weight, arguments});
+}
+
 void enqueue_weight_load(Stream& stream, Ref<SourceFile> file, int64_t offset, const PackedWeight& weight,
                          int32_t first_row, int32_t row_count) {
   if (stream.device().faulted()) return;

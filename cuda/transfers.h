@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../abi/memory_kind.h"
+#include "../abi/random_weight.h"
 #include "../abi/source_file.h"
 #include "packed_weight.h"
 #include "stream.h"
@@ -25,5 +26,8 @@ void enqueue_weight_load(Stream& stream, Ref<SourceFile> file, int64_t offset, c
 // Enqueues: read `count` elements at `offset` of the file and store them as F32.
 void enqueue_memory_load(Stream& stream, Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
                          float* destination);
+
+// Enqueues: fill rows of a weight with random elements.
+void enqueue_weight_randomize(Stream& stream, const PackedWeight& weight, const RandomWeightArguments& arguments);
 
 }  // namespace upbeat

@@ -6,8 +6,8 @@
 
 namespace upbeat {
 
-Weight::Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns)
-    : device_(device), packed_{.dtype = dtype, .rows = rows, .columns = columns} {
+Weight::Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns, Dtype input)
+    : device_(device), packed_{.dtype = dtype, .input = input, .rows = rows, .columns = columns} {
   packed_.stride = (int64_t(columns) + kWeightColumnStep - 1) / kWeightColumnStep * kWeightColumnStep;
   int64_t bytes = 0;
   if (__builtin_mul_overflow(packed_.padded_rows() * int64_t(dtype_bytes(dtype)), packed_.stride, &bytes)) {

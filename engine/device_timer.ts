@@ -33,6 +33,9 @@ interface TimedStep extends StepMarks {
   end: EventHandle | null;
 }
 
+/** How two clocks are aligned: milliseconds that it takes when nothing comes between, and how often it is tried. */
+const ALIGNMENT = { uninterrupted: 0.05, attempts: 5 } as const;
+
 /**
  * Times of steps from events around their parts. An event passes when all work before it is done or, on an idle stream, when
  * it is recorded. So from an event behind one piece of work to one before the next no time passes when the device had both
@@ -103,17 +106,24 @@ export class DeviceTimer {
    */
   stepEnded(): DeviceTimes {
     const step = this.#launched.shift()!;
+    // A stream is in order: what seems to come before the end of the last step shows how far the clocks were off.
+    this.#originTime += Math.max(0, (this.#lastEnd ?? 0) - this.#timeOf(step.begin));
     const [begin, forwardEnd] = [this.#timeOf(step.begin), this.#timeOf(step.forwardEnd)];
     const [samplingBegin, end] = [this.#timeOf(step.samplingBegin), this.#timeOf(step.end!)];
-    const before = this.#lastEnd === null ? 0 : Math.max(0, begin - this.#lastEnd);
+    const before = this.#lastEnd === null ? 0 : begin - this.#lastEnd;
     this.#lastEnd = end;
     return { begin, forwardEnd, samplingBegin, end, idle: before + samplingBegin - forwardEnd };
   }
 
   /** With nothing under way, an event passes at once: its time is known on both clocks. */
   #setOrigin(): void {
-    this.#record(this.#origin);
-    this.#originTime = this.#now();
+    for (let attempt = 0; attempt < ALIGNMENT.attempts; attempt++) {
+      const before = this.#now();
+      this.#record(this.#origin);
+      this.#originTime = this.#now();
+      // Else this thread was interrupted.
+      if (this.#originTime - before < ALIGNMENT.uninterrupted) return;
+    }
   }
 
   #timeOf(event: EventHandle): number {

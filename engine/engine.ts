@@ -95,7 +95,7 @@ export class Engine implements AsyncDisposable {
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
     thread.onUpdates = ({ updates, counters, emittedAt, settledUntil, steps }) => {
-      this.#counters = counters;
+      if (counters !== null) this.#counters = counters;
       this.#heardAt = emittedAt;
       this.#settledUntil = settledUntil;
       for (const update of updates) {

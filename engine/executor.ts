@@ -29,8 +29,8 @@ import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
 /** How the executor hears and speaks. */
 export interface ExecutorPort extends MessageSource {
   /**
-   * Hand over what became of requests. An iteration of the overlap loop that reads a step calls this twice, one of the plain
-   * loop once, whatever there is to say.
+   * Hand over what became of requests. An iteration that launches or reads a step calls this twice, whatever there is to say;
+   * one of the overlap loop that has no step to read calls it once.
    *
    * @param delivery null: nothing.
    */
@@ -117,7 +117,7 @@ export class Executor {
       this.#failAll(error);
       throw error;
     } finally {
-      this.#flush(this.#now());
+      this.#flush();
     }
   }
 
@@ -145,6 +145,8 @@ export class Executor {
       this.#timeLaunch(next, previous);
       this.#readFirstTokens(previous);
       this.#launchSampling(next);
+      // So that callers have taken in how it begins when its first tokens come.
+      if (previous === null) this.#flush();
       this.#process(previous);
       previous = next;
     }
@@ -160,6 +162,7 @@ export class Executor {
       }
       const launched = this.#launchForward(step);
       this.#launchSampling(launched);
+      this.#flush();
       this.#resolve(launched);
       this.#process(launched);
     }
@@ -203,7 +206,7 @@ export class Executor {
   #rest(): void {
     this.#scheduler.checkIdle();
     this.#countLap();
-    this.#flush(this.#now());
+    this.#flush();
     this.#inbox.wait();
     this.#lapStart = this.#now();
     this.#hasRested = true;
@@ -286,8 +289,8 @@ export class Executor {
       isAnyTold = true;
     }
     if (!isAnyTold) return this.#port.send(null);
-    // Other tokens of the step are to come, with the same time.
-    this.#flush(inFlight.tokenTime!);
+    // Other tokens of the step are to come, with the same time; counters come with those.
+    this.#flush(inFlight.tokenTime!, false);
     inFlight.report?.mark("firstTokensSent");
   }
 
@@ -311,7 +314,7 @@ export class Executor {
     this.#processedSteps++;
     inFlight.report?.close();
     this.#countLap();
-    this.#flush(this.#now());
+    this.#flush();
   }
 
   /** Append a row's token, unless that was done: a token's place is known before its value is. */
@@ -370,12 +373,13 @@ export class Executor {
   };
 
   /** Hand over everything that is to be told, in one message; what comes later happened at `next` or after it. */
-  #flush(next: number): void {
+  #flush(next: number = this.#now(), withCounters: boolean = true): void {
     const updates = this.#updates.take();
     const steps = this.#reports?.take();
     if (updates.length === 0 && steps === undefined) return this.#port.send(null);
     const settledUntil = this.#updates.settledUntil(next);
-    this.#port.send({ updates, counters: this.#counters(), emittedAt: this.#now(), settledUntil, steps });
+    const counters = withCounters ? this.#counters() : null;
+    this.#port.send({ updates, counters, emittedAt: this.#now(), settledUntil, steps });
   }
 
   #countLap(): void {

@@ -6,7 +6,7 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../errors.ts";
-import { decodeDelivery } from "./delivery_codec.ts";
+import { createDeliveryRing, DeliveryReceiver } from "./delivery_ring.ts";
 import type { Log, LogEntry } from "./log.ts";
 import type { LoadProgress } from "./options.ts";
 import type {
@@ -56,6 +56,7 @@ export class ExecutorThread {
   readonly #worker: Worker;
   readonly #inbox: MessagePort;
   readonly #doorbell: Int32Array;
+  readonly #deliveries: DeliveryReceiver;
   readonly #onProgress: ((progress: LoadProgress) => void) | null;
   readonly #onLog: ((entry: LogEntry) => void) | null;
   readonly #log: Log | null;
@@ -78,9 +79,11 @@ export class ExecutorThread {
     this.#log = start.log;
     this.ready = this.#ready.promise;
     const { modelFolder, options, clockOrigin, module = new URL("./worker.ts", import.meta.url) } = start;
-    const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2 };
+    const deliveries = createDeliveryRing();
+    this.#deliveries = new DeliveryReceiver(deliveries, (delivery) => this.onUpdates(delivery));
+    const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2, deliveries };
     this.#worker = new Worker(module, { workerData, transferList: [port2] });
-    this.#worker.on("message", (message: OutboxMessage | number[]) => this.#receive(message));
+    this.#worker.on("message", (message: OutboxMessage) => this.#receive(message));
     this.#worker.on("error", (error: Error) => this.#end(died(error.message)));
     this.#worker.on("exit", (code: number) => {
       this.#log?.("thread: worker exit seen", { code });
@@ -172,8 +175,7 @@ export class ExecutorThread {
     void this.#worker.terminate();
   }
 
-  #receive(received: OutboxMessage | number[]): void {
-    const message = Array.isArray(received) ? { type: "updates" as const, ...decodeDelivery(received) } : received;
+  #receive(message: OutboxMessage): void {
     if (message.type === "log") return this.#onLog?.(message.entry);
     // What was on its way when the thread was given up is about requests that were told of it.
     if (this.#hasEnded) return;
@@ -187,7 +189,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
-        this.onUpdates(message);
+        this.#deliveries.receivePosted(message);
         break;
       case "failed":
         this.#end(deserializeError(message.error));
@@ -201,6 +203,9 @@ export class ExecutorThread {
   /** The executor is over: nothing more is sent to it, and whoever waits for it hears why. */
   #end(error: UpbeatError | null): void {
     if (this.#hasEnded) return;
+    // What it said before comes first.
+    this.#deliveries.drain();
+    this.#deliveries.close();
     this.#hasEnded = true;
     this.#log?.("thread: executor over", { error: error?.code ?? null });
     this.#inbox.close();

@@ -10,7 +10,12 @@ import { UpbeatError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { ModelConfig } from "./models/config.ts";
 import { Decoder } from "./models/decoder.ts";
-import { type DecoderWeights, loadDecoderWeights, type WeightProgress } from "./models/decoder_weights.ts";
+import {
+  type ActivationType,
+  type DecoderWeights,
+  loadDecoderWeights,
+  type WeightProgress,
+} from "./models/decoder_weights.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import { inverseFrequencies } from "./models/rope.ts";
 import type { WeightPlan } from "./models/tensors.ts";
@@ -28,6 +33,8 @@ export interface RunnerLimits extends StepLimits {
   readonly kvBlocks: number;
   /** Element type of the KV cache. */
   readonly kvDtype: CacheDtype;
+  /** What weight matrices are multiplied with. */
+  readonly activations: ActivationType;
   /** Milliseconds without progress after which a device counts as stalled. */
   readonly stallTimeout: number;
   /** The engine's clock, to measure when the device works; null: not to be measured. */
@@ -70,7 +77,9 @@ export class ModelRunner {
    * @param plan Where its weights are.
    * @param limits Sizes of steps, sequences and the KV cache.
    * @param onProgress Called as weights arrive.
-   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`.
+   * @param weightSeed Seed of weights that are in no file.
+   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE` when the device
+   *   cannot round activations.
    */
   constructor(
     device: Device,
@@ -78,12 +87,13 @@ export class ModelRunner {
     plan: WeightPlan,
     limits: RunnerLimits,
     onProgress: WeightProgress,
+    weightSeed = 0,
   ) {
     this.#device = device;
     this.#stream = device.createStream();
     this.#vocabularySize = config.vocabularySize;
     this.#stallTimeout = limits.stallTimeout;
-    const weights = loadDecoderWeights(device, this.#stream, plan, onProgress);
+    const weights = loadDecoderWeights(device, this.#stream, plan, limits.activations, onProgress, weightSeed);
     this.#inputs = new StepInputs(device, limits);
     this.#outputs = new StepOutputs(device, limits.maxBatchRequests);
     this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import type { DeviceInfo } from "../ffi/interface.ts";
 import { UpbeatError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
@@ -37,6 +38,13 @@ export interface EngineOptions extends TrackingOptions {
   readonly threads?: number | undefined;
   /** Instruction set of the CPU library; `"auto"` (default): the widest. */
   readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "amx" | "neon" | undefined;
+  /**
+   * Where weights come from: `"files"` (default), the model folder; or `"dummy"`, nowhere: they are made up at random on the
+   * device, as BF16, and the folder needs no more than a `config.json`. For benchmarks of a model's shape.
+   */
+  readonly weights?: "files" | "dummy" | undefined;
+  /** Seed of dummy weights. Default 0. */
+  readonly weightSeed?: number | undefined;
   /** Tokens computed in one step, at most; longer prompts are computed in chunks. Default 512. */
   readonly maxBatchTokens?: number | undefined;
   /** Requests that run at the same time, at most. Default 32. */
@@ -47,6 +55,12 @@ export interface EngineOptions extends TrackingOptions {
   readonly blockSize?: number | undefined;
   /** Element type of the KV cache: `"f32"` (default), or `"bf16"` for half the memory and less precision. */
   readonly kvDtype?: "f32" | "bf16" | undefined;
+  /**
+   * What matrices are multiplied with: activations as they are, `"float32"` (default), or rounded to bfloat16 first, as other
+   * engines do, which takes matrix units a third of the products. The latter needs the CUDA library and weights in F16 or
+   * BF16, or a CPU with AMX and weights in BF16; elsewhere loading fails with `DEVICE_UNAVAILABLE`.
+   */
+  readonly activations?: "float32" | "bfloat16" | undefined;
   /** Tokens of the longest sequence, prompt and output. Default: the model's own, but at most 8192. */
   readonly maxContext?: number | undefined;
   /** Whether prompts that begin like earlier ones reuse their KV blocks; it changes times, never tokens. Default true. */
@@ -131,11 +145,14 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     libraryPath: options.library ?? null,
     threads: integer("threads", options.threads ?? 0, 0, 1024),
     simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "AMX", "NEON"]),
+    weights: oneOf("weights", options.weights ?? "files", ["files", "dummy"]),
+    weightSeed: integer("weightSeed", options.weightSeed ?? 0, 0, int32),
     maxBatchTokens: integer("maxBatchTokens", options.maxBatchTokens ?? 512, 1, 2 ** 20),
     maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
     blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
     kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
+    activations: oneOf("activations", options.activations ?? "float32", ["float32", "bfloat16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
     trackSteps: isGiven("onStep", options.onStep),
@@ -146,6 +163,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
     logToCaller: isGiven("onLog", options.onLog),
     logToStandardError: logIsAskedFor(),
+    ranges: process.env["UPBEAT_NVTX"] === "1",
   };
 }
 
@@ -187,7 +205,7 @@ export function resolveLimits(
   device: DeviceInfo,
   now: Clock,
 ): RunnerLimits {
-  const { blockSize, kvDtype, maxBatchTokens, stallTimeout } = options;
+  const { blockSize, kvDtype, activations, maxBatchTokens, stallTimeout } = options;
   // Requests beyond the tokens of a step could not all move forward in it.
   const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
   const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);
@@ -196,9 +214,9 @@ export function resolveLimits(
   }
 
   const weights = estimateMemory(config, plan, kvDtype).weightBytes;
-  const activations = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
+  const stepBytes = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
   const blockBytes = kvBytesPerToken(config, kvDtype) * blockSize;
-  const available = device.memoryFree - weights - activations;
+  const available = device.memoryFree - weights - stepBytes;
   const kvBlocks = options.kvBlocks ?? Math.max(
     Math.ceil(wantedContext / blockSize),
     Math.min(
@@ -209,12 +227,12 @@ export function resolveLimits(
   if (kvBlocks * blockBytes > available) {
     throw new UpbeatError(
       "DEVICE_OUT_OF_MEMORY",
-      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(activations)} for activations and ` +
+      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(stepBytes)} for activations and ` +
         `${gibibytes(kvBlocks * blockBytes)} for the KV cache of ${kvBlocks * blockSize} tokens; ${device.name} has ` +
         `${
           gibibytes(device.memoryFree)
         } free: lower maxContext or kvBlocks, set kvDtype to "bf16", or use a smaller model`,
-      { weights, activations, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
+      { weights, activations: stepBytes, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
     );
   }
   // A pool smaller than the context is legal: it bounds the longest sequence.
@@ -228,6 +246,7 @@ export function resolveLimits(
     blockSize,
     kvBlocks,
     kvDtype,
+    activations,
     stallTimeout,
     deviceClock,
     graphSizes,

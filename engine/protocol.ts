@@ -9,6 +9,7 @@ import type { SerializedError } from "../errors.ts";
 import type { RequestError, TokenLogprob } from "./events.ts";
 import type { LogEntry } from "./log.ts";
 import type { ModelConfig } from "./models/config.ts";
+import type { ActivationType } from "./models/decoder_weights.ts";
 import type { CacheDtype } from "./models/memory.ts";
 import type { FinishReason } from "./request.ts";
 import type { SamplingParameters } from "./sampling.ts";
@@ -20,12 +21,15 @@ export interface ResolvedEngineOptions {
   readonly libraryPath: string | null;
   readonly threads: number;
   readonly simd: "AUTO" | "PORTABLE" | "AVX2" | "AVX512" | "AMX" | "NEON";
+  readonly weights: "files" | "dummy";
+  readonly weightSeed: number;
   readonly maxBatchTokens: number;
   readonly maxBatchRequests: number;
   /** null: as many as fit the memory, up to what full batches need. */
   readonly kvBlocks: number | null;
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
+  readonly activations: ActivationType;
   /** null: the model's own, up to a bound. */
   readonly maxContext: number | null;
   /** Whether sequences that begin alike share KV blocks. */
@@ -46,6 +50,8 @@ export interface ResolvedEngineOptions {
   readonly logToCaller: boolean;
   /** Whether both threads write their log entries to standard error. */
   readonly logToStandardError: boolean;
+  /** Whether a profiler is told the names of steps and phases. */
+  readonly ranges: boolean;
 }
 
 /** What the worker is started with. */
@@ -58,6 +64,8 @@ export interface WorkerStart {
   readonly doorbell: SharedArrayBuffer;
   /** The end of the channel that messages come in on. */
   readonly inbox: unknown;
+  /** Where deliveries go out; see `createDeliveryRing`. */
+  readonly deliveries: SharedArrayBuffer;
 }
 
 /** A request for the executor, checked and tokenized. */
@@ -249,7 +257,8 @@ export interface ExecutorCounters {
 /** What the executor hands over at once. */
 export interface Delivery {
   readonly updates: readonly RequestUpdate[];
-  readonly counters: ExecutorCounters;
+  /** null: as before. First tokens do not wait for them. */
+  readonly counters: ExecutorCounters | null;
   /** When it was handed over, on the engine's clock. */
   readonly emittedAt: number;
   /** Whatever comes later happened at this time or after it. */
@@ -275,18 +284,26 @@ export interface EngineInfo {
   readonly kvBlocks: number;
   readonly blockSize: number;
   readonly kvDtype: CacheDtype;
+  readonly activations: ActivationType;
   readonly overlap: boolean;
   readonly lateLaunch: boolean;
   readonly earlyFirstToken: boolean;
   readonly streamInterval: number;
 }
 
+/** A delivery that does not go through the ring. */
+export interface PostedDelivery {
+  readonly type: "updates";
+  /** Its place among all deliveries, counted from 1. */
+  readonly number: number;
+  readonly delivery: Delivery;
+}
+
 /** Messages from the worker. */
 export type OutboxMessage =
   | { readonly type: "progress"; readonly loadedBytes: number; readonly totalBytes: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
-  /** A delivery; one that is all numbers is sent as such instead. */
-  | ({ readonly type: "updates" } & Delivery)
+  | PostedDelivery
   /** A line of the executor's log. */
   | { readonly type: "log"; readonly entry: LogEntry }
   /** What ended loading or the loop; sent before the device is closed, which may take long. */

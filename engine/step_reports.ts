@@ -10,29 +10,12 @@ import type { StepReport } from "./protocol.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Step } from "./step_plan.ts";
 
-/** How things stand when a step is launched. */
-type Standing = Omit<StepReport, keyof StepTimes>;
-
-/** What becomes known while a step is under way. */
-type StepTimes = Pick<
-  StepReport,
-  | "forwardLaunched"
-  | "sampling"
-  | "launched"
-  | "waiting"
-  | "known"
-  | "firstTokensSent"
-  | "processing"
-  | "end"
-  | "device"
->;
-
 /** Reports that wait to be handed over. */
 export class StepReports {
   readonly #scheduler: Pick<Scheduler, "counters">;
   readonly #blocks: Pick<KvBlockPool, "usedBlocks" | "cachedBlocks">;
   readonly #now: Clock;
-  #closed: StepReport[] = [];
+  readonly #closed: StepReport[] = [];
 
   /**
    * @param scheduler Who knows how many requests run and wait.
@@ -69,23 +52,35 @@ export class StepReports {
       prefillTokens += count;
       prefillRequests++;
     }
-    const standing = {
-      step: number,
-      start,
-      followsRest,
-      held,
-      requests: step.scheduled.length,
-      prefillRequests,
-      prefillTokens,
-      decodeTokens: step.tokens - prefillTokens,
-      sampledTokens: step.samplingRequests,
-      usedBlocks,
-      cachedBlocks,
-      runningRequests: running,
-      pausedRequests: paused,
-      waitingRequests: waiting,
-    };
-    return new OpenStepReport(standing, this.#now, (report) => this.#closed.push(report));
+    return new OpenStepReport(
+      {
+        step: number,
+        start,
+        forwardLaunched: start,
+        sampling: start,
+        launched: start,
+        waiting: start,
+        known: start,
+        firstTokensSent: start,
+        processing: start,
+        end: start,
+        device: null,
+        followsRest,
+        held,
+        requests: step.scheduled.length,
+        prefillRequests,
+        prefillTokens,
+        decodeTokens: step.tokens - prefillTokens,
+        sampledTokens: step.samplingRequests,
+        usedBlocks,
+        cachedBlocks,
+        runningRequests: running,
+        pausedRequests: paused,
+        waitingRequests: waiting,
+      },
+      this.#now,
+      this.#closed,
+    );
   }
 
   /**
@@ -95,41 +90,26 @@ export class StepReports {
    */
   take(): StepReport[] | undefined {
     if (this.#closed.length === 0) return undefined;
-    const closed = this.#closed;
-    this.#closed = [];
-    return closed;
+    return this.#closed.splice(0);
   }
 }
 
 /** The report of a step under way: its times are filled in as they come. */
 export class OpenStepReport {
-  readonly #standing: Standing;
+  readonly #report: { -readonly [Name in keyof StepReport]: StepReport[Name] };
   readonly #now: Clock;
-  readonly #onClose: (report: StepReport) => void;
-  readonly #times: { -readonly [Name in keyof StepTimes]: StepTimes[Name] };
+  readonly #closed: StepReport[];
 
   /** @internal Made by {@linkcode StepReports.open}. */
-  constructor(standing: Standing, now: Clock, onClose: (report: StepReport) => void) {
-    this.#standing = standing;
+  constructor(report: StepReport, now: Clock, closed: StepReport[]) {
+    this.#report = report;
     this.#now = now;
-    this.#onClose = onClose;
-    const { start } = standing;
-    this.#times = {
-      forwardLaunched: start,
-      sampling: start,
-      launched: start,
-      waiting: start,
-      known: start,
-      firstTokensSent: start,
-      processing: start,
-      end: start,
-      device: null,
-    };
+    this.#closed = closed;
   }
 
   /** Something begins or is done now. */
   mark(moment: "forwardLaunched" | "sampling" | "launched" | "firstTokensSent" | "processing"): void {
-    this.#times[moment] = this.#now();
+    this.#report[moment] = this.#now();
   }
 
   /**
@@ -140,12 +120,15 @@ export class OpenStepReport {
    * @param device When the device worked on it; null where that is not measured.
    */
   waited(start: number, end: number, device: DeviceTimes | null): void {
-    Object.assign(this.#times, { waiting: start, known: end, firstTokensSent: end, device });
+    this.#report.waiting = start;
+    this.#report.known = end;
+    this.#report.firstTokensSent = end;
+    this.#report.device = device;
   }
 
   /** The step is processed. */
   close(): void {
-    this.#times.end = this.#now();
-    this.#onClose({ ...this.#standing, ...this.#times });
+    this.#report.end = this.#now();
+    this.#closed.push(this.#report);
   }
 }

@@ -7,18 +7,19 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Device } from "../ffi/interface.ts";
 import { createClock } from "./clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../errors.ts";
-import { encodeDelivery } from "./delivery_codec.ts";
+import { DeliverySender } from "./delivery_ring.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "./kv_cache.ts";
 import { createLog } from "./log.ts";
 import { ModelRunner } from "./model_runner.ts";
 import { type ModelConfig, readModelConfig } from "./models/config.ts";
-import { planWeights, type WeightPlan } from "./models/tensors.ts";
+import { planDummyWeights, planWeights, type WeightPlan } from "./models/tensors.ts";
 import { chooseDevice, type ChosenDevice } from "./open_device.ts";
 import { resolveLimits } from "./options.ts";
 import { PrefixCache } from "./prefix_cache.ts";
-import type { EngineInfo, InboxMessage, OutboxMessage, WorkerStart } from "./protocol.ts";
+import type { EngineInfo, InboxMessage, OutboxMessage, ResolvedEngineOptions, WorkerStart } from "./protocol.ts";
 import type { RunnerLimits } from "./model_runner.ts";
+import { RangedRunner } from "./ranged_runner.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StepReports } from "./step_reports.ts";
 import { warmUp } from "./warm_up.ts";
@@ -40,7 +41,7 @@ let isReady = false;
 /** Whether the last message was sent. */
 let hasClosed = false;
 
-function post(message: OutboxMessage | number[]): void {
+function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);
 }
 
@@ -54,6 +55,7 @@ const log = createLog("executor", now, {
 
 /** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
 function createPort(): ExecutorPort {
+  const deliveries = new DeliverySender(start.deliveries, post);
   let heard = Atomics.load(doorbell, 0);
   let arrived: InboxMessage[] = [];
   let next = 0;
@@ -71,7 +73,7 @@ function createPort(): ExecutorPort {
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {
-      if (delivery !== null) post(encodeDelivery(delivery) ?? { type: "updates", ...delivery });
+      if (delivery !== null) deliveries.send(delivery);
     },
   };
 }
@@ -87,9 +89,10 @@ function checkWanted(): void {
 }
 
 /** Everything that can be wrong with a model's files is found here, before any memory is taken. */
-function readModel(folder: string): { config: ModelConfig; plan: WeightPlan } {
+function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: WeightPlan } {
   const config = readModelConfig(folder);
-  return { config, plan: planWeights(config, openCheckpoint(folder)) };
+  const plan = weights === "dummy" ? planDummyWeights(config, "BF16") : planWeights(config, openCheckpoint(folder));
+  return { config, plan };
 }
 
 function describe(
@@ -113,6 +116,7 @@ function describe(
     kvBlocks: limits.kvBlocks,
     blockSize: limits.blockSize,
     kvDtype: limits.kvDtype,
+    activations: limits.activations,
     overlap: start.options.overlap,
     lateLaunch: start.options.lateLaunch,
     earlyFirstToken: start.options.earlyFirstToken,
@@ -122,8 +126,9 @@ function describe(
 
 /** Load the model and run the loop, to its end. */
 async function run(): Promise<void> {
-  const { config, plan } = readModel(start.modelFolder);
-  log?.("worker: model read", { model: start.modelFolder, weightBytes: plan.weightBytes });
+  const { config, plan } = readModel(start.modelFolder, start.options);
+  const { weights } = start.options;
+  log?.("worker: model read", { model: start.modelFolder, weights, weightBytes: plan.weightBytes });
   checkWanted();
   const chosen = await chooseDevice(start.options);
   const { device } = chosen;
@@ -134,7 +139,7 @@ async function run(): Promise<void> {
     runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
       checkWanted();
       post({ type: "progress", loadedBytes, totalBytes });
-    });
+    }, start.options.weightSeed);
     warmUp(runner, limits, start.options, now);
     checkWanted();
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
@@ -142,7 +147,17 @@ async function run(): Promise<void> {
     const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
     const scheduler = new Scheduler(blocks, limits, prefixCache);
     const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
-    const executor = new Executor({ port, scheduler, blocks, runner, now, options: start.options, reports, log });
+    const steps = start.options.ranges ? new RangedRunner(runner, device) : runner;
+    const executor = new Executor({
+      port,
+      scheduler,
+      blocks,
+      runner: steps,
+      now,
+      options: start.options,
+      reports,
+      log,
+    });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
     isReady = true;
     post({ type: "ready", info: describe(config, plan, limits, chosen) });

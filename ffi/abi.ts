@@ -10,7 +10,7 @@
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
 /** The version of `upbeat.h` that this table describes. A library with another one is refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Statuses below zero, and `OK`. */
 export const STATUS = {
@@ -145,8 +145,12 @@ export const SYMBOLS = {
   upbeat_graph_launch: ["graph: graph", "stream: stream"],
   upbeat_graph_destroy: ["graph: graph"],
 
+  // Ranges for a profiler
+  upbeat_range_push: ["name: cstring"],
+  upbeat_range_pop: [],
+
   // Weights
-  upbeat_weight_create: ["device: device", "dtype: i32", "rows: i32", "columns: i32"],
+  upbeat_weight_create: ["device: device", "dtype: i32", "rows: i32", "columns: i32", "input_dtype: i32"],
   upbeat_weight_load: [
     "stream: stream",
     "weight: weight",
@@ -156,6 +160,15 @@ export const SYMBOLS = {
     "offset: i64",
   ],
   upbeat_weight_upload: ["stream: stream", "weight: weight", "first_row: i32", "row_count: i32", "source: pointer"],
+  upbeat_weight_randomize: [
+    "stream: stream",
+    "weight: weight",
+    "first_row: i32",
+    "row_count: i32",
+    "scale: f32",
+    "seed_low: i32",
+    "seed_high: i32",
+  ],
   upbeat_weight_destroy: ["weight: weight"],
 
   // Ops of a decoder

@@ -5,7 +5,7 @@
  */
 
 import { type ErrorCode, UpbeatError } from "../errors.ts";
-import { type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import { DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";
 import { Memory, PinnedMemory } from "./memory.ts";
@@ -79,7 +79,10 @@ function readText(fill: (buffer: Uint8Array) => number): string {
 
 function cString(text: string): Uint8Array {
   if (text.includes("\0")) {
-    throw new UpbeatError("DEVICE_INVALID_ARGUMENT", `a path cannot contain a NUL character: ${JSON.stringify(text)}`);
+    throw new UpbeatError(
+      "DEVICE_INVALID_ARGUMENT",
+      `a path or a name cannot contain a NUL character: ${JSON.stringify(text)}`,
+    );
   }
   return encoder.encode(text + "\0");
 }
@@ -92,6 +95,8 @@ class LibraryDevice implements Device {
   readonly #memories = new Set<Memory>();
   /** Where the library writes addresses and sizes. */
   readonly #out = new BigInt64Array(3);
+  /** Names of ranges, as the library reads them. */
+  readonly #rangeNames = new Map<string, Uint8Array>();
   #closed = false;
 
   constructor(library: DeviceLibrary, handle: DeviceHandle) {
@@ -209,8 +214,10 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_graph_destroy(graph));
   }
 
-  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle {
-    return this.check(this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns)) as WeightHandle;
+  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
+    return this.check(
+      this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns, inputDtype),
+    ) as WeightHandle;
   }
 
   loadWeight(
@@ -225,8 +232,30 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_weight_load(stream, weight, firstRow, rowCount, cString(path), offset));
   }
 
+  randomizeWeight(
+    stream: StreamHandle,
+    weight: WeightHandle,
+    firstRow: number,
+    rowCount: number,
+    scale: number,
+    [low, high]: readonly [number, number],
+  ): void {
+    this.check(this.symbols.upbeat_weight_randomize(stream, weight, firstRow, rowCount, scale, low, high));
+  }
+
   destroyWeight(weight: WeightHandle): void {
     this.check(this.symbols.upbeat_weight_destroy(weight));
+  }
+
+  range<Result>(name: string, body: () => Result): Result {
+    let bytes = this.#rangeNames.get(name);
+    if (bytes === undefined) this.#rangeNames.set(name, bytes = cString(name));
+    this.check(this.symbols.upbeat_range_push(bytes));
+    try {
+      return body();
+    } finally {
+      this.symbols.upbeat_range_pop();
+    }
   }
 
   kvCacheBytes(dtype: Dtype, blocks: number, blockSize: number, kvHeads: number, headDim: number): number {

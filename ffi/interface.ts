@@ -182,8 +182,11 @@ export interface Device extends Disposable {
   /** Remove a graph that is not enqueued any more. */
   destroyGraph(graph: GraphHandle): void;
 
-  /** Make an empty weight matrix of `rows` (outputs) x `columns` (inputs). */
-  createWeight(dtype: Dtype, rows: number, columns: number): WeightHandle;
+  /**
+   * Make an empty weight matrix of `rows` (outputs) x `columns` (inputs). Its products take inputs as they are (F32, the
+   * default) or rounded to BF16, where the library has kernels for that.
+   */
+  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype?: Dtype): WeightHandle;
   /** Enqueue: fill rows of a weight matrix from byte `offset` of a file. */
   loadWeight(
     stream: StreamHandle,
@@ -193,8 +196,23 @@ export interface Device extends Disposable {
     path: string,
     offset: number,
   ): void;
+  /**
+   * Enqueue: fill rows of a weight matrix with random elements, uniform between `-scale` and `scale`: a pure function of
+   * seed (two int32), row and column.
+   */
+  randomizeWeight(
+    stream: StreamHandle,
+    weight: WeightHandle,
+    firstRow: number,
+    rowCount: number,
+    scale: number,
+    seed: readonly [low: number, high: number],
+  ): void;
   /** Free a weight matrix that no enqueued work uses. */
   destroyWeight(weight: WeightHandle): void;
+
+  /** Run `body` within a range that a profiler shows under this name. */
+  range<Result>(name: string, body: () => Result): Result;
 
   /** Bytes of one cache (keys or values) of one layer. */
   kvCacheBytes(dtype: Dtype, blocks: number, blockSize: number, kvHeads: number, headDim: number): number;

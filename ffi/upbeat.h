@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a declaration below changes its meaning. TypeScript refuses a library with another number. */
-#define UPBEAT_ABI_VERSION 1
+#define UPBEAT_ABI_VERSION 2
 
 enum {
   UPBEAT_OK = 0,
@@ -174,12 +174,26 @@ UPBEAT_API int32_t upbeat_graph_launch(int32_t graph, int32_t stream);
 /* Removes a graph that is not enqueued any more. */
 UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
 
+/* ---- Ranges for a profiler ------------------------------------------------------------------------------------- */
+
+/* Names what the calling thread does from here to the matching pop (an NVTX range in the CUDA library); ranges nest. In a
+ * library that has no profiler to tell it does nothing. */
+UPBEAT_API int32_t upbeat_range_push(const char* name);
+
+/* Ends the range that the calling thread pushed last. */
+UPBEAT_API int32_t upbeat_range_pop(void);
+
 /* ---- Weights ------------------------------------------------------------------------------------------------- */
 
 /* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
  * library's kernels read. Rows are filled by the calls below, in any order, each row once: matrices that share an input
- * (q, k, v; gate, up) are stacked into one. */
-UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns);
+ * (q, k, v; gate, up) are stacked into one.
+ * input_dtype says what upbeat_linear multiplies with it: UPBEAT_DTYPE_F32 its inputs as they are, UPBEAT_DTYPE_BF16 each
+ * input rounded to BF16 (nearest, ties to even), which takes a tensor core a third of the products; UNAVAILABLE where the
+ * library has no kernels for the pair. All have them for F32 inputs; for BF16 inputs the CUDA library with F16 and BF16
+ * weights, and UPBEAT_SIMD_AMX with BF16 weights. */
+UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns,
+                                        int32_t input_dtype);
 
 /* Fills `row_count` rows from `first_row` with row-major elements of the matrix's dtype at byte `offset` of a file. The
  * file is opened and its length checked at the call. */
@@ -189,6 +203,14 @@ UPBEAT_API int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t fi
 /* The same from pinned host memory. */
 UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                         const void* source);
+
+/* Fills rows with random elements, so that a model's shape can run without its files: uniform between -scale and scale,
+ * a pure function of seed, row and column, the same in every library. With x the word number c % 4 of Philox4x32-10
+ * (Salmon et al. 2011), key = seed, counter = (c / 4, r, 0, 1), the element at row r, column c of the matrix is
+ * (2 * (x >> 8) + 1 - 2^24) / 2^24 * scale, as F32, then rounded to the matrix's dtype (to nearest, ties to even).
+ * scale: finite, above 0. */
+UPBEAT_API int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
+                                           float scale, int32_t seed_low, int32_t seed_high);
 
 /* Frees a weight that no enqueued work uses. */
 UPBEAT_API int32_t upbeat_weight_destroy(int32_t weight);
@@ -210,8 +232,9 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
  * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is taken
  * as the exact sum of three BF16 numbers, and the products are added 32 inputs at a time; numbers below 2^-126 count as
- * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight parts of the inputs. Whatever
- * the order, it is the same for any number of rows.) */
+ * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight slices of the inputs whose
+ * sums it then adds. Whatever the order, it is the same for any number of rows.) A weight that was made with BF16 inputs
+ * takes each of them as the one BF16 number next to it. */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 

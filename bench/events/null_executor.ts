@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { clockOrigin, createClock } from "../../engine/clock.ts";
 import { encodeDelivery } from "../../engine/delivery_codec.ts";
+import { createDeliveryRing, DeliveryReceiver, DeliverySender } from "../../engine/delivery_ring.ts";
 import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
+import { UpbeatError } from "../../errors.ts";
 import { PrefixCache } from "../../engine/prefix_cache.ts";
 import type { InboxMessage, SubmitMessage } from "../../engine/protocol.ts";
 import type { PendingResults } from "../../engine/step_outputs.ts";
@@ -17,6 +18,9 @@ import { Scheduler } from "../../engine/scheduler.ts";
 /** Tokens of each prompt. */
 export const PROMPT_TOKENS = 16;
 const BLOCK_SIZE = 16;
+
+/** Room for all that is said in one run, as nobody reads meanwhile. */
+const RING_CAPACITY = 1 << 20;
 
 /** What the executor runs. */
 export interface Load {
@@ -64,7 +68,7 @@ function submissions({ rows, tokensPerRow, trackTokens }: Load): SubmitMessage[]
 /** One run of an executor: made in advance, so that only the loop is measured. */
 export class NullRun {
   readonly #executor: Executor;
-  readonly #channel = new MessageChannel();
+  readonly #ring = createDeliveryRing(RING_CAPACITY);
 
   /**
    * @param Loop The executor's class, or a copy of it.
@@ -76,14 +80,18 @@ export class NullRun {
     const limits = { maxBatchTokens: 1024, maxBatchRequests: rows };
     const scheduler = new Scheduler(pool, limits, new PrefixCache(pool));
     const inbox: InboxMessage[] = submissions(load);
-    const { port1 } = this.#channel;
+    const sender = new DeliverySender(this.#ring, () => {
+      throw new UpbeatError("INTERNAL", "the ring is too small for what the executor says", {
+        capacity: RING_CAPACITY,
+      });
+    });
     const port: ExecutorPort = {
       receive: () => inbox.shift() ?? null,
       // Idle: all requests are over.
       waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
-      // As the worker does: copying to the other thread is the sender's work.
+      // As the worker does: writing to the other thread is the sender's work.
       send: (delivery) => {
-        if (delivery !== null) port1.postMessage(encodeDelivery(delivery));
+        if (delivery !== null) sender.send(delivery);
       },
     };
     this.#executor = new Loop({
@@ -102,15 +110,12 @@ export class NullRun {
     this.#executor.run();
   }
 
-  /** What was sent, encoded; nothing can be sent afterwards. */
+  /** What was sent, encoded. */
   receive(): number[][] {
-    const { port1, port2 } = this.#channel;
     const messages: number[][] = [];
-    for (let next = receiveMessageOnPort(port2); next !== undefined; next = receiveMessageOnPort(port2)) {
-      messages.push(next.message as number[]);
-    }
-    port1.close();
-    port2.close();
+    const receiver = new DeliveryReceiver(this.#ring, (delivery) => messages.push(encodeDelivery(delivery)!));
+    receiver.drain();
+    receiver.close();
     return messages;
   }
 }

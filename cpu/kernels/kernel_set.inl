@@ -36,6 +36,11 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 extern const KernelSet kernels = {
     .name = UPBEAT_KERNELS_NAME,
     .bf16_column_step = kBf16ColumnStep,
+#if defined(UPBEAT_KERNELS_AMX)
+    .rounds_inputs = true,
+#else
+    .rounds_inputs = false,
+#endif
     .pack = pack,
     .convert = convert,
     .embedding = embedding,

@@ -35,6 +35,7 @@ using Kernel = bool (*)(const Arguments&, ThreadPool&, Fault&);
 struct KernelSet {
   const char* name;          // "AMX", "AVX-512", "AVX2", "NEON", "portable"
   int32_t bf16_column_step;  // a packed BF16 weight has room for a multiple of so many columns
+  bool rounds_inputs;        // whether linear can round its inputs to BF16, with BF16 weights
   Kernel<PackArguments> pack;
   Kernel<ConvertArguments> convert;
   Kernel<EmbeddingArguments> embedding;
@@ -50,9 +51,9 @@ struct KernelSet {
   Kernel<SampleArguments> sample;
 
   // A weight of this set's layout, without memory.
-  PackedWeight packed_weight(Dtype dtype, int32_t rows, int32_t columns) const {
+  PackedWeight packed_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input = Dtype::f32) const {
     const int64_t step = dtype == Dtype::bf16 ? bf16_column_step : 1;
-    return {nullptr, dtype, rows, columns, (columns + step - 1) / step * step};
+    return {nullptr, dtype, input, rows, columns, (columns + step - 1) / step * step};
   }
 };
 

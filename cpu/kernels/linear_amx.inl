@@ -1,5 +1,6 @@
 // Linear for BF16 weights on tile registers: F32 results from BF16 products (linear_amx_terms.inl). That is three
-// products per weight instead of one, and still several times as fast as vector registers.
+// products per weight instead of one, and still several times as fast as vector registers. Where inputs are to be
+// rounded to BF16, one term is all there is of them.
 //
 // First all workers cut the input rows into terms, laid out for the tiles. A task then takes one block of rows and some
 // panels, block of inputs by block of inputs, so that its part of the terms stays in the second-level cache. Every sum
@@ -27,8 +28,9 @@ inline constexpr size_t kBlockTermBytes = size_t(1200) << 10;
 // into the first.
 inline constexpr size_t kFarBytes = 16384;
 inline constexpr size_t kNearBytes = 4096;
-// Times that a tile of inputs prefetches: a little at a time, for a burst would hold up the loads behind it.
-inline constexpr int kPrefetches = 2 * kTerms;
+// Times that a tile of inputs prefetches for each of its terms: a little at a time, for a burst would hold up the loads
+// behind it.
+inline constexpr int kTermPrefetches = 2;
 
 struct AmxScratch {
   alignas(64) float sums[kSumFloats];  // [panel of the task][row][column]
@@ -47,8 +49,9 @@ struct AmxTile {
 };
 
 // kTall: two tiles of rows, else one.
-template <bool kTall>
+template <int kTerms, bool kTall>
 void multiply_amx(const AmxTile& tile) {
+  constexpr int kPrefetches = kTermPrefetches * kTerms;
   constexpr size_t kSumBytes = kPanelColumns * sizeof(float);
   float* low = tile.sums;
   float* high = tile.sums + kTileRegisterRows * kPanelColumns;
@@ -105,6 +108,7 @@ void multiply_amx(const AmxTile& tile) {
   }
 }
 
+template <int kTerms>
 struct AmxBlocks {
   const LinearArguments& arguments;
   uint8_t* terms;  // [group of rows][tile of inputs][term][row of the group][32]
@@ -151,8 +155,12 @@ struct AmxBlocks {
     uint8_t* line = group_terms(group, 0) + size_t(row % kGroupRows) * kLineBytes;
     for (int tile = 0; tile < input_tiles; tile++, line += kTerms * bytes) {
       TileInputs inputs = load_inputs(input + tile * kTileInputs, columns - tile * kTileInputs);
-      for (int term = 0; term < kTerms; term++) {
-        _mm512_storeu_si512(line + size_t(term) * bytes, to_bf16_line(cut_term(inputs)));
+      if constexpr (kTerms == 1) {
+        _mm512_storeu_si512(line, to_bf16_line(rounded(inputs)));
+      } else {
+        for (int term = 0; term < kTerms; term++) {
+          _mm512_storeu_si512(line + size_t(term) * bytes, to_bf16_line(cut_term(inputs)));
+        }
       }
     }
   }
@@ -196,7 +204,7 @@ struct AmxBlocks {
           tile.terms = group_terms(group, inputs.start);
           tile.term_bytes = size_t(rows) * kLineBytes;
           tile.sums = sums + g * kGroupRows * kPanelColumns;
-          rows > kTileRegisterRows ? multiply_amx<true>(tile) : multiply_amx<false>(tile);
+          rows > kTileRegisterRows ? multiply_amx<kTerms, true>(tile) : multiply_amx<kTerms, false>(tile);
           if (tile.ahead != nullptr) tile.ahead += size_t(inputs.size) * tile.ahead_bytes;
           if (last) {
             output.store(tile.sums, rows, size_t(group) * kGroupRows, size_t(panel) * kPanelColumns, kPanelColumns);
@@ -207,13 +215,14 @@ struct AmxBlocks {
   }
 };
 
-inline bool linear_amx(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+template <int kTerms>
+bool linear_amx_terms(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
   if (arguments.rows == 0) return true;
   LinearSlab& memory = linear_slab();
-  const size_t term_bytes = AmxBlocks::term_bytes(arguments);
+  const size_t term_bytes = AmxBlocks<kTerms>::term_bytes(arguments);
   float* slab = memory.reserve(term_bytes);
   if (slab == nullptr) return fail_memory(fault, "linear", term_bytes);
-  const AmxBlocks blocks(arguments, reinterpret_cast<uint8_t*>(slab));
+  const AmxBlocks<kTerms> blocks(arguments, reinterpret_cast<uint8_t*>(slab));
   for_ranges(pool, arguments.rows, grain_of(arguments.weight.columns), [&](int begin, int end) {
     for (int row = begin; row < end; row++) blocks.cut_row(row);
   });
@@ -223,6 +232,11 @@ inline bool linear_amx(const LinearArguments& arguments, ThreadPool& pool, Fault
     blocks.run(scratch, row_block, first, end, following);
   };
   return run_panels<AmxScratch>(pool, blocks.panels, blocks.row_blocks, blocks.longest_task(), run, fault);
+}
+
+inline bool linear_amx(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+  return arguments.weight.input == Dtype::bf16 ? linear_amx_terms<1>(arguments, pool, fault)
+                                               : linear_amx_terms<kExactTerms>(arguments, pool, fault);
 }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

@@ -15,7 +15,7 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-inline constexpr int kTerms = 3;
+inline constexpr int kExactTerms = 3;
 // Inputs of a tile.
 inline constexpr int kTileInputs = kBf16ColumnStep;
 // One line of a tile's terms or weights.
@@ -51,6 +51,16 @@ inline __m512 cut_term(__m512& values) {
 }
 
 inline TileInputs cut_term(TileInputs& inputs) { return {cut_term(inputs.low), cut_term(inputs.high)}; }
+
+// The BF16 numbers next to 16 floats, ties to even; of a NaN, another one.
+inline __m512 rounded(__m512 values) {
+  const __m512i bits = _mm512_castps_si512(values);
+  const __m512i odd = _mm512_and_si512(_mm512_maskz_srli_epi32(0xffff, bits, 16), _mm512_set1_epi32(1));
+  const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  return _mm512_castsi512_ps(_mm512_and_si512(up, _mm512_set1_epi32(int(0xffff0000))));
+}
+
+inline TileInputs rounded(const TileInputs& inputs) { return {rounded(inputs.low), rounded(inputs.high)}; }
 
 // 32 floats that are BF16 numbers, as BF16.
 inline __m512i to_bf16_line(const TileInputs& term) {

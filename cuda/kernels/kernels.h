@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "../../abi/arguments.h"
+#include "../../abi/random_weight.h"
 #include "../fault_record.h"
 
 namespace upbeat {
@@ -31,6 +32,11 @@ struct FillArguments {
   int64_t bytes;
 };
 
+struct RandomizeArguments {
+  PackedWeight weight;
+  RandomWeightArguments random;
+};
+
 template <typename Arguments>
 using Kernel = cudaError_t (*)(const Arguments&, const Launch&);
 
@@ -47,6 +53,7 @@ struct KernelSet {
   Kernel<ScatterTokensArguments> scatter_tokens;
   Kernel<SampleArguments> sample;
   Kernel<FillArguments> fill;
+  Kernel<RandomizeArguments> randomize;
 };
 
 cudaError_t launch_embedding(const EmbeddingArguments& arguments, const Launch& launch);
@@ -61,6 +68,7 @@ cudaError_t launch_gather_tokens(const GatherTokensArguments& arguments, const L
 cudaError_t launch_scatter_tokens(const ScatterTokensArguments& arguments, const Launch& launch);
 cudaError_t launch_sample(const SampleArguments& arguments, const Launch& launch);
 cudaError_t launch_fill(const FillArguments& arguments, const Launch& launch);
+cudaError_t launch_randomize(const RandomizeArguments& arguments, const Launch& launch);
 
 // Raises the fault that a test asks for.
 cudaError_t launch_injected_fault(const Launch& launch);
@@ -81,6 +89,7 @@ inline constexpr KernelSet kKernels = {
     .scatter_tokens = launch_scatter_tokens,
     .sample = launch_sample,
     .fill = launch_fill,
+    .randomize = launch_randomize,
 };
 
 // Bytes of one key or value cache (kernels/kv_layout.h describes the layout).

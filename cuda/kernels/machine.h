@@ -109,6 +109,18 @@ __device__ void store_pack(Pointer<T> to, const Pack<T, Count>& pack) {
   *reinterpret_cast<Word*>(to.unchecked()) = __builtin_bit_cast(Word, pack);
 }
 
+// Sixteen bytes that nobody writes meanwhile and this kernel needs once: they leave no copy in the first-level cache.
+// Where it stands among other such loads is where it is begun.
+template <int Count, typename T>
+__device__ Pack<std::remove_const_t<T>, Count> load_pack_once(Global<T> from) {
+  static_assert(sizeof(T) * Count == 16);
+  uint4 word;
+  asm volatile("ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(word.x), "=r"(word.y), "=r"(word.z), "=r"(word.w)
+               : "l"(from.unchecked()));
+  return __builtin_bit_cast(Pack<std::remove_const_t<T>, Count>, word);
+}
+
 // Atomics. Each returns the value before.
 template <template <typename> class Pointer, typename T>
 __device__ T atomic_add(Pointer<T> at, T value) {
@@ -181,6 +193,12 @@ __device__ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const 
 // Enqueues `launch<kernel>(grid, block, bytes of dynamic shared memory, stream, arguments...)`.
 template <auto Kernel, typename... Arguments>
 cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
+  constexpr size_t kUnasked = 48 << 10;  // what a kernel gets of shared memory without asking for it
+  if (shared_bytes > kUnasked) {
+    const cudaError_t status =
+        cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes));
+    if (status != cudaSuccess) return status;
+  }
   cudaLaunchConfig_t config = {};
   config.gridDim = grid;
   config.blockDim = block;

@@ -8,7 +8,7 @@
  */
 import { UpbeatError } from "../../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
-import { isWeightDtype, WEIGHT_DTYPES } from "../weights/dtypes.ts";
+import { isWeightDtype, WEIGHT_DTYPES, weightElementBytes } from "../weights/dtypes.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
 import type { TensorInfo } from "../weights/safetensors.ts";
 import type { ModelConfig } from "./config.ts";
@@ -17,9 +17,9 @@ import type { ModelConfig } from "./config.ts";
 export interface WeightPart {
   /** The tensor's name in the checkpoint. */
   readonly name: string;
-  /** Path of the file. */
-  readonly file: string;
-  /** Position of the first byte in the file. */
+  /** Path of the file; null: it is in no file, and its elements are made up on the device. */
+  readonly file: string | null;
+  /** Position of the first byte in the file; 0 without one. */
   readonly offset: number;
   /** Length in bytes. */
   readonly byteLength: number;
@@ -116,12 +116,31 @@ const MAX_ROWS = 2 ** 31 - 1;
  * ```
  */
 export function planWeights(config: ModelConfig, checkpoint: Checkpoint): WeightPlan {
-  const tensors = new NeededTensors(checkpoint);
-  const { hiddenSize, vocabularySize } = config;
   const embeddingName = config.tieWordEmbeddings && !checkpoint.tensors.has("model.embed_tokens.weight") &&
       checkpoint.tensors.has("lm_head.weight")
     ? "lm_head.weight"
     : "model.embed_tokens.weight";
+  return plan(config, new CheckpointTensors(checkpoint), embeddingName);
+}
+
+/**
+ * Make up every tensor that a decoder needs: for measuring a model's shape without its weights.
+ *
+ * @param config The model's configuration.
+ * @param dtype Element type of all of them.
+ * @returns A plan whose parts are in no file.
+ * @example
+ * ```ts
+ * const plan = planDummyWeights(readModelConfig(folder), "BF16");
+ * console.log(plan.weightBytes);
+ * ```
+ */
+export function planDummyWeights(config: ModelConfig, dtype: WeightDtype): WeightPlan {
+  return plan(config, new DummyTensors(dtype), "model.embed_tokens.weight");
+}
+
+function plan(config: ModelConfig, tensors: NeededTensors, embeddingName: string): WeightPlan {
+  const { hiddenSize, vocabularySize } = config;
   const embedding = tensors.matrix(hiddenSize, [[embeddingName, vocabularySize]]);
   const layers = Array.from(
     { length: config.layers },
@@ -172,18 +191,11 @@ function suffixed(modules: readonly Rows[], suffix: "weight" | "bias"): Rows[] {
   return modules.map(([name, rows]) => [`${name}.${suffix}`, rows]);
 }
 
-/** Finds and checks tensors, and keeps account of which were asked for. */
-class NeededTensors {
-  readonly #checkpoint: Checkpoint;
-  readonly #used = new Set<string>();
-
-  constructor(checkpoint: Checkpoint) {
-    this.#checkpoint = checkpoint;
-  }
-
+/** What is asked for, one after the other, and an account of it. */
+abstract class NeededTensors {
   /** Tensors `[rows, columns]` stacked into one matrix. */
   matrix(columns: number, stacked: readonly Rows[]): MatrixPlan {
-    const parts = stacked.map(([name, rows]) => this.#part(name, [rows, columns]));
+    const parts = stacked.map(([name, rows]) => this.part(name, [rows, columns]));
     const [first] = parts as [WeightPart, ...WeightPart[]];
     for (const { name, file, dtype } of parts) {
       if (dtype !== first.dtype) {
@@ -207,11 +219,48 @@ class NeededTensors {
 
   /** Tensors `[length]`, one after the other. */
   vector(joined: readonly Rows[]): VectorPlan {
-    const parts = joined.map(([name, length]) => this.#part(name, [length]));
+    const parts = joined.map(([name, length]) => this.part(name, [length]));
     return { length: parts.reduce((sum, part) => sum + part.rows, 0), parts };
   }
 
   /** Bytes of all tensors asked for, and the names of those that were not. */
+  abstract account(): Pick<WeightPlan, "weightBytes" | "unusedTensors">;
+
+  /** One tensor of this shape. */
+  protected abstract part(name: string, shape: readonly [number] | readonly [number, number]): WeightPart;
+}
+
+/** Makes tensors up. */
+class DummyTensors extends NeededTensors {
+  readonly #dtype: WeightDtype;
+  #weightBytes = 0;
+
+  constructor(dtype: WeightDtype) {
+    super();
+    this.#dtype = dtype;
+  }
+
+  account(): Pick<WeightPlan, "weightBytes" | "unusedTensors"> {
+    return { weightBytes: this.#weightBytes, unusedTensors: [] };
+  }
+
+  protected part(name: string, [rows, columns = 1]: readonly [number] | readonly [number, number]): WeightPart {
+    const byteLength = rows * columns * weightElementBytes(this.#dtype);
+    this.#weightBytes += byteLength;
+    return { name, file: null, offset: 0, byteLength, dtype: this.#dtype, rows, columns };
+  }
+}
+
+/** Finds and checks tensors, and keeps account of which were asked for. */
+class CheckpointTensors extends NeededTensors {
+  readonly #checkpoint: Checkpoint;
+  readonly #used = new Set<string>();
+
+  constructor(checkpoint: Checkpoint) {
+    super();
+    this.#checkpoint = checkpoint;
+  }
+
   account(): Pick<WeightPlan, "weightBytes" | "unusedTensors"> {
     let weightBytes = 0;
     const unusedTensors: string[] = [];
@@ -222,7 +271,7 @@ class NeededTensors {
     return { weightBytes, unusedTensors };
   }
 
-  #part(name: string, shape: readonly [number] | readonly [number, number]): WeightPart {
+  protected part(name: string, shape: readonly [number] | readonly [number, number]): WeightPart {
     const tensor = this.#checkpoint.tensors.get(name);
     if (tensor === undefined) throw this.#missing(name);
     const { file, offset, byteLength, dtype } = tensor;

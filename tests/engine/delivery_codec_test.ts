@@ -79,12 +79,12 @@ const moment: fc.Arbitrary<Moment> = fc.oneof(
   }),
 );
 
-test("decodeDelivery() gives what was encoded, after the copy to another thread too", () => {
+test("decodeDelivery() gives what was encoded", () => {
   const updates = fc.array(fc.record({ id: fc.nat(2 ** 31 - 1), moments: fc.array(moment, { maxLength: 4 }) }));
   fc.assert(
-    fc.property(updates, fc.constantFrom(undefined, [], REPORTS), (updates, steps) => {
-      const original = delivery(updates, steps);
-      assertEquals(decodeDelivery(structuredClone(encodeDelivery(original)!)), original);
+    fc.property(updates, fc.constantFrom(undefined, [], REPORTS), fc.boolean(), (updates, steps, hasCounters) => {
+      const original = { ...delivery(updates, steps), ...(hasCounters ? {} : { counters: null }) };
+      assertEquals(decodeDelivery(encodeDelivery(original)!), original);
     }),
     { seed: 20261122 },
   );

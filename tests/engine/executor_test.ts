@@ -59,7 +59,7 @@ test("run() stamps chunks before the step, tokens once per step, and what is han
     assertEquals(times, [...times].sort((a, b) => a - b));
     assertEquals(only(executor.moments(id), "context").time, only(executor.moments(id), "chunk").time);
   }
-  for (const [step, time] of tokenTimes[0]!.entries()) assertGreater(executor.emittedAt[step]!, time);
+  for (const [step, time] of tokenTimes[0]!.entries()) assertGreater(executor.emittedAt[step + 1]!, time);
 });
 
 test("run() gives the use of the KV cache with the tokens of requests that record them, the same for all of a step", () => {

@@ -90,12 +90,30 @@ test("run() hands over a first token before the step's other tokens, and its las
   for (const id of [1, 2, 3]) assertEquals(stream(early, id), stream(late, id));
 });
 
-test("run() calls send() as often in every iteration: twice with early first tokens, else once", () => {
-  // Each step is read in an iteration of its own; the last call ends the loop, the one before it rests.
+test("run() calls send() as often in every iteration, whatever there is to say", () => {
+  // A step is launched and read in one iteration of the plain loop, and in two of the overlap loop, of which the first one
+  // reads nothing where nothing was in flight; the last call ends the loop, the one before it rests.
   const script = [at(0, submit(1, 3, 8)), at(2, submit(2, 9, 4))];
-  for (const [options, perStep] of [[MODES.plain, 1], [MODES.overlap, 1], [MODES.early, 2]] as const) {
+  for (const [options, perStep, first] of [[MODES.plain, 2, 0], [MODES.overlap, 1, 1], [MODES.early, 2, 1]] as const) {
     const executor = run(script, options, { maxBatchTokens: 4 });
-    assertEquals(executor.sends, perStep * executor.counters.steps + 2);
+    assertEquals(executor.sends, perStep * executor.counters.steps + first + 2);
+  }
+});
+
+test("run() tells what begins while nothing else is in flight before it is read", () => {
+  for (const options of Object.values(MODES)) {
+    const { deliveries } = run([at(0, submit(1, 3, 4))], options);
+    const types = deliveries.map(({ updates }) => updates.flatMap(({ moments }) => moments.map(({ type }) => type)));
+    assertEquals(types.slice(0, 2), [["chunk", "context"], ["token"]]);
+  }
+});
+
+test("run() hands over early first tokens without counters, and everything else with them", () => {
+  for (const [name, options] of Object.entries(MODES)) {
+    const { deliveries } = run([at(0, submit(1, 3, 4)), at(2, submit(2, 3, 4))], options);
+    const without = deliveries.filter(({ counters }) => counters === null);
+    assertEquals(without.length, name === "early" ? 2 : 0);
+    for (const { updates } of without) assertEquals(updates.map(({ moments }) => moments.at(-1)!.type), ["token"]);
   }
 });
 

@@ -17,6 +17,7 @@ namespace upbeat::amx_emulated {
 extern const KernelSet kernels = {
     .name = "AMX, emulated",
     .bf16_column_step = kBf16ColumnStep,
+    .rounds_inputs = true,
     .pack = pack,
     .embedding = embedding,
     .linear = linear_amx,

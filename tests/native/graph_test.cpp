@@ -68,7 +68,7 @@ TEST("an empty graph can be launched") {
 TEST("a capturing stream refuses what cannot be captured") {
   TestDevice test;
   const int32_t event = upbeat_event_create(test.device);
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 1, 4);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 1, 4, UPBEAT_DTYPE_F32);
   auto* source = test.host<float>(4);
   auto* memory = test.memory<float>(4);
   const TestFile file("graph", std::vector<float>(4));

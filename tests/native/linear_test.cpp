@@ -220,31 +220,38 @@ void check_embedding(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype d
   CHECK(std::strstr(fault.message, "row 5") != nullptr, "%s", fault.message);
 }
 
+// The BF16 number next to a float, ties to even.
+float nearest_bf16(float value) {
+  const uint32_t bits = float_to_bits(value);
+  return value != value ? value : bits_to_float((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u);
+}
+
 // As TDPBF16PS adds (Intel SDM): for 32 inputs and each of an input's three BF16 terms, a chain of even and one of odd
-// products, their sum, and that onto the sum so far.
-float tile_sum(const float* input, const float* weights, int columns) {
+// products, their sum, and that onto the sum so far. A rounded input is one term.
+float tile_sum(const float* input, const float* weights, int columns, int terms) {
   float sum = 0.0f;
   for (int start = 0; start < columns; start += 32) {
     float chains[3][2] = {};
     for (int k = start; k < start + 32 && k < columns; k++) {
       float rest = input[k];
-      for (auto& chain : chains) {
+      for (int i = 0; i < terms; i++) {
+        float(&chain)[2] = chains[i];
         const float term = bits_to_float(float_to_bits(rest) & 0xffff0000u);
         chain[k % 2] = std::fmaf(term, weights[k], chain[k % 2]);
         rest = std::isfinite(rest) ? rest - term : 0.0f;
       }
     }
-    for (const auto& chain : chains) sum = sum + (chain[0] + chain[1]);
+    for (int i = 0; i < terms; i++) sum = sum + (chains[i][0] + chains[i][1]);
   }
   return sum;
 }
 
 // The exact result: products in ascending k, by fma from zero, then the bias, then the residual.
 float reference(const KernelSet& kernels, Dtype dtype, const float* input, const float* weights, int columns,
-                const float* bias, const float* residual) {
+                const float* bias, const float* residual, bool rounded) {
   const bool fused = std::strcmp(kernels.name, "portable") != 0;
   const bool tiles = std::strncmp(kernels.name, "AMX", 3) == 0 && dtype == Dtype::bf16;
-  float sum = tiles ? tile_sum(input, weights, columns) : 0.0f;
+  float sum = tiles ? tile_sum(input, weights, columns, rounded ? 1 : 3) : 0.0f;
   for (int k = 0; k < columns && !tiles; k++) {
     if (fused) {
       sum = std::fmaf(input[k], weights[k], sum);
@@ -261,10 +268,11 @@ float reference(const KernelSet& kernels, Dtype dtype, const float* input, const
 enum class Extras { none, bias, residual, both_in_place };
 
 void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype, int rows, int inputs, int outputs,
-                  Extras extras, float special = 0.0f) {
+                  Extras extras, float special = 0.0f, bool rounded = false) {
   Matrix matrix(dtype, outputs, inputs);
   if (special != 0.0f) matrix.set(size_t(generator.below(outputs)) * inputs + generator.below(inputs), special);
   Packed packed(kernels, dtype, outputs, inputs);
+  packed.weight.input = rounded ? Dtype::bf16 : Dtype::f32;
   pack_rows(kernels, pool, packed, matrix, 0, outputs);
 
   Matrix input(Dtype::f32, rows, inputs);
@@ -292,11 +300,13 @@ void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtyp
        column += column == outputs - 1 ? 1 : std::min(column_step, outputs - 1 - column)) {
     for (int k = 0; k < inputs; k++) weights[k] = matrix.at(column, k);
     for (int row = 0; row < rows; row += row == rows - 1 ? 1 : std::min(row_step, rows - 1 - row)) {
-      const float* in = floats(input) + size_t(row) * inputs;
+      std::vector<float> seen(floats(input) + size_t(row) * inputs, floats(input) + size_t(row + 1) * inputs);
+      if (rounded) std::transform(seen.begin(), seen.end(), seen.begin(), nearest_bf16);
+      const float* in = seen.data();
       const size_t at = size_t(row) * outputs + column;
       const float* b = has_bias ? floats(bias) + column : nullptr;
       const float* r = has_residual ? floats(residual) + at : nullptr;
-      const float expected = reference(kernels, dtype, in, weights.data(), inputs, b, r);
+      const float expected = reference(kernels, dtype, in, weights.data(), inputs, b, r, rounded);
       const bool same =
           expected != expected ? output[at] != output[at] : float_to_bits(expected) == float_to_bits(output[at]);
       CHECK(same, "linear %s, %d threads, dtype %d, %d x %d -> %d, row %d column %d: %.9g, not %.9g", kernels.name,
@@ -344,6 +354,14 @@ void check_kernel_set(const KernelSet& kernels) {
     check_linear(kernels, three, dtype, 197, 64, 320, Extras::residual);
     check_linear(kernels, three, dtype, 400, 2100, 75, Extras::both_in_place);
     check_linear(kernels, one, dtype, 193, 3000, 33, Extras::none);
+    if (kernels.rounds_inputs && dtype == Dtype::bf16) {
+      for (const int rows : {1, 3, 16, 17, 33, 70, 200}) {
+        check_linear(kernels, rows % 2 == 0 ? one : three, dtype, rows, 1 + generator.below(3000),
+                     1 + generator.below(200), Extras(generator.below(4)), 0.0f, true);
+      }
+      check_linear(kernels, three, dtype, 5, 70, 50, Extras::none, NAN, true);
+      check_linear(kernels, three, dtype, 5, 70, 50, Extras::none, INFINITY, true);
+    }
     for (const float special : {INFINITY, -INFINITY, NAN}) {
       check_linear(kernels, three, dtype, 2, 70, 50, Extras::bias, special);
       check_linear(kernels, three, dtype, 20, 70, 50, Extras::residual, special);

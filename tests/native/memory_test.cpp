@@ -32,7 +32,7 @@ TEST("device_usage() counts each kind and goes back to 0 when all is freed") {
   auto* memory = test.memory(1000);
   auto* large = test.memory(3 << 20);
   auto* pinned = test.host(77);
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F16, 33, 10);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F16, 33, 10, UPBEAT_DTYPE_F32);
   expect(1000 + (3 << 20), 77, 64 * 10 * 2);
   CHECK_OK(upbeat_memory_free(test.device, memory));
   CHECK_OK(upbeat_weight_destroy(weight));

@@ -19,8 +19,8 @@ std::vector<float> wave(size_t count, float step) {
 // embedding, norm, linear with bias and residual, gated activation, row gather: captured once, launched once.
 std::vector<float> run_chain(int32_t threads, int32_t simd) {
   TestDevice test(threads, simd);
-  const int32_t embeddings = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 9, kInputs);
-  const int32_t matrix = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kOutputs, kInputs);
+  const int32_t embeddings = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 9, kInputs, UPBEAT_DTYPE_F32);
+  const int32_t matrix = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kOutputs, kInputs, UPBEAT_DTYPE_F32);
   CHECK_OK(upbeat_weight_upload(test.stream, embeddings, 0, 9, test.host_of(wave(9 * kInputs, 0.7f))));
   CHECK_OK(upbeat_weight_upload(test.stream, matrix, 0, kOutputs, test.host_of(wave(kOutputs * kInputs, 0.3f))));
   auto* tokens = test.host_of<int32_t>({3, 0, -1, 8, 3});
@@ -93,7 +93,7 @@ TEST("a chain of ops gives the same bits for any number of threads") {
 
 TEST("a token outside the embedding faults with its value") {
   TestDevice test;
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 2, 4);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 2, 4, UPBEAT_DTYPE_F32);
   CHECK_OK(upbeat_weight_upload(test.stream, weight, 0, 2, test.host<float>(8)));
   auto* tokens = test.host_of<int32_t>({777});
   CHECK_OK(upbeat_embedding(test.stream, weight, tokens, 1, test.memory<float>(4)));
@@ -103,7 +103,7 @@ TEST("a token outside the embedding faults with its value") {
 
 TEST("ops refuse operands that are null, short, misaligned or of a wrong shape") {
   TestDevice test;
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 8, 8);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 8, 8, UPBEAT_DTYPE_F32);
   CHECK_OK(upbeat_weight_upload(test.stream, weight, 0, 8, test.host<float>(64)));
   auto* a = test.memory<float>(64);
   auto* b = test.memory<float>(64);

@@ -32,7 +32,7 @@ TEST("weight_load() puts every row in its place when ranges cut panels") {
     constexpr int32_t kColumns = 37;
     const std::vector<float> values = counted(kRows, kColumns);
     const TestFile file("panels", values, 3);  // at an odd offset
-    const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kRows, kColumns);
+    const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kRows, kColumns, UPBEAT_DTYPE_F32);
     constexpr int32_t kCuts[] = {0, 7, 33, 64, 65, 99, 101};
     for (const int index : {4, 0, 2, 5, 1, 3}) {
       const int32_t first = kCuts[index];
@@ -49,7 +49,7 @@ TEST("weight_load() gives the same as the file when it is read in several pieces
   constexpr int32_t kColumns = 2049;  // about 12 MB: more than one piece, pieces not whole panels of the range
   const std::vector<float> values = counted(kRows, kColumns);
   const TestFile file("pieces", values);
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kRows, kColumns);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kRows, kColumns, UPBEAT_DTYPE_F32);
   CHECK_OK(upbeat_weight_load(test.stream, weight, 5, kRows - 5, file.path(), 5 * kColumns * 4));
   CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 5, file.path(), 0));
   CHECK(read_back(test, weight, kRows, kColumns) == values);
@@ -58,7 +58,7 @@ TEST("weight_load() gives the same as the file when it is read in several pieces
 TEST("weight_upload() gives the same as weight_load()") {
   TestDevice test;
   const std::vector<float> values = counted(40, 8);
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 40, 8);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 40, 8, UPBEAT_DTYPE_F32);
   auto* source = test.host_of(values);
   CHECK_OK(upbeat_weight_upload(test.stream, weight, 10, 30, source + 80));
   CHECK_OK(upbeat_weight_upload(test.stream, weight, 0, 10, source));
@@ -67,7 +67,7 @@ TEST("weight_upload() gives the same as weight_load()") {
 
 TEST("a weight is refused as an operand when rows are missing") {
   TestDevice test;
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_BF16, 10, 4);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_BF16, 10, 4, UPBEAT_DTYPE_F32);
   auto* source = test.host<uint16_t>(40);
   auto* input = test.memory<float>(64);
   auto* tokens = test.memory<int32_t>(1);
@@ -85,7 +85,7 @@ TEST("a weight is refused as an operand when rows are missing") {
 
 TEST("a row is refused when it is loaded already or outside the weight") {
   TestDevice test;
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F16, 10, 4);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F16, 10, 4, UPBEAT_DTYPE_F32);
   auto* source = test.host<uint16_t>(40);
   auto upload = [&](int32_t first, int32_t count) {
     return upbeat_weight_upload(test.stream, weight, first, count, source);
@@ -106,11 +106,13 @@ TEST("a row is refused when it is loaded already or outside the weight") {
 
 TEST("weight_create() refuses shapes that are wrong or cannot fit") {
   TestDevice test;
-  CHECK_ERROR(upbeat_weight_create(test.device, 3, 4, 4), UPBEAT_ERROR_INVALID_ARGUMENT, "dtype");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, 0, 4), UPBEAT_ERROR_INVALID_ARGUMENT, "rows");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, 4, -1), UPBEAT_ERROR_INVALID_ARGUMENT, "columns");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, INT32_MAX, INT32_MAX), UPBEAT_ERROR_OUT_OF_MEMORY, "weight");
-  CHECK_ERROR(upbeat_weight_create(test.device, 0, 1 << 20, 1 << 20), UPBEAT_ERROR_OUT_OF_MEMORY, "weight");
+  CHECK_ERROR(upbeat_weight_create(test.device, 3, 4, 4, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "dtype");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, 0, 4, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "rows");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, 4, -1, UPBEAT_DTYPE_F32), UPBEAT_ERROR_INVALID_ARGUMENT, "columns");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, INT32_MAX, INT32_MAX, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY,
+              "weight");
+  CHECK_ERROR(upbeat_weight_create(test.device, 0, 1 << 20, 1 << 20, UPBEAT_DTYPE_F32), UPBEAT_ERROR_OUT_OF_MEMORY,
+              "weight");
   int64_t usage[3];
   CHECK_OK(upbeat_device_usage(test.device, usage));
   CHECK_EQUAL(usage[2], int64_t(0));
@@ -118,7 +120,7 @@ TEST("weight_create() refuses shapes that are wrong or cannot fit") {
 
 TEST("a load fails at the call when the file is missing, short, or no file") {
   TestDevice test;
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 4, 4);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 4, 4, UPBEAT_DTYPE_F32);
   auto* memory = test.memory<float>(16);
   const TestFile missing("missing");
   const TestFile file("short", std::vector<float>(16));
@@ -144,7 +146,7 @@ TEST("a load faults, and the process lives, when the file is cut after the check
   TestDevice test;
   const std::vector<float> values = counted(64, 1024);
   const TestFile file("cut", values);
-  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 64, 1024);
+  const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 64, 1024, UPBEAT_DTYPE_F32);
   Hold hold(test.stream);
   CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 64, file.path(), 0));
   file.truncate(4096);

@@ -1,5 +1,7 @@
-import { assert } from "@std/assert";
-import type { DtypeName, SimdName } from "../../ffi/abi.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UpbeatError } from "../../errors.ts";
+import { DTYPE, type DtypeName, type SimdName } from "../../ffi/abi.ts";
+import type { Pointer } from "../../ffi/types.ts";
 import {
   ascending,
   fusedMultiplyAdd,
@@ -9,6 +11,7 @@ import {
   type SumOfProducts,
   tileByTile,
 } from "../support/reference_ops.ts";
+import { bfloat16 } from "./dtypes.ts";
 import { assertClose, assertSameBits, type OpBench, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";
 
@@ -19,17 +22,21 @@ function order(simd: SimdName, dtype: DtypeName): SumOfProducts {
   return ascending(simd === "PORTABLE" ? multiplyAndAdd : fusedMultiplyAdd);
 }
 
+/** One product: outputs x columns weights of a type, and the type that inputs are rounded to. */
+interface Shape {
+  readonly dtype: DtypeName;
+  readonly inputs?: "F32" | "BF16";
+  readonly rows: number;
+  readonly outputs: number;
+  readonly columns: number;
+}
+
 /** Compare one linear call with random operands, with or without bias and residual. */
-function compare(
-  bench: OpBench,
-  random: Random,
-  dtype: DtypeName,
-  rows: number,
-  outputs: number,
-  columns: number,
-): void {
-  const weight = bench.weight(random.floats(outputs * columns), columns, dtype);
-  const input = random.floats(rows * columns, 3);
+function compare(bench: OpBench, random: Random, shape: Shape): void {
+  const { dtype, inputs = "F32", rows, outputs, columns } = shape;
+  const weight = bench.weight(random.floats(outputs * columns), columns, dtype, inputs);
+  const given = random.floats(rows * columns, 3);
+  const input = inputs === "BF16" ? given.map(bfloat16) : given;
   const bias = random.pick([null, random.floats(outputs)]);
   const residual = random.pick([null, random.floats(rows * outputs)]);
   const inPlace = residual !== null && random.pick([true, false]);
@@ -44,13 +51,13 @@ function compare(
   bench.check(bench.symbols.upbeat_linear(
     bench.stream,
     weight.handle,
-    bench.upload(input),
+    bench.upload(given),
     bias === null ? null : bench.upload(bias),
     residualPointer,
     rows,
     output.pointer,
   ));
-  const what = `${dtype} [${rows}, ${columns}] x [${outputs}, ${columns}]`;
+  const what = `${dtype} [${rows}, ${columns}] of ${inputs} x [${outputs}, ${columns}]`;
   const actual = bench.floats(output);
   // Tensor cores do not say in which order they add.
   if (bench.library === "cpu") {
@@ -74,38 +81,97 @@ function compare(
   );
 }
 
+/** The pairs of weights and inputs that a library multiplies. */
+function pairs(bench: OpBench): readonly Pick<Shape, "dtype" | "inputs">[] {
+  const exact = (["F32", "F16", "BF16"] as const).map((dtype) => ({ dtype }));
+  if (bench.library === "cpu") return bench.simd === "AMX" ? [...exact, { dtype: "BF16", inputs: "BF16" }] : exact;
+  return [...exact, { dtype: "F16", inputs: "BF16" }, { dtype: "BF16", inputs: "BF16" }];
+}
+
 testOp("upbeat_linear() equals the reference, on the CPU bit for bit, on ragged shapes and all dtypes", (bench) => {
   forCases(18, (random) => {
-    const dtype = random.pick<DtypeName>(["F32", "F16", "BF16"]);
     const rows = random.pick([1, 2, 3, random.integer(4, 20), random.integer(20, 70)]);
     const outputs = random.integer(1, 110);
     const columns = random.pick([random.integer(1, 20), random.integer(20, 150)]);
-    compare(bench, random, dtype, rows, outputs, columns);
+    compare(bench, random, { ...random.pick(pairs(bench)), rows, outputs, columns });
   });
   // Long sums, which a library adds up in several goes.
-  for (const rows of [2, 17]) compare(bench, new Random(rows), "BF16", rows, 37, 2500);
+  for (const rows of [2, 17]) compare(bench, new Random(rows), { dtype: "BF16", rows, outputs: 37, columns: 2500 });
+});
+
+testOp("upbeat_linear() equals the reference in every kernel of the CUDA library", (bench) => {
+  if (bench.library === "cpu") return;
+  // Heights at which a kernel ends and the next begins, and more rows than one launch computes; one tile, several, and
+  // parts of them; inputs that fill slices, leave some empty, and end anywhere.
+  const shapes = [
+    { rows: 8, outputs: 33, columns: 512 },
+    { rows: 9, outputs: 16, columns: 1100 },
+    { rows: 16, outputs: 47, columns: 64 },
+    { rows: 32, outputs: 129, columns: 192 },
+    { rows: 33, outputs: 5, columns: 700 },
+    { rows: 64, outputs: 64, columns: 130 },
+    { rows: 130, outputs: 300, columns: 70 },
+    { rows: 256, outputs: 256, columns: 64 },
+    { rows: 300, outputs: 129, columns: 31 },
+    { rows: 1027, outputs: 3, columns: 40 },
+  ];
+  for (const [index, shape] of shapes.entries()) {
+    for (const pair of pairs(bench)) compare(bench, new Random(index), { ...pair, ...shape });
+  }
 });
 
 testOp("upbeat_linear() gives each row the same bits alone, in a batch and in any part of it", (bench) => {
-  forCases(4, (random) => {
-    const dtype = random.pick<DtypeName>(["F32", "F16", "BF16"]);
-    const rows = random.integer(30, 260);
+  for (const [index, { dtype, inputs }] of pairs(bench).entries()) {
+    const random = new Random(index);
+    const rows = random.integer(130, 200);
     const outputs = random.integer(50, 300);
-    const columns = random.pick([random.integer(100, 700), 1100, 2100]);
-    const { handle } = bench.weight(random.floats(outputs * columns), columns, dtype);
+    const columns = random.pick([random.integer(100, 700), 64 * 9, 1100, 2100]);
+    const { handle } = bench.weight(random.floats(outputs * columns), columns, dtype, inputs);
     const input = random.floats(rows * columns);
+    const bias = bench.upload(random.floats(outputs)), residual = random.floats(rows * outputs);
     const compute = (first: number, count: number) => {
       const output = bench.output(count * outputs);
       const part = bench.upload(input.subarray(first * columns, (first + count) * columns));
-      bench.check(bench.symbols.upbeat_linear(bench.stream, handle, part, null, null, count, output.pointer));
+      const rest = bench.upload(residual.subarray(first * outputs, (first + count) * outputs));
+      bench.check(bench.symbols.upbeat_linear(bench.stream, handle, part, bias, rest, count, output.pointer));
       return bench.floats(output);
     };
     const whole = compute(0, rows);
     assert(whole.every(Number.isFinite));
-    for (const count of [1, 2, 5, random.integer(6, 29)]) {
+    for (const count of [1, 8, 9, 16, 17, 32, 33, 64, random.integer(65, 129)]) {
       const first = random.integer(0, rows - count);
       const expected = whole.subarray(first * outputs, (first + count) * outputs);
       assertSameBits(compute(first, count), expected, `rows ${first} to ${first + count} of ${rows}, ${dtype}`);
     }
-  });
+  }
+});
+
+testOp("upbeat_linear() computes the same in a graph, with memory of the graph's own", (bench) => {
+  const random = new Random(5), rows = 40, columns = 100, outputs = 30;
+  const { handle } = bench.weight(random.floats(outputs * columns), columns, "BF16");
+  const input = bench.upload(random.floats(rows * columns));
+  const [plain, replayed] = [bench.output(rows * outputs), bench.output(rows * outputs)];
+  const compute = (output: Pointer) =>
+    bench.check(bench.symbols.upbeat_linear(bench.stream, handle, input, null, null, rows, output));
+  compute(plain.pointer);
+  bench.replay(() => compute(replayed.pointer), 2);
+  assertSameBits(bench.floats(replayed), bench.floats(plain), "replayed");
+});
+
+testOp("upbeat_weight_create() refuses inputs that the library has no kernels for, and says what to do", (bench) => {
+  const dtypes = ["F32", "F16", "BF16"] as const;
+  const all = dtypes.flatMap((dtype) => dtypes.map((inputs) => ({ dtype, inputs })));
+  const known = pairs(bench).map(({ dtype, inputs = "F32" }) => `${dtype}, ${inputs}`);
+  for (const { dtype, inputs } of all) {
+    if (known.includes(`${dtype}, ${inputs}`)) continue;
+    const error = assertThrows(() => bench.device.createWeight(DTYPE[dtype], 4, 4, DTYPE[inputs]), UpbeatError);
+    assertEquals(error.code, "DEVICE_UNAVAILABLE");
+    for (const words of [`${dtype} weights with ${inputs} inputs`, "ask for F32 inputs", 'activations "float32"']) {
+      assertStringIncludes(error.message, words);
+    }
+  }
+  assert(all.length > known.length);
+  const error = assertThrows(() => bench.device.createWeight(DTYPE.BF16, 4, 4, 3 as 0), UpbeatError);
+  assertEquals(error.code, "DEVICE_INVALID_ARGUMENT");
+  assertStringIncludes(error.message, "input_dtype");
 });

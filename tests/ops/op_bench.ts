@@ -111,15 +111,16 @@ export class OpBench implements Disposable {
     return buffer.slice(0, length * 4);
   }
 
-  /** A weight matrix, and the values its elements have in that type. */
+  /** A weight matrix, and the values its elements have in that type. Its products round inputs to `inputs`. */
   weight(
     elements: Float32Array,
     columns: number,
     dtype: DtypeName = "F32",
+    inputs: DtypeName = "F32",
   ): { handle: WeightHandle; values: Float32Array } {
     const { bytes, values } = encode(elements, dtype);
     const rows = elements.length / columns;
-    const handle = this.device.createWeight(DTYPE[dtype], rows, columns);
+    const handle = this.device.createWeight(DTYPE[dtype], rows, columns, DTYPE[inputs]);
     using source = this.pinned(bytes);
     this.check(this.symbols.upbeat_weight_upload(this.stream, handle, 0, rows, source.pointer));
     this.device.synchronize(this.stream);

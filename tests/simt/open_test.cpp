@@ -67,8 +67,8 @@ TEST("memory that the device does not have is refused with what there is, and th
   int64_t address = 0;
   CHECK_ERROR(upbeat_memory_allocate(test.device, 1 << 30, &address), UPBEAT_ERROR_OUT_OF_MEMORY,
               "1073741824 bytes asked for; the device has 1073741824, 536870912 of them free");
-  CHECK_ERROR(upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 1 << 15, 1 << 15), UPBEAT_ERROR_OUT_OF_MEMORY,
-              "weight");
+  CHECK_ERROR(upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 1 << 15, 1 << 15, UPBEAT_DTYPE_F32),
+              UPBEAT_ERROR_OUT_OF_MEMORY, "weight");
   auto* memory = test.memory<uint8_t>(4);
   CHECK_OK(upbeat_memory_fill(test.stream, memory, 7, 4));
   test.finish();

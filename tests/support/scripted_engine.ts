@@ -324,6 +324,7 @@ function limitsOf(setUp: ScriptedEngineSetUp, device: ScriptedDevice): RunnerLim
     blockSize,
     kvBlocks: blocks,
     kvDtype: "F32",
+    activations: "float32",
     graphSizes: setUp.graphSizes ?? [1, 2, 4, 8, 16, 32, 64],
     deviceClock: setUp.trackSteps === true ? device.now : null,
     stallTimeout: setUp.stallTimeout ?? 10_000,

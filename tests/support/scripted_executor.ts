@@ -234,7 +234,7 @@ export class ScriptedExecutor {
 
   /** The last counters that were sent. */
   get counters(): ExecutorCounters {
-    return this.deliveries.at(-1)!.counters;
+    return this.deliveries.findLast(({ counters }) => counters !== null)!.counters!;
   }
 
   /** The reports of steps that were sent. */

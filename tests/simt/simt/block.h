@@ -51,9 +51,12 @@ struct Collective {
   alignas(16) std::byte out[kWarp][kLaneBytes];
 };
 
-// Copies that a thread has begun and not waited for, in groups.
+struct SharedRange;
+
+// A copy that a thread has begun and not waited for, of its group.
 struct PendingCopy {
-  std::byte* destination;
+  SharedRange* range;
+  int64_t offset;
   std::array<std::byte, 16> bytes;
   int group;
 };

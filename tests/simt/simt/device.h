@@ -146,6 +146,12 @@ Pack<std::remove_const_t<T>, Count> load_pack(Global<T> from) {
 }
 
 template <int Count, typename T>
+Pack<std::remove_const_t<T>, Count> load_pack_once(Global<T> from) {
+  static_assert(sizeof(T) * Count == 16);
+  return load_pack<Count>(from);
+}
+
+template <int Count, typename T>
 void store_pack(Global<T> to, const Pack<T, Count>& pack) {
   simt::check_global(to.unchecked(), sizeof pack, sizeof pack, "write");
   std::memcpy(to.unchecked(), &pack, sizeof pack);
@@ -204,20 +210,18 @@ T load_volatile(Global<T> from) {
   return __atomic_load_n(from.unchecked(), __ATOMIC_RELAXED);
 }
 
-// cp.async: 16 bytes from global to shared memory, or zeros. They arrive when their group is waited for, and not
-// before, so that a wait that is missing shows.
+// cp.async: 16 bytes from global to shared memory, or zeros. They are written when their group is waited for, and not
+// before, so that a wait that is missing shows, and so does a barrier that is missing after it.
 template <typename T>
 void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
-  simt::PendingCopy copy;
-  copy.destination = reinterpret_cast<std::byte*>(to.checked(16, 16, simt::Access::write));
-  copy.bytes = {};
+  simt::PendingCopy copy = {.range = &to.range(), .offset = to.offset(), .bytes = {}, .group = 0};
+  std::memset(to.checked(16, 16, simt::Access::copy_begun), 0xcb, 16);
   if (present) {
     simt::check_global(from.unchecked(), 16, 16, "asynchronous read");
     std::memcpy(copy.bytes.data(), from.unchecked(), 16);
   }
   simt::Thread& thread = simt::Block::current().thread();
   copy.group = thread.copy_groups;
-  std::memset(copy.destination, 0xcb, 16);
   thread.copies.push_back(copy);
 }
 
@@ -229,7 +233,8 @@ void copy_async_wait() {
   simt::Thread& thread = simt::Block::current().thread();
   std::erase_if(thread.copies, [&](const simt::PendingCopy& copy) {
     if (copy.group >= thread.copy_groups - Left) return false;
-    std::memcpy(copy.destination, copy.bytes.data(), 16);
+    simt::check_shared(*copy.range, copy.offset, 16, 16, simt::Access::write);
+    std::memcpy(copy.range->data + copy.offset, copy.bytes.data(), 16);
     return true;
   });
 }

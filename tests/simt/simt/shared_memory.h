@@ -2,7 +2,9 @@
 //
 // Two accesses race when one of them writes, they come from different threads, and no barrier lies between them:
 // neither __syncthreads() nor, within a warp, __syncwarp() of all its lanes. Two atomic operations do not race. Reading
-// what the block has never written is a finding too. Nothing smaller than two bytes is kept in shared memory.
+// what the block has never written is a finding too, and so is reading what an asynchronous copy will write before its
+// thread has waited for it. The copy writes when it is waited for. Nothing smaller than two bytes is kept in shared
+// memory.
 #pragma once
 
 #include <array>
@@ -26,12 +28,13 @@ struct Trace {
   bool read_by_lanes = false;  // of the reader's warp, since its last __syncwarp()
   bool read_by_warps = false;
   bool atomic_by_others = false;
+  bool on_its_way = false;  // a copy that was begun and not waited for
 };
 
-enum class Access { read, write, atomic };
+enum class Access { read, write, atomic, copy_begun };
 
 [[noreturn, gnu::noinline]] inline void refuse_race(Access access, const char* before, int other) {
-  constexpr const char* kNames[] = {"read", "write", "atomic operation"};
+  constexpr const char* kNames[] = {"read", "write", "atomic operation", "copy"};
   Block::current().fail(format("shared memory race: this %s and %s by thread %d have no barrier between them",
                                kNames[int(access)], before, other));
 }
@@ -41,6 +44,9 @@ class Tracing {
   Tracing() : block_(Block::current()), thread_(block_.thread()), epoch_(block_.epoch()), warp_(block_.warp().epoch) {}
 
   void read(Trace& trace) const {
+    if (trace.on_its_way && trace.write_epoch >= block_.first_epoch()) {
+      block_.fail(format("shared memory read before the asynchronous copy to it was waited for"));
+    }
     if (trace.write_epoch < block_.first_epoch() && trace.atomic_epoch < block_.first_epoch()) {
       block_.fail(format("shared memory read before anything was written to it: a barrier may be missing"));
     }
@@ -85,6 +91,7 @@ class Tracing {
     trace.write_epoch = epoch_;
     trace.write_warp_epoch = warp_;
     trace.writer = id();
+    trace.on_its_way = access == Access::copy_begun;
   }
 
  private:
@@ -179,6 +186,9 @@ class Shared {
     return simt::SharedReference<T>(*range_, offset_ + index * int64_t(sizeof(T)));
   }
   Shared operator+(int64_t count) const { return Shared(*range_, offset_ + count * int64_t(sizeof(T))); }
+
+  simt::SharedRange& range() const { return *range_; }
+  int64_t offset() const { return offset_; }
 
   // For operations of the emulator itself: checked here, used as plain memory there.
   T* checked(size_t bytes, size_t alignment, simt::Access access) const {

@@ -32,6 +32,9 @@ export function deviceSymbols(state: DeviceState) {
   const device = (handle: number) => state.get("device", handle, OpenDevice);
   return {
     upbeat_abi_version: () => ABI_VERSION,
+    // Names are for profilers, of which there is none here.
+    upbeat_range_push: () => STATUS.OK,
+    upbeat_range_pop: () => STATUS.OK,
     upbeat_last_error: (message, capacity) => writeText(state.lastError, message as Uint8Array, capacity),
     upbeat_device_count: () => 1,
 
@@ -203,6 +206,11 @@ export function weightSymbols(state: DeviceState) {
     upbeat_weight_upload: state.guard("upbeat_weight_upload", (stream, weight, firstRow, rowCount, source) => {
       const { bytes, rows } = state.get("weight", weight, Weight);
       state.memory.range("source", source, (bytes / rows) * rowCount, "host");
+      load(stream, weight, firstRow, rowCount);
+      return STATUS.OK;
+    }),
+    upbeat_weight_randomize: state.guard("upbeat_weight_randomize", (stream, weight, firstRow, rowCount, scale) => {
+      if (!Number.isFinite(scale) || scale <= 0) refuse(`scale: must be finite and above 0, got ${scale}`);
       load(stream, weight, firstRow, rowCount);
       return STATUS.OK;
     }),

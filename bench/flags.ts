@@ -1,0 +1,44 @@
+/**
+ * The flags of a benchmark.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import process from "node:process";
+
+/**
+ * Read the command line. With `--help` the usage is printed and the process ends; with something unknown too, with code 2:
+ * a benchmark that takes minutes must not begin for a flag that was misspelt.
+ *
+ * @param usage The benchmark's usage.
+ * @param strings Flags with a value.
+ * @param booleans Flags without one.
+ * @returns The value of each flag that was given.
+ *
+ * @example
+ * ```ts
+ * const flags = benchFlags("bun run bench -- events [--rounds N]", ["rounds"]);
+ * const rounds = Number(flags.rounds ?? 500);
+ * ```
+ */
+export function benchFlags<const Strings extends string, const Booleans extends string = never>(
+  usage: string,
+  strings: readonly Strings[],
+  booleans: readonly Booleans[] = [],
+): Readonly<Partial<Record<Strings, string> & Record<Booleans, boolean>>> {
+  const unknown: string[] = [];
+  const flags = parseArgs(process.argv.slice(2), {
+    string: [...strings],
+    boolean: ["help", ...booleans],
+    unknown: (argument) => {
+      unknown.push(argument);
+      return false;
+    },
+  });
+  if (unknown.length > 0) console.error(`unknown: ${unknown.join(" ")}`);
+  if (flags["help"] === true || unknown.length > 0) {
+    console.log(`Usage: ${usage}`);
+    process.exit(unknown.length > 0 ? 2 : 0);
+  }
+  return flags as Partial<Record<Strings, string> & Record<Booleans, boolean>>;
+}

@@ -1,0 +1,214 @@
+/**
+ * A model's shape through the engine, with weights that are made up on the device: time to first token, decode, and the
+ * device's idle time between steps, in every mode of the loop.
+ *
+ * `bun bench/gpu/model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--tiny]`
+ *
+ * Engines of all modes are in one process and take turns, in another order every round. When the time is up no further round
+ * begins; the figures so far are in the file after every round.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { Engine, type EngineOptions, type StepReport } from "../../mod.ts";
+import { decodeBytes, prefillFlops } from "../model_work.ts";
+import { type Mode, type ModeName, MODES } from "../ttft/devices.ts";
+import { stepFigures } from "../ttft/steps.ts";
+import { type Figure, figure, type ModelResult, type PerMode } from "./results.ts";
+
+const flags = parseArgs(process.argv.slice(2), {
+  string: ["library", "json", "seconds", "activations"],
+  boolean: ["tiny"],
+});
+const shape = String(flags._[0] ?? "");
+if (shape === "") {
+  console.error("usage: model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--tiny]");
+  process.exit(2);
+}
+const folder = fileURLToPath(new URL(`./shapes/${shape}`, import.meta.url));
+const deadline = performance.now() + Number(flags.seconds ?? 60) * 1000;
+
+const PROMPTS = flags.tiny ? [4, 20] : [128, 1024, 8192];
+const BATCHES = flags.tiny ? [1, 3] : [1, 8, 64, 256];
+/** Prompts of the decode measurements. */
+const DECODE_PROMPT = flags.tiny ? 3 : 32;
+/** Tokens that each request generates then. */
+const DECODE_TOKENS = flags.tiny ? 6 : 48;
+/** Work that takes long is measured in the first and the last mode alone: there the host's part of it is small. */
+const LONG_PROMPT = flags.tiny ? 20 : 8192;
+const LARGE_BATCH = flags.tiny ? 3 : 256;
+const MAX_ROUNDS = flags.tiny ? 1 : 12;
+/** The longest prompt in one step, so that its time is that of the kernels and not of chunks. */
+const maxBatchTokens = Math.max(...PROMPTS);
+const blockSize = 16;
+const blocksFor = (tokens: number): number => Math.ceil(tokens / blockSize);
+
+const options: EngineOptions = {
+  library: flags.library,
+  weights: "dummy",
+  maxBatchTokens,
+  maxBatchRequests: Math.max(...BATCHES),
+  maxContext: maxBatchTokens + DECODE_TOKENS,
+  blockSize,
+  kvBlocks: Math.max(
+    blocksFor(maxBatchTokens + DECODE_TOKENS),
+    Math.max(...BATCHES) * blocksFor(DECODE_PROMPT + DECODE_TOKENS),
+  ),
+  kvDtype: "bf16",
+  // Every measurement computes its prompt.
+  prefixCache: false,
+  activations: flags.activations as EngineOptions["activations"],
+};
+
+interface Loaded {
+  readonly mode: Mode;
+  readonly engine: Engine;
+  readonly reports: StepReport[];
+}
+
+/** Load an engine of every mode, as many as the time allows. */
+async function load(observed: boolean): Promise<Loaded[]> {
+  const engines: Loaded[] = [];
+  for (const mode of MODES) {
+    const reports: StepReport[] = [];
+    const onStep = observed ? (report: StepReport) => void reports.push(report) : undefined;
+    engines.push({ mode, reports, engine: await Engine.load(folder, { ...options, ...mode.options, onStep }) });
+  }
+  return engines;
+}
+
+/** A prompt that begins like no other. */
+let promptsMade = 0;
+function prompt(tokens: number, vocabulary: number): Int32Array {
+  const first = ++promptsMade * 104729;
+  return Int32Array.from({ length: tokens }, (_, index) => (first + index * 7919) % vocabulary);
+}
+
+/** Milliseconds to the first token of one request. */
+async function firstToken({ engine }: Loaded, promptTokens: number): Promise<number> {
+  const ids = prompt(promptTokens, engine.info.model.vocabularySize);
+  const { metrics } = await engine.generate(ids, { maxTokens: 1, temperature: 0, ignoreEos: true }).result;
+  return metrics.ttftMs!;
+}
+
+/** Milliseconds per decode step of so many requests that begin together. */
+async function decodeStep({ engine }: Loaded, batch: number): Promise<number> {
+  const generations = Array.from({ length: batch }, () => {
+    const ids = prompt(DECODE_PROMPT, engine.info.model.vocabularySize);
+    return engine.generate(ids, { maxTokens: DECODE_TOKENS, temperature: 0, ignoreEos: true });
+  });
+  const results = await Promise.all(generations.map((generation) => generation.result));
+  return figure(results.map(({ metrics }) => metrics.tpotMs!)).median;
+}
+
+type Samples = Map<string, Map<ModeName, number[]>>;
+
+function add(samples: Samples, key: string, mode: ModeName, ...values: number[]): void {
+  if (!samples.has(key)) samples.set(key, new Map());
+  const modes = samples.get(key)!;
+  if (!modes.has(mode)) modes.set(mode, []);
+  modes.get(mode)!.push(...values);
+}
+
+function perMode(samples: Samples, key: string): PerMode {
+  const modes: Partial<Record<ModeName, Figure>> = {};
+  for (const { name } of MODES) {
+    const values = samples.get(key)?.get(name) ?? [];
+    if (values.length > 0) modes[name] = figure(values);
+  }
+  return modes;
+}
+
+const samples: Samples = new Map();
+let rounds = 0;
+
+function result({ info }: Engine, loadMs: number): ModelResult {
+  const { model } = info;
+  const context = DECODE_PROMPT + DECODE_TOKENS / 2;
+  const bytes = (batch: number): number =>
+    decodeBytes(model, info, 0) + batch * (decodeBytes(model, info, context) - decodeBytes(model, info, 0));
+  return {
+    part: "model",
+    shape,
+    runtime: "Bun" in globalThis ? `bun ${process.versions["bun"]}` : `deno ${process.versions["deno"]}`,
+    library: info.device.library,
+    kvDtype: info.kvDtype,
+    activations: flags.activations ?? "default",
+    loadMs,
+    weightBytes: info.weightBytes,
+    rounds,
+    ttft: PROMPTS.map((promptTokens) => ({
+      promptTokens,
+      flops: prefillFlops(model, promptTokens),
+      modes: perMode(samples, `ttft ${promptTokens}`),
+    })),
+    decode: BATCHES.map((batch) => ({
+      batch,
+      context,
+      bytes: bytes(batch),
+      modes: perMode(samples, `decode ${batch}`),
+    })),
+    steps: BATCHES.map((batch) => ({
+      batch,
+      idle: perMode(samples, `idle ${batch}`),
+      host: perMode(samples, `host ${batch}`),
+    })),
+  };
+}
+
+function write(value: ModelResult): void {
+  if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(value, null, 1) + "\n");
+}
+
+/** The other way round every time, and begun with another mode. */
+function inTurn(engines: readonly Loaded[], round: number): Loaded[] {
+  const turned = engines.map((_, index) => engines[(index + round) % engines.length]!);
+  return round % 2 === 0 ? turned : turned.reverse();
+}
+
+const say = (what: string): void =>
+  console.error(`${shape}: ${what}, ${Math.round(deadline - performance.now())} ms left`);
+
+const started = performance.now();
+const engines = await load(false);
+const loadMs = (performance.now() - started) / engines.length;
+say(`${engines.length} engines loaded`);
+let last = result(engines[0]!.engine, loadMs);
+// The first round warms up kernels and captures graphs; its figures are not kept, unless there is no time for another.
+const budget = performance.now() + (deadline - performance.now()) * 0.75;
+for (let round = 0; round <= MAX_ROUNDS; round++) {
+  if (round === 1) samples.clear();
+  for (const loaded of inTurn(engines, round)) {
+    const isEnd = loaded.mode === MODES[0] || loaded.mode === MODES.at(-1);
+    const prompts = PROMPTS.filter((tokens) => isEnd || tokens < LONG_PROMPT);
+    const batches = BATCHES.filter((batch) => isEnd || batch < LARGE_BATCH);
+    for (const tokens of prompts) add(samples, `ttft ${tokens}`, loaded.mode.name, await firstToken(loaded, tokens));
+    for (const batch of batches) add(samples, `decode ${batch}`, loaded.mode.name, await decodeStep(loaded, batch));
+  }
+  rounds = Math.max(1, round);
+  write(last = result(engines[0]!.engine, loadMs));
+  say(`round ${round}`);
+  // A round that would not end in time is not begun.
+  if (performance.now() + (performance.now() - started) / (round + 2) > budget) break;
+}
+for (const { engine } of engines) await engine.dispose();
+
+const observing = await load(true);
+for (const loaded of observing) {
+  for (const batch of BATCHES) {
+    if (performance.now() > deadline && !flags.tiny) break;
+    await decodeStep(loaded, batch); // captures its graph
+    loaded.reports.length = 0;
+    await decodeStep(loaded, batch);
+    const { idle, host } = stepFigures(loaded.reports, null, batch);
+    add(samples, `idle ${batch}`, loaded.mode.name, ...idle);
+    add(samples, `host ${batch}`, loaded.mode.name, ...host);
+  }
+  write(last = result(loaded.engine, loadMs));
+}
+for (const { engine } of observing) await engine.dispose();
+say("done");
+if (flags.json === undefined) console.log(JSON.stringify(last, null, 1));

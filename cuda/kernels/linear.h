@@ -1,0 +1,33 @@
+// The two ways to compute linear, with the same bits.
+#pragma once
+
+#include "elements.cuh"
+#include "kernels.h"
+
+namespace upbeat {
+
+// Most input rows of the first way.
+inline constexpr int kMostDecodeRows = 32;
+
+// Input rows at multiples of 16 bytes.
+cudaError_t launch_linear_decode(const LinearArguments& arguments, const Launch& launch);
+
+// Any inputs. Takes scratch memory: six bytes per input (two with BF16 inputs) of at most 1024 rows.
+cudaError_t launch_linear_prefill(const LinearArguments& arguments, const Launch& launch);
+
+// Calls launch.template operator()<Element, terms of an input>().
+template <typename Launcher>
+cudaError_t with_linear_types(const PackedWeight& weight, Launcher&& launcher) {
+  const bool rounded = weight.input == Dtype::bf16;
+  switch (weight.dtype) {
+    case Dtype::f32:
+      return launcher.template operator()<float, 3>();
+    case Dtype::f16:
+      return rounded ? launcher.template operator()<F16, 1>() : launcher.template operator()<F16, 3>();
+    case Dtype::bf16:
+      return rounded ? launcher.template operator()<Bf16, 1>() : launcher.template operator()<Bf16, 3>();
+  }
+  return cudaErrorInvalidValue;
+}
+
+}  // namespace upbeat
