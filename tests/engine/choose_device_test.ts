@@ -8,6 +8,7 @@ import { chooseDevice, type DeviceChoice } from "../../engine/open_device.ts";
 import { libraryFileName, namedLibrary } from "../../ffi/library.ts";
 import { Engine } from "../../mod.ts";
 import { CPU_LIBRARY } from "../../scripts/support/paths.ts";
+import { GPU_LIBRARIES } from "../support/gpu_libraries.ts";
 import { writeRandomModel } from "../support/random_model.ts";
 import { Simt, simt, SIMT_LIBRARY } from "../support/simt_library.ts";
 import { withModelFolder } from "../support/test_engine.ts";
@@ -116,9 +117,30 @@ test("chooseDevice() refuses a library of another kind than the device that was 
 simt("chooseDevice() never falls back from a file that was named", async () => {
   using stand = await Simt.take();
   assertEquals(await chosen({ libraryPath: SIMT_LIBRARY }), { library: "cuda", fallback: null });
+  // Not CUDA, and not for want of it.
+  assertEquals(await chosen({ libraryPath: CPU_LIBRARY }), { library: "cpu", fallback: null });
   stand.change({ devices: 0 });
   assertEquals((await refusal({ libraryPath: SIMT_LIBRARY })).code, "DEVICE_UNAVAILABLE");
 });
+
+const [, real] = GPU_LIBRARIES;
+const withoutGpu = real!.missing === "no GPU" ? test : (name: string, _: unknown) => {
+  test.skip(`${name} (the CUDA library is ${real!.missing ?? "in use"})`, () => {});
+};
+
+withoutGpu(
+  'chooseDevice() takes the CPU for "auto" when the CUDA library, as nvcc made it, finds no GPU',
+  async () => {
+    await withModelFolder(async (folder) => {
+      symlinkSync(CPU_LIBRARY, join(folder, libraryFileName("cpu")));
+      symlinkSync(real!.path, join(folder, libraryFileName("cuda")));
+      const { library, fallback } = await chosen({ libraryPath: folder });
+      assertEquals(library, "cpu");
+      assertMatch(fallback ?? "", /NVIDIA/);
+      assertEquals((await refusal({ libraryPath: folder, device: "cuda" })).code, "DEVICE_UNAVAILABLE");
+    });
+  },
+);
 
 test("namedLibrary() is the file that was named, and null for a folder and for nothing", async () => {
   await withModelFolder((folder) => {

@@ -68,7 +68,8 @@ simt(
     await withMachine(async (load, stand) => {
       let refused = 0;
       let expected: readonly number[] | null = null;
-      for (let number = 1; expected === null; number++) {
+      // The first are the device itself; then not every one, for each takes a load.
+      for (let number = 1; expected === null; number += number < 12 ? 1 : 4) {
         stand.refuseAllocation(number);
         const engine = await load().catch((error: unknown) => error);
         if (engine instanceof Engine) {
@@ -82,7 +83,7 @@ simt(
           refused++;
         }
       }
-      assert(refused > 30, `only ${refused} allocations`);
+      assert(refused > 15, `only ${refused} were refused`);
       await using engine = await load();
       assertEquals(await tokensOf(engine), expected);
     });

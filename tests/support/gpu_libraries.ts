@@ -35,7 +35,9 @@ function reasonAgainst(path: string): string | null {
     openDevice({ libraryPath: path }).close();
     return null;
   } catch (error) {
-    if (error instanceof UpbeatError && error.code === "DEVICE_UNAVAILABLE") return "no GPU";
+    const code = error instanceof UpbeatError ? error.code : null;
+    if (code === "DEVICE_UNAVAILABLE") return "no GPU";
+    if (code === "LIBRARY_VERSION_MISMATCH") return "of another version: build it again";
     throw error;
   }
 }

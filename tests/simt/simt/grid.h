@@ -89,7 +89,8 @@ inline void run_grid(const char* name, const std::function<void()>& body, Size3 
       if (!executor.run(name, body, grid, block, index, shared_bytes)) next = count;
     }
   };
-  if (count == 1) return work();
+  // To wake somebody takes as long as a block or two.
+  if (count < 4) return work();
   Helpers::process().run(work);
 }
 
