@@ -61,24 +61,34 @@ cudaError_t launch_wide(const AttentionArguments& arguments, int least_rows, con
 
 // A batch that has no more rows than requests is one of decode rows: each is a tile of its own. In others the requests
 // with one row are given narrow tiles, and wide ones all else.
-template <typename Wide, typename Narrow>
+template <typename WidePlan, typename NarrowPlan>
 cudaError_t launch_plans(const AttentionArguments& arguments, const Launch& where) {
-  if (arguments.rows <= arguments.requests) return launch_narrow<Narrow>(arguments, false, where);
-  if (arguments.requests == 1) return launch_wide<Wide>(arguments, 1, where);
-  const cudaError_t status = launch_wide<Wide>(arguments, 2, where);
-  return status != cudaSuccess ? status : launch_narrow<Narrow>(arguments, true, where);
+  if (arguments.rows <= arguments.requests) return launch_narrow<NarrowPlan>(arguments, false, where);
+  if (arguments.requests == 1) return launch_wide<WidePlan>(arguments, 1, where);
+  const cudaError_t status = launch_wide<WidePlan>(arguments, 2, where);
+  return status != cudaSuccess ? status : launch_narrow<NarrowPlan>(arguments, true, where);
 }
 
-template <typename Element, int HeadDim, int RowWarps, int ColumnWarps, int NarrowColumnWarps>
-cudaError_t launch_dims(const AttentionArguments& arguments, const Launch& where) {
-  using Narrow = AttentionPlan<Element, HeadDim, 1, NarrowColumnWarps, true, false>;
-  if constexpr (sizeof(Element) == 2) {
-    if (arguments.head_dim == HeadDim) {
-      return launch_plans<AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, true>, Narrow>(arguments,
-                                                                                                       where);
-    }
-  }
-  return launch_plans<AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, false>, Narrow>(arguments, where);
+template <typename Element, int HeadDim, int RowWarps, int ColumnWarps, bool Whole = false>
+using Wide = AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, Whole>;
+template <typename Element, int HeadDim, int ColumnWarps>
+using Narrow = AttentionPlan<Element, HeadDim, 1, ColumnWarps, true, false>;
+
+// Shares of rows, keys and dimensions that fit in shared memory and in registers.
+cudaError_t launch_f32(const AttentionArguments& arguments, const Launch& where) {
+  if (arguments.head_dim <= 64) return launch_plans<Wide<float, 64, 4, 1>, Narrow<float, 64, 2>>(arguments, where);
+  if (arguments.head_dim <= 128) return launch_plans<Wide<float, 128, 2, 2>, Narrow<float, 128, 2>>(arguments, where);
+  return launch_plans<Wide<float, 256, 1, 2>, Narrow<float, 256, 2>>(arguments, where);
+}
+
+cudaError_t launch_bf16(const AttentionArguments& arguments, const Launch& where) {
+  const int dim = arguments.head_dim;
+  if (dim == 64) return launch_plans<Wide<Bf16, 64, 4, 1, true>, Narrow<Bf16, 64, 4>>(arguments, where);
+  if (dim < 64) return launch_plans<Wide<Bf16, 64, 4, 1>, Narrow<Bf16, 64, 4>>(arguments, where);
+  if (dim == 128) return launch_plans<Wide<Bf16, 128, 4, 1, true>, Narrow<Bf16, 128, 4>>(arguments, where);
+  if (dim < 128) return launch_plans<Wide<Bf16, 128, 2, 2>, Narrow<Bf16, 128, 4>>(arguments, where);
+  if (dim == 256) return launch_plans<Wide<Bf16, 256, 2, 2, true>, Narrow<Bf16, 256, 2>>(arguments, where);
+  return launch_plans<Wide<Bf16, 256, 2, 2>, Narrow<Bf16, 256, 2>>(arguments, where);
 }
 
 }  // namespace
@@ -91,14 +101,7 @@ cudaError_t launch_attention(const AttentionArguments& arguments, const Launch& 
   if (!all_aligned(arguments.key_cache, arguments.value_cache)) {
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "key_cache and value_cache: must be aligned to 16 bytes on this device");
   }
-  if (arguments.cache_dtype == Dtype::f32) {
-    if (arguments.head_dim <= 64) return launch_dims<float, 64, 4, 1, 2>(arguments, where);
-    if (arguments.head_dim <= 128) return launch_dims<float, 128, 2, 2, 2>(arguments, where);
-    return launch_dims<float, 256, 1, 2, 2>(arguments, where);
-  }
-  if (arguments.head_dim <= 64) return launch_dims<Bf16, 64, 4, 1, 4>(arguments, where);
-  if (arguments.head_dim <= 128) return launch_dims<Bf16, 128, 4, 1, 4>(arguments, where);
-  return launch_dims<Bf16, 256, 2, 2, 2>(arguments, where);
+  return arguments.cache_dtype == Dtype::f32 ? launch_f32(arguments, where) : launch_bf16(arguments, where);
 }
 
 }  // namespace upbeat

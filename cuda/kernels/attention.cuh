@@ -106,7 +106,7 @@ __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
   const Shared<float> maxima = dynamic_shared<float>(Plan::kMaximaAt);
   stage_queries<Plan>(arguments, rows, queries);
   const ChunkWalk<Plan> walk(begin, end, first_split + part, parts);
-  TileStream<Plan> stream(arguments, faults, walk, tile.request, rows.kv_head, begin, end);
+  TileStream<Plan> stream(arguments, walk, tile.request, rows.kv_head, begin, end);
   stream.begin();
 
   const AttentionWarp<Plan> warp(rows);
@@ -156,7 +156,7 @@ __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
     }
     state.clear();
   }
-  if (__syncthreads_or(!stream.good())) return;
+  if (__syncthreads_or(!stream.good(faults))) return;
   if (parts > 1 && last_of_parts(schedule.splits, parts)) {
     merge_splits<Plan::kThreads>(schedule.splits, splits, tile.rows, head_dim, [&](int row, int dim, float value) {
       output[rows.output(row, head_dim) + dim] = value;

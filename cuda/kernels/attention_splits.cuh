@@ -31,17 +31,16 @@ __device__ inline int64_t split_row(const AttentionSplits& splits, int split, in
 
 // Tells that this block's part is done. True, for all threads, in the block that is the last. Barriers.
 __device__ inline bool last_of_parts(const AttentionSplits& splits, int parts) {
-  __threadfence();  // what this thread has written comes first
+  __threadfence();  // what this thread has written comes before the count
   __syncthreads();
   bool last = false;
   if (threadIdx.x == 0) {
     const Global<int32_t> arrived = Global<int32_t>(splits.arrived) + split_tile();
     last = atomic_add(arrived, 1) == parts - 1;
     if (last) atomic_exchange(arrived, 0);
+    __threadfence();  // and the count before what this block reads
   }
-  const bool result = __syncthreads_or(last) != 0;
-  __threadfence();
-  return result;
+  return __syncthreads_or(last) != 0;
 }
 
 // Merges a tile's splits; store(row, dim, value) takes what comes out.

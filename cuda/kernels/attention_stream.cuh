@@ -39,10 +39,9 @@ class TileStream {
   using Tile = SharedTile<Plan::kKeyBytes>;
 
   // The rows of the block see keys [begin, end): of other keys there are zeros.
-  __device__ TileStream(const AttentionArguments& arguments, const FaultSlot& faults, const ChunkWalk<Plan>& walk,
-                        int request, int kv_head, int begin, int end)
-      : arguments_(arguments), faults_(faults), walk_(walk), kv_head_(kv_head), begin_(begin), end_(end) {
-    request_ = request;
+  __device__ TileStream(const AttentionArguments& arguments, const ChunkWalk<Plan>& walk, int request, int kv_head,
+                        int begin, int end)
+      : arguments_(arguments), walk_(walk), request_(request), kv_head_(kv_head), begin_(begin), end_(end) {
     table_ = Global<const int32_t>(arguments.block_tables) + int64_t(request) * arguments.max_blocks;
   }
 
@@ -91,8 +90,12 @@ class TileStream {
   // Of the chunk mended last: one for keys whose values are not numbers.
   __device__ Shared<uint32_t> broken() const { return dynamic_shared<uint32_t>(Plan::kBrokenAt); }
 
-  // False when a key could not be found, as this thread knows.
-  __device__ bool good() const { return good_; }
+  // False when a key could not be found, as this thread knows; it says which one.
+  __device__ bool good(const FaultSlot& faults) const {
+    if (missing_ < 0) return true;
+    raise_fault(faults, FaultKind::attention_block, missing_, request_, table_[missing_]);
+    return false;
+  }
 
  private:
   static constexpr int kAhead = Plan::kStages / 2;  // chunks that are looked up before they are worked on
@@ -130,8 +133,7 @@ class TileStream {
           place = uint32_t(kv_vector(block, position - index * arguments_.block_size, kv_head_, arguments_.kv_heads,
                                      arguments_.block_size));
         } else {
-          raise_fault(faults_, FaultKind::attention_block, index, request_, block);
-          good_ = false;
+          missing_ = index;
         }
       }
       places(n)[key] = place;
@@ -161,12 +163,11 @@ class TileStream {
   }
 
   const AttentionArguments& arguments_;
-  const FaultSlot& faults_;
   const ChunkWalk<Plan>& walk_;
   Global<const int32_t> table_;
   int request_, kv_head_;
   int begin_, end_;
-  bool good_ = true;
+  int missing_ = -1;  // a block that the table does not have
 };
 
 }  // namespace upbeat
