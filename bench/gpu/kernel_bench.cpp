@@ -386,7 +386,7 @@ void bench_sampling(Bench& bench, const Shape& shape, int rows, bool greedy) {
 
 void bench_shape(Bench& bench, const Shape& shape) {
   const std::vector<int> decode = bench.tiny() ? std::vector<int>{1, 3} : std::vector<int>{1, 8, 64, 256};
-  const std::vector<int> prefill = bench.tiny() ? std::vector<int>{5} : std::vector<int>{128, 1024, 8192};
+  const std::vector<int> prefill = bench.tiny() ? std::vector<int>{5, 70} : std::vector<int>{128, 1024, 8192};
   std::vector<int> rows = decode;
   rows.insert(rows.end(), prefill.begin(), prefill.end());
   const int queries = shape.heads * shape.head_dim;
