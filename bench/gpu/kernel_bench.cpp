@@ -237,14 +237,6 @@ std::string fields_of(const Shape& shape, const char* op, const char* what, int 
 
 // ---- Ops -----------------------------------------------------------------------------------------------------------
 
-int32_t create_weight(int32_t device, int rows, int columns, [[maybe_unused]] int32_t input_dtype) {
-#if UPBEAT_ABI_VERSION >= 2
-  return CALL(upbeat_weight_create, device, UPBEAT_DTYPE_BF16, rows, columns, input_dtype);
-#else
-  return CALL(upbeat_weight_create, device, UPBEAT_DTYPE_BF16, rows, columns);
-#endif
-}
-
 void bench_linear(Bench& bench, const Shape& shape, const char* what, int outputs, int inputs, bool residual,
                   const std::vector<int>& all_rows) {
   for (const int32_t input_dtype : bench.input_dtypes()) {
@@ -255,7 +247,7 @@ void bench_linear(Bench& bench, const Shape& shape, const char* what, int output
       const int64_t weight_bytes = int64_t(outputs) * inputs * 2;
       const int64_t copies = std::clamp<int64_t>((bench.cold_bytes() + weight_bytes - 1) / weight_bytes, 1, 256);
       while (int64_t(weights.size()) < copies) {
-        weights.push_back(create_weight(bench.device(), outputs, inputs, input_dtype));
+        weights.push_back(CALL(upbeat_weight_create, bench.device(), UPBEAT_DTYPE_BF16, outputs, inputs, input_dtype));
         CALL(upbeat_weight_randomize, bench.stream(), weights.back(), 0, outputs, 0.03f, 1, int32_t(weights.size()));
       }
       const int64_t input_bytes = int64_t(rows) * inputs * 4;
@@ -394,7 +386,7 @@ void bench_sampling(Bench& bench, const Shape& shape, int rows, bool greedy) {
 
 void bench_shape(Bench& bench, const Shape& shape) {
   const std::vector<int> decode = bench.tiny() ? std::vector<int>{1, 3} : std::vector<int>{1, 8, 64, 256};
-  const std::vector<int> prefill = bench.tiny() ? std::vector<int>{5} : std::vector<int>{128, 1024, 8192};
+  const std::vector<int> prefill = bench.tiny() ? std::vector<int>{5, 70} : std::vector<int>{128, 1024, 8192};
   std::vector<int> rows = decode;
   rows.insert(rows.end(), prefill.begin(), prefill.end());
   const int queries = shape.heads * shape.head_dim;
@@ -451,9 +443,6 @@ int main(int argc, char** argv) {
       usage();
     }
   }
-#if UPBEAT_ABI_VERSION < 2
-  if (settings.input_dtypes.back() == UPBEAT_DTYPE_BF16) usage();
-#endif
   library.handle = dlopen(argv[1], RTLD_NOW);
   if (library.handle == nullptr) {
     std::fprintf(stderr, "%s\n", dlerror());

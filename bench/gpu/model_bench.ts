@@ -136,7 +136,7 @@ function result({ info }: Engine, loadMs: number): ModelResult {
     runtime: "Bun" in globalThis ? `bun ${process.versions["bun"]}` : `deno ${process.versions["deno"]}`,
     library: info.device.library,
     kvDtype: info.kvDtype,
-    activations: flags.activations ?? "default",
+    activations: info.activations,
     loadMs,
     weightBytes: info.weightBytes,
     rounds,

@@ -185,6 +185,46 @@ function modelLines(model: ModelResult, peaks: Peaks, torch: TorchResult | undef
   return lines;
 }
 
+/** The goals of the kernels, and how far this run is from each. */
+function goalLines(results: GpuResults, peaks: Peaks): string[] {
+  const kernels = resultsOf(results, "kernels").flatMap(({ results }) => results);
+  const shares = (isMeant: (kernel: KernelResult) => boolean): number[] =>
+    kernels.filter(isMeant).flatMap(({ bytes, flops, microseconds }) => {
+      const floor = floorOf(bytes, flops, peaks);
+      return floor === null ? [] : floor / microseconds;
+    });
+  const decode = resultsOf(results, "model").filter(({ shape }) => shape === "llama-3.1-8b").flatMap(({ decode }) =>
+    decode.filter(({ batch }) => batch === 1).flatMap(({ bytes, modes }) => {
+      const [mine, floor] = [own(modes), floorOf(bytes, 0, peaks)];
+      return mine === null || floor === null ? [] : floor / 1e3 / mine;
+    })
+  );
+  const isLarge = ({ shape }: KernelResult) => shape === "llama-3.1-8b";
+  const goals: [string, string, number[]][] = [
+    [
+      "a decode step of llama-3.1-8b, batch 1, the best of its kinds",
+      "85 %",
+      decode.length > 0 ? [Math.max(...decode)] : [],
+    ],
+    [
+      "products of llama-3.1-8b with 1024 rows or more, bf16 inputs, the slowest",
+      "70 %",
+      shares((kernel) => isLarge(kernel) && kernel.op === "linear" && kernel.rows >= 1024 && kernel.inputs === "bf16"),
+    ],
+    [
+      "attention of llama-3.1-8b, the slowest",
+      "77 %",
+      shares((kernel) => isLarge(kernel) && kernel.op === "attention"),
+    ],
+  ];
+  return table(
+    ["share of the floor", "goal", "reached"],
+    goals.filter(([, , found]) => found.length > 0).map((
+      [what, goal, found],
+    ) => [what, goal, percent(Math.min(...found))]),
+  );
+}
+
 /**
  * A run as text.
  *
@@ -203,7 +243,7 @@ export function reportLines(results: GpuResults): string[] {
     ["part", "", "seconds", ""],
     parts.map(({ name, status, seconds, reason, result }) => [name, status, String(seconds), reason || counts(result)]),
   ));
-  lines.push("", ...machineLines(results, peaks));
+  lines.push("", ...machineLines(results, peaks), ...goalLines(results, peaks));
   for (const kernels of resultsOf(results, "kernels")) lines.push(...kernelLines(kernels, peaks, torches));
   for (const model of resultsOf(results, "model")) {
     lines.push(...modelLines(model, peaks, torches.find(({ shape }) => shape === model.shape)));

@@ -28,8 +28,8 @@ PARTS=(
   "machine 20 device memory and tensor cores"
   "ops 60 op tests on the GPU"
   "models 40 model tests on the GPU"
-  "engine 60 engine tests on the GPU"
-  "kernels 60 kernels against their floors"
+  "engine 90 engine tests on the GPU"
+  "kernels 75 kernels against their floors"
   "model-llama-3.1-8b 75 the engine on a shape with random weights"
   "model-llama-3.1-8b+bf16 60 the same with activations rounded to bfloat16, as PyTorch has them"
   "torch-llama-3.1-8b 90 PyTorch on the same shape"
@@ -216,30 +216,27 @@ models() {
   if [ -n "$REHEARSAL" ]; then
     bun_test tests/models/random_model_test.ts
   else
-    bun_test tests/models tests/engine/families_test.ts tests/engine/goldens_test.ts tests/engine/shipped_model_test.ts
+    bun_test tests/models tests/engine/families_test.ts tests/engine/goldens_test.ts
   fi
 }
 
+# What runs on the emulator runs on a GPU.
 engine() {
+  local files
+  need_bun
   need_library
   export UPBEAT_LIBRARY=$LIBRARY
   if [ -n "$REHEARSAL" ]; then
     bun_test tests/engine/dummy_weights_test.ts
   else
-    bun_test tests/engine/engine_test.ts tests/engine/modes_test.ts tests/engine/chunks_test.ts \
-      tests/engine/preemption_test.ts tests/engine/pressure_test.ts tests/engine/prefix_cache_test.ts \
-      tests/engine/failure_test.ts tests/engine/dummy_weights_test.ts tests/engine/shutdown_test.ts tests/ffi
+    mapfile -t files < <("$BUN_PATH" bench/gpu/test_files.ts)
+    bun_test "${files[@]}"
   fi
-}
-
-# F32 activations and, where the library has them, BF16 ones.
-inputs() {
-  if grep -q 'UPBEAT_ABI_VERSION 1$' ffi/upbeat.h || [ -n "$REHEARSAL" ]; then echo f32; else echo both; fi
 }
 
 kernels() {
   need_library
-  "$WORK/kernel_bench" "$LIBRARY" "${TINY[@]}" --inputs "$(inputs)" --seconds $((LIMIT - 10)) --json "$WORK/kernels.json"
+  "$WORK/kernel_bench" "$LIBRARY" "${TINY[@]}" --inputs both --seconds $((LIMIT - 10)) --json "$WORK/kernels.json"
 }
 
 # SHAPE, or SHAPE+bf16.
@@ -248,7 +245,6 @@ model() {
   need_bun
   need_library
   if [ "$shape" != "$1" ]; then
-    grep -q 'activations?:' engine/options.ts || skip "the engine has no option for activations"
     activations=(--activations bfloat16)
   fi
   "$BUN_PATH" bench/gpu/model_bench.ts "$shape" "${TINY[@]}" "${activations[@]}" --library "$LIBRARY" \

@@ -144,6 +144,28 @@ test("reportLines() holds kernels and models against floors and PyTorch", () => 
   assertStringIncludes(reportLines({ ...RUN, rehearsal: true }).join("\n"), "REHEARSAL");
 });
 
+test("reportLines() holds the largest shape against its goals", () => {
+  const shape = "llama-3.1-8b";
+  const results = [
+    kernel({ shape, rows: 1024, inputs: "bf16", flops: 400_000_000, microseconds: 5 }),
+    kernel({ shape, rows: 8192, inputs: "bf16", flops: 400_000_000, microseconds: 8 }),
+    kernel({ shape, rows: 8192, inputs: "f32", flops: 400_000_000, microseconds: 40 }),
+    kernel({ shape, rows: 1, op: "attention", name: "decode", microseconds: 2.5 }),
+    kernel({ rows: 1, op: "attention", name: "decode", microseconds: 250 }),
+  ];
+  const model = PARTS.find((part) => part.part === "model")!;
+  const decode = [1, 8].map((batch) => ({ batch, context: 9, bytes: 9e9, modes: { late: figure([batch * 10]) } }));
+  const parts = RUN.parts.map((part) => {
+    if (part.result?.part === "kernels") return { ...part, result: { ...part.result, results } };
+    return part.result === model ? { ...part, result: { ...model, shape, decode } } : part;
+  });
+  const lines = reportLines({ ...RUN, parts });
+  assertEquals(rowOf(lines, "a decode step").slice(1), ["85 %", "90 %"]);
+  assertEquals(rowOf(lines, "products of").slice(1), ["70 %", "50 %"]);
+  assertEquals(rowOf(lines, "attention of").slice(1), ["77 %", "80 %"]);
+  assert(!reportLines(RUN).some((line) => line.includes("goal")));
+});
+
 test("reportLines() leaves out what was not measured", () => {
   const parts = RUN.parts.map((part) => ({ ...part, status: "timeout", result: null } as const));
   const lines = reportLines({ ...RUN, parts });
