@@ -28,7 +28,7 @@ class Global {
  public:
   Global() = default;
   __host__ __device__ Global(T* address) : address_(address) {}
-  template <typename U, typename = std::enable_if_t<std::is_same_v<T, const U> > >
+  template <typename U, typename = std::enable_if_t<std::is_same_v<T, const U>>>
   __host__ __device__ Global(Global<U> other) : address_(other.unchecked()) {}
   __device__ T& operator[](int64_t index) const { return address_[index]; }
   __device__ T& operator*() const { return *address_; }
