@@ -203,14 +203,16 @@ cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stre
 // ldmatrix: four matrices of 8 rows of 16 bytes. Lane i brings where row i % 8 of matrix i / 8 lies, and receives, of
 // each matrix, 4-byte word lane % 4 of row lane / 4; transposed, the 16-bit elements of rows 2 * (lane % 4) and the one
 // after it in column lane / 4.
-__device__ inline void load_matrix_x4(uint32_t (&words)[4], Shared<uint32_t> row) {
+template <typename T>
+__device__ void load_matrix_x4(uint32_t (&words)[4], Shared<T> row) {
   const auto source = static_cast<uint32_t>(__cvta_generic_to_shared(row.unchecked()));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                : "r"(source)
                : "memory");
 }
-__device__ inline void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<uint32_t> row) {
+template <typename T>
+__device__ void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<T> row) {
   const auto source = static_cast<uint32_t>(__cvta_generic_to_shared(row.unchecked()));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
