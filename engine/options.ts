@@ -53,7 +53,7 @@ export interface EngineOptions extends TrackingOptions {
   readonly kvBlocks?: number | undefined;
   /** Tokens per KV block. Default 16. */
   readonly blockSize?: number | undefined;
-  /** Element type of the KV cache: `"f32"` (default), or `"bf16"` for half the memory and less precision. */
+  /** Element type of the KV cache: `"f32"` (default on a CPU), or `"bf16"` (default on a GPU): half the bytes, less precise. */
   readonly kvDtype?: "f32" | "bf16" | undefined;
   /**
    * What matrices are multiplied with: activations as they are, `"float32"` (default), or rounded to bfloat16 first, as other
@@ -151,7 +151,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
     blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
-    kvDtype: oneOf("kvDtype", (options.kvDtype ?? "f32").toUpperCase(), ["F32", "BF16"]),
+    kvDtype: options.kvDtype === undefined ? null : oneOf("kvDtype", options.kvDtype.toUpperCase(), ["F32", "BF16"] as const),
     activations: oneOf("activations", options.activations ?? "float32", ["float32", "bfloat16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
@@ -205,7 +205,8 @@ export function resolveLimits(
   device: DeviceInfo,
   now: Clock,
 ): RunnerLimits {
-  const { blockSize, kvDtype, activations, maxBatchTokens, stallTimeout } = options;
+  const { blockSize, activations, maxBatchTokens, stallTimeout } = options;
+  const kvDtype = options.kvDtype ?? (device.library === "cuda" ? "BF16" : "F32");
   // Requests beyond the tokens of a step could not all move forward in it.
   const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
   const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);

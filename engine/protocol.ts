@@ -28,7 +28,7 @@ export interface ResolvedEngineOptions {
   /** null: as many as fit the memory, up to what full batches need. */
   readonly kvBlocks: number | null;
   readonly blockSize: number;
-  readonly kvDtype: CacheDtype;
+  readonly kvDtype: CacheDtype | null;
   readonly activations: ActivationType;
   /** null: the model's own, up to a bound. */
   readonly maxContext: number | null;

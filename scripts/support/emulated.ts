@@ -16,6 +16,7 @@ export const EMULATED: readonly string[] = [
   "tests/engine/failure_test.ts",
   "tests/engine/families_test.ts",
   "tests/engine/goldens_test.ts",
+  "tests/engine/kv_dtype_test.ts",
   "tests/engine/log_test.ts",
   "tests/engine/modes_test.ts",
   "tests/engine/preemption_test.ts",

@@ -40,7 +40,7 @@ const prompts: readonly (readonly number[])[] = [
 
 for (const [name, model] of Object.entries(models)) {
   test(`${name} generates what the float64 forward pass does`, async () => {
-    await withRandomEngine(model, { threads: 2, maxBatchTokens: 24 }, async (engine, folder) => {
+    await withRandomEngine(model, { threads: 2, maxBatchTokens: 24, kvDtype: "f32" }, async (engine, folder) => {
       const reference = new ReferenceModel(folder);
       const results = await Promise.all(
         prompts.map((prompt) =>

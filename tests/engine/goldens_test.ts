@@ -57,7 +57,7 @@ for (const { folder, goldens } of [...models, ...families]) {
   for (const options of settings) {
     const how = `${options.threads} threads, ${options.maxBatchTokens} tokens per step`;
     test(`${folder} reproduces its golden tokens, alone and as one batch, with ${how}`, async () => {
-      await using engine = await Engine.load(join(shared, folder), options);
+      await using engine = await Engine.load(join(shared, folder), { ...options, kvDtype: "f32" });
       const generate = ({ prompt_ids, greedy_ids }: GoldenCase) =>
         engine.generate(prompt_ids, { maxTokens: greedy_ids.length, temperature: 0, ignoreEos: true, logprobs: 0 })
           .result;
