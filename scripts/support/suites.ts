@@ -96,7 +96,15 @@ export async function runOnRuntime(suite: RuntimeSuite, files: readonly string[]
  */
 export async function runNative(build: NativeBuild): Promise<SuiteResult> {
   const report = freshReport(build.name);
-  const args = ["--test-dir", join(ROOT, build.folder), "--output-on-failure", "--output-junit", report];
+  const args = [
+    "--test-dir",
+    join(ROOT, build.folder),
+    "--parallel",
+    "2",
+    "--output-on-failure",
+    "--output-junit",
+    report,
+  ];
   const env = {
     ASAN_OPTIONS: "detect_leaks=1:abort_on_error=0",
     UBSAN_OPTIONS: "print_stacktrace=1",
