@@ -5,6 +5,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,8 +31,8 @@ def write(path: Path, value) -> None:
 def main() -> None:
     data, checkpoint, folder = map(Path, sys.argv[1:4])
     folder.mkdir(parents=True, exist_ok=True)
-    shape = Shape()
     weights = torch.load(checkpoint)["model"]
+    shape = replace(Shape(), vocabulary=len(weights["model.embed_tokens.weight"]))
     save_file(
         {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items()},
         folder / "model.safetensors",
