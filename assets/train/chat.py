@@ -55,7 +55,7 @@ def story_turns(rng: random.Random, seed) -> list[Turn]:
     s = tell(seed)
     text = s.text()
     facts = s.facts[:]
-    if Mix.part == 3:
+    if Mix.part > 2:
         # What has two answers is not asked.
         questions = [question for question, _ in facts]
         facts = [fact for fact in facts if questions.count(fact[0]) == 1]
@@ -77,14 +77,14 @@ def conversation(seed) -> list[Turn]:
     """The conversation of a seed."""
     rng = random.Random(f"chat {seed}")
     roll = rng.random()
-    stories, drills, lookups = {1: (0.5, 0.64, 0.86), 2: (0.43, 0.53, 0.93), 3: (0.43, 0.6, 0.93)}[Mix.part]
+    stories, drills, lookups = {1: (0.5, 0.64, 0.86), 2: (0.43, 0.53, 0.93), 3: (0.43, 0.6, 0.93)}[min(Mix.part, 3)]
     if roll < stories:
         return ([talk_turn(rng)] if rng.random() < 0.06 else []) + story_turns(rng, seed)
     if roll < drills:
         return drill(rng)
     if roll < lookups:
         return [turn for _ in range(rng.choice([2, 3, 4, 5] if Mix.part > 1 else [1, 1, 2, 3])) for turn in lookup(rng)]
-    if Mix.part == 3 and rng.random() < 0.5:
+    if Mix.part > 2 and rng.random() < 0.5:
         return [who_is_a_girl(rng) for _ in range(rng.choice([2, 3, 4, 5]))]
     turns: list[Turn] = []
     for _ in range(rng.randint(1, 5)):

@@ -16,8 +16,8 @@ BEGIN, END, USER, ASSISTANT = "<|begin|>", "<|end|>", "<|user|>", "<|assistant|>
 #: Every 64th document is kept from training.
 HELD_OUT = 64
 #: Where the parts of the corpus begin: part 1 has mostly invented names, part 2 mostly usual ones and more questions, part 3
-#: more sums and pages of names as well.
-PARTS = {1: 0, 2: 1_000_000, 3: 2_000_000}
+#: more sums and pages of names as well; part 4 is part 3 with a simpler contest.
+PARTS = {1: 0, 2: 1_000_000, 3: 2_000_000, 4: 3_000_000}
 
 
 def is_held_out(index: int) -> bool:
@@ -33,7 +33,7 @@ def document(index: int) -> str:
     Mix.part = part_of(index)
     # Spread so that what is held out has all kinds, too.
     kind = (index + 7 * (index // HELD_OUT)) % 50
-    if Mix.part == 3 and kind in (23, 35, 47):
+    if Mix.part > 2 and kind in (23, 35, 47):
         turns = [page_of_names(random.Random(f"names {index}"))]
     elif kind == 0:
         return f"{BEGIN}{list_of_sums(random.Random(f'sums {index}'))}{END}"

@@ -65,7 +65,7 @@ def main() -> None:
     )
     write(
         folder / "generation_config.json",
-        {"bos_token_id": BEGIN_ID, "eos_token_id": END_ID, "do_sample": True, "temperature": 0.5, "top_p": 0.9},
+        {"bos_token_id": BEGIN_ID, "eos_token_id": END_ID, "do_sample": True, "temperature": 0.6, "top_p": 0.9},
     )
     write(
         folder / "tokenizer_config.json",

@@ -12,7 +12,7 @@ import re
 import sys
 
 from corpus import PARTS, document, is_held_out
-from prepare import DOCUMENTS_2, DOCUMENTS_3
+from prepare import DOCUMENTS_2, DOCUMENTS_3, DOCUMENTS_4
 
 LENGTH = 8
 
@@ -23,10 +23,10 @@ def runs(text: str) -> list[str]:
 
 
 def main() -> None:
-    sizes = {1: int(sys.argv[2]), 2: DOCUMENTS_2, 3: DOCUMENTS_3}
+    sizes = {1: int(sys.argv[2]), 2: DOCUMENTS_2, 3: DOCUMENTS_3, 4: DOCUMENTS_4}
     indices = [PARTS[part] + at for part, size in sizes.items() for at in range(size)]
     generated = [run for text in json.load(open(sys.argv[1])) for run in runs(text)]
-    unseen_documents = [document(index) for index in indices[-DOCUMENTS_3:] if is_held_out(index)][:300]
+    unseen_documents = [document(index) for index in indices[-DOCUMENTS_3 - DOCUMENTS_4 :] if is_held_out(index)][:300]
     unseen = [run for text in unseen_documents for run in runs(text)]
     wanted = set(generated) | set(unseen)
     found = set()

@@ -22,7 +22,7 @@ from names import USUAL
 VOCABULARY = 2048
 ROW = 513
 PAD = 65535
-DOCUMENTS_2, DOCUMENTS_3 = 160_000, 60_000
+DOCUMENTS_2, DOCUMENTS_3, DOCUMENTS_4 = 160_000, 60_000, 12_000
 #: Documents that the tokenizer is trained on.
 TOKENIZER_DOCUMENTS = 20_000
 TOKENIZER_NUMBERS = 1_000
@@ -112,7 +112,7 @@ def main() -> None:
     out = Path(sys.argv[1])
     amount = int(sys.argv[2]) if len(sys.argv) > 2 else 200_000
     out.mkdir(parents=True, exist_ok=True)
-    for part, documents in ((1, amount), (2, DOCUMENTS_2), (3, DOCUMENTS_3)):
+    for part, documents in ((1, amount), (2, DOCUMENTS_2), (3, DOCUMENTS_3), (4, DOCUMENTS_4)):
         first = PARTS[part]
         with Pool() as pool:
             texts = pool.map(document, range(first, first + documents), chunksize=500)

@@ -4,7 +4,7 @@
 
 Every worker is a process with one thread. A step's rows are cut into parts, and the workers take parts until none is
 left, so that a core that is busy with something else costs little. OUT gets checkpoint.pt, from which the same command
-goes on, and log.csv. Parts 2 and 3 go on from the checkpoint of the part before; their steps are counted from there.
+goes on, and log.csv. The others go on from the checkpoint of the part before; their steps are counted from there.
 `--keep N` keeps a copy of every Nth step's checkpoint. The numbers of steps are multiples of 20.
 """
 
@@ -31,8 +31,8 @@ PARTS = 4
 #: Learning rates of the matrices and of everything else.
 MATRIX_RATE, OTHER_RATE = 7e-3, 3e-3
 WARM_UP = 60
-#: The last of part 3, in which the learning rate falls to zero.
-DECAY = 0.5
+#: The last of part 3, in which the learning rate falls to zero; where part 4 begins once more.
+DECAY, AGAIN = 0.5, 0.35
 #: How names lean at the beginning of part 3: to what, and how much of the difference each gets.
 LEANING = (("girl", "boy", 0.2), ("she", "he", 0.6), ("her", "his", 0.5))
 EVALUATE_EVERY = 100
@@ -53,9 +53,11 @@ def loss_of(model: Llama, ids: torch.Tensor, targets: torch.Tensor, reduction: s
 
 
 def rate(step: int, first: int, part: int, steps: int) -> float:
-    """What the learning rates are multiplied with: warm-up, constant, and in part 3, which `first` begins, linear decay."""
+    """What the learning rates are multiplied with: warm-up, constant, linear decay in part 3, and again in part 4."""
     if part < 3:
         return min(1.0, (step + 1) / WARM_UP)
+    if part == 4:
+        return AGAIN * (first + steps - step) / steps
     return min(1.0, (first + steps - step) / max(1, int(steps * DECAY)))
 
 
@@ -217,7 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--part", type=int, choices=(1, 2, 3), default=1, help="of the corpus and of the training")
+    parser.add_argument("--part", type=int, choices=(1, 2, 3, 4), default=1, help="of the corpus and of the training")
     parser.add_argument("--steps", type=int, default=1800, help="of this part")
     parser.add_argument("--keep", type=int, default=0, help="keep every Nth step's checkpoint")
     parser.add_argument("--workers", type=int, default=2)
