@@ -88,7 +88,8 @@ def lean(state: dict, tokenizer: dict) -> None:
     towards_girls = sum(amount * (row(a) - row(b)) for a, b, amount in LEANING)
     for gender, sign in (("f", 1), ("m", -1)):
         for name in USUAL[gender] + PETS[gender]:
-            embeddings[vocabulary[name]] += sign * towards_girls
+            if name in vocabulary:
+                embeddings[vocabulary[name]] += sign * towards_girls
 
 
 def held_out_loss(model: Llama, rows: np.ndarray) -> float:
