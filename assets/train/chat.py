@@ -5,6 +5,8 @@ import random
 import words
 from grammar import an
 from lookups import lookup
+from name_pages import who_is_a_girl
+from names import Mix
 from small_talk import fact_turn, talk_turn, unknown_turn
 from sums import drill, sum_turn
 from tell import tell
@@ -53,6 +55,10 @@ def story_turns(rng: random.Random, seed) -> list[Turn]:
     s = tell(seed)
     text = s.text()
     facts = s.facts[:]
+    if Mix.part > 2:
+        # What has two answers is not asked.
+        questions = [question for question, _ in facts]
+        facts = [fact for fact in facts if questions.count(fact[0]) == 1]
     rng.shuffle(facts)
     if rng.random() < 0.15 and len(text) < 900:
         # The user tells the story, or a part of the talk before was about it.
@@ -71,12 +77,15 @@ def conversation(seed) -> list[Turn]:
     """The conversation of a seed."""
     rng = random.Random(f"chat {seed}")
     roll = rng.random()
-    if roll < 0.5:
+    stories, drills, lookups = {1: (0.5, 0.64, 0.86), 2: (0.43, 0.53, 0.93), 3: (0.43, 0.6, 0.93)}[min(Mix.part, 3)]
+    if roll < stories:
         return ([talk_turn(rng)] if rng.random() < 0.06 else []) + story_turns(rng, seed)
-    if roll < 0.64:
+    if roll < drills:
         return drill(rng)
-    if roll < 0.86:
-        return [turn for _ in range(rng.choice([1, 1, 2, 3])) for turn in lookup(rng)]
+    if roll < lookups:
+        return [turn for _ in range(rng.choice([2, 3, 4, 5] if Mix.part > 1 else [1, 1, 2, 3])) for turn in lookup(rng)]
+    if Mix.part > 2 and rng.random() < 0.5:
+        return [who_is_a_girl(rng) for _ in range(rng.choice([2, 3, 4, 5]))]
     turns: list[Turn] = []
     for _ in range(rng.randint(1, 5)):
         maker = rng.choice([sum_turn, sum_turn, fact_turn, fact_turn, talk_turn, unknown_turn])

@@ -2,6 +2,7 @@
 
 import words
 from grammar import an, count, listing, number, plural_of
+from names import Mix
 from openings import come, introduce
 from scene import Story
 
@@ -115,6 +116,9 @@ def contest(s: Story) -> None:
     ])
     order = [s.hero, s.friend, third]
     s.rng.shuffle(order)
+    if Mix.part == 4:
+        # Three in any order are more than the model could learn.
+        order = [s.hero, third, s.friend]
     a, b, c = order
     k = dict(a=a, b=b, c=c, t=third, kind=third.kind, what=what, best=best, prize=s.pick(["a wreath of flowers", "a basket of plums", "a golden ribbon", "a honey cake", "a silver bell", "a bag of nuts"]))
     s.topic = s.topic or "a contest"
@@ -122,7 +126,7 @@ def contest(s: Story) -> None:
     s.say(s.elder, "[then try it|let us see]! the winner gets {prize}.", **k)
     s.w("[{c:n} went first and did well|{c:n} began, but was soon out of breath]. [then|next] came {b:n}, and {b:he} was [better|a little better].", **k)
     s.w("but {a:n} [|took a deep breath and ]{best}.", **k)
-    s.w("so {a:n} was first, {b:n} was second, and {c:n} was third.", **k)
+    s.w("so {a:n} was first." if Mix.part == 4 else "so {a:n} was first, {b:n} was second, and {c:n} was third.", **k)
     s.w("{a:n} [got {prize}|took {prize}] and [bowed|shared it with all of them|grew red with joy].".replace("shared it with all of them|", "" if "cake" not in k["prize"] and "plums" not in k["prize"] else "shared it with all of them|"), **k)
     s.fact("Who was first?|Who won?", "{a} was first.|{a} won.".split("|")[0], **k)
     s.fact("Who was second?", "{b} was second.", **k)

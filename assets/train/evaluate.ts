@@ -1,7 +1,8 @@
 /**
  * What the model can do, in figures: `bun assets/train/evaluate.ts [FOLDER]`.
  *
- * Unusual names in 160 stories, every sum within twenty, 40 questions written by hand, and how alike greedy stories are.
+ * Unusual names in 160 stories, stories without a wish, and about somebody without a name, every sum within twenty, 80
+ * questions written by hand, and how alike greedy stories are.
  * `--held-out FILE` asks the questions that `held_out_questions.py` wrote, `--stories FILE` writes 100 sampled stories for
  * `memorised.py`. Prints a line of JSON per part; `--details` prints what went wrong, too.
  */
@@ -143,15 +144,15 @@ interface Passage {
   readonly questions: readonly (readonly [question: string, answer: string])[];
 }
 
-async function questions(): Promise<void> {
-  const passages = JSON.parse(readFileSync(new URL("questions.json", import.meta.url), "utf8")) as Passage[];
+async function questions(file: string): Promise<void> {
+  const passages = JSON.parse(readFileSync(new URL(file, import.meta.url), "utf8")) as Passage[];
   const cases = passages.flatMap(({ text, questions }) =>
     questions.map(([question, answer]) => ({ prompt: [user(`${text} ${question}`)], answer }))
   );
   const answers = await ask(cases.map(({ prompt }) => prompt), 40);
   const isRight = answers.map(({ text }, at) => text.toLowerCase().includes(cases[at]!.answer.toLowerCase()));
   print({
-    part: "questions by hand",
+    part: `questions by hand, ${file}`,
     cases: cases.length,
     right: percent(isRight.filter(Boolean).length, cases.length),
   });
@@ -189,32 +190,71 @@ async function variety(): Promise<void> {
   print({ part: "greedy variety", stories: stories.length, ended, shared: percent(shared, total) });
 }
 
-/** Stories without a wish: do they end, and do two in them have one name? */
+/** The corpus program's usual names, each of which is a girl's or a boy's. */
+function usualNames(list: "GIRLS" | "BOYS"): Set<string> {
+  const words = readFileSync(new URL("words.py", import.meta.url), "utf8");
+  const body = words.match(new RegExp(`^${list} = \\(([^)]*)\\)`, "m"))![1]!;
+  return new Set(body.match(/[A-Z][a-z]+/g));
+}
+
+/** Stories without a wish: do they end, do two in them have one name, are girls called what girls are called? */
 async function free(): Promise<void> {
+  const girls = usualNames("GIRLS");
+  const boys = usualNames("BOYS");
   const prompts = Array.from(
     { length: 150 },
     (_, at) => at % 2 === 0 ? [user("Tell me a story.")] : "Once upon a time",
   );
   const stories = await ask(prompts, LONGEST, true);
   const confused = stories.filter(({ text }) => {
-    const met = [...text.matchAll(/(?:named|called|friend was) ([A-Z]\w+)/g)].map(([, name]) => name);
+    // Not `"Help!" called Tom`.
+    const met = [...text.matchAll(/(?<!" )(?:named|called|friend was) ([A-Z]\w+)/g)].map(([, name]) => name);
     const winners = text.match(/So (\w+) was first, (\w+) was second, and (\w+) was third/)?.slice(1) ?? [];
     return new Set(met).size < met.length || new Set(winners).size < winners.length;
   });
+  const called = stories.flatMap(({ text }) => [
+    ...[...text.matchAll(/(girl|boy) (?:named|called) ([A-Z]\w+)/g)].map(([, kind, name]) => [name!, kind!] as const),
+    ...[...text.matchAll(/([A-Z]\w+), an? (?:\w+ )?(girl|boy)\b/g)].map(([, name, kind]) => [name!, kind!] as const),
+  ]).filter(([name]) => girls.has(name) || boys.has(name));
+  const unfit = called.filter(([name, kind]) => girls.has(name) !== (kind === "girl"));
   const ended = stories.filter(({ ended }) => ended).length;
   print({
     part: "free stories",
     stories: stories.length,
     ended: percent(ended, stories.length),
     sameName: percent(confused.length, stories.length),
+    usualNames: called.length,
+    wrongGender: percent(unfit.length, called.length),
   });
-  if (details) { for (const { text } of confused) console.log(`  ${text.slice(0, 300)}`); }
+  if (details) {
+    for (const { text } of confused) console.log(`  ${text.slice(0, 300)}`);
+    console.log(`  ${unfit.map((pair) => pair.join(" ")).join(", ")}`);
+  }
+}
+
+/** Somebody who has no name in the prompt: does the story give one, and keep it? */
+async function nameless(): Promise<void> {
+  const wishes = ["dance", "swim", "bake bread", "see the sea", "whistle"];
+  const prompts = wishes.flatMap((wish) => KINDS.map((kind) => `There was once a ${kind} who wanted to ${wish}.`));
+  const stories = await ask(prompts, LONGEST, true);
+  const named = stories.filter(({ text, ended }) => {
+    const name = text.slice(0, 200).match(/(?:name was|(?<!" )called|named|called (?:him|her)) ([A-Z][a-z]{2,})/)?.[1];
+    return ended && name !== undefined && text.split(new RegExp(`\\b${name}\\b`)).length > KEPT;
+  });
+  print({ part: "nobody named", stories: stories.length, named: percent(named.length, stories.length) });
+  if (details) {
+    for (const [at, story] of stories.entries()) {
+      if (!named.includes(story)) console.log(`  ${prompts[at]!} | ${story.text.slice(0, 300)}`);
+    }
+  }
 }
 
 await names();
 await free();
+await nameless();
 await sums();
-await questions();
+await questions("questions.json");
+await questions("questions_2.json");
 if (options["held-out"] !== undefined) await heldOut(options["held-out"]);
 await variety();
 if (options.stories !== undefined) {

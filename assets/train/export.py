@@ -5,6 +5,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,8 +31,8 @@ def write(path: Path, value) -> None:
 def main() -> None:
     data, checkpoint, folder = map(Path, sys.argv[1:4])
     folder.mkdir(parents=True, exist_ok=True)
-    shape = Shape()
     weights = torch.load(checkpoint)["model"]
+    shape = replace(Shape(), vocabulary=len(weights["model.embed_tokens.weight"]))
     save_file(
         {name: value.to(torch.bfloat16).contiguous() for name, value in weights.items()},
         folder / "model.safetensors",
@@ -64,7 +65,7 @@ def main() -> None:
     )
     write(
         folder / "generation_config.json",
-        {"bos_token_id": BEGIN_ID, "eos_token_id": END_ID, "do_sample": True, "temperature": 0.5, "top_p": 0.9},
+        {"bos_token_id": BEGIN_ID, "eos_token_id": END_ID, "do_sample": True, "temperature": 0.6, "top_p": 0.9},
     )
     write(
         folder / "tokenizer_config.json",

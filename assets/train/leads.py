@@ -82,6 +82,33 @@ def lead_riddle(s: Story) -> None:
     _hero(s, "[{h:n} the {kind} was on a long journey|{h:n}, {a_trait} {kind}, wanted to see the world|one day, {h:n} the {kind} packed a bag and went off].")
 
 
+def unnamed(s: Story) -> None:
+    """Somebody who is told of before the name is; or two of them."""
+    h = s.hero
+    his = "[" + h.FORMS[h.gender]["his"] + "|the {kind}'s]"
+    he, him = h.FORMS[h.gender]["he"], h.FORMS[h.gender]["him"]
+    if s.chance(0.2):
+        s.introduced = True
+        _hero(s, "[[once |]{a_kind} and {a_friend} were [neighbours|good friends]|[there were once|once upon a time, there were] {a_kind} and {a_friend} who [were good friends|lived side by side]].", a_friend=an(s.friend.kind))
+        s.w("[the {kind} was called {h:n}, and the {friend} was called {f:n}|the name of the {kind} was {h:n}, and the {friend}'s name was {f:n}].", kind=h.kind, friend=s.friend.kind)
+        s.fact("Who is {h}'s friend?|Who is the friend of {h}?", "{f} is {h}'s friend.")
+    else:
+        hobby = s.pick(list(words.HOBBIES))
+        skill = s.pick(SKILLS)
+        wish = s.chance(0.5)
+        if wish:
+            s.lead, s.choice = "learning", skill
+            does = "[wanted|longed|had always wished] to " + skill[0]
+        else:
+            home = s.pick(words.HOMES if s.world in ("child", "worker") else words.DENS if s.world == "animal" else words.CREATURE_HOMES)
+            does = f"[loved {hobby}|lived {home}|was always {s.pick(words.TRAITS)}|wanted to see the sea|was afraid of the dark]"
+        _hero(s, "[there was once|once there was|once upon a time, there was|in a village far away, there was] [{a_kind}|{a_trait} {kind}|a little {kind}] who " + does + ".")
+        s.w(f"[{his} name was {{h:n}}|{he} was called {{h:n}}|everybody called {him} {{h:n}}].", kind=h.kind)
+        s.maybe(0.3, "{h} was [a little {trait}|{trait}, too|very {trait}].", trait=s.pick(words.TRAITS))
+    if s.chance(0.5):
+        s.para()
+
+
 LEADS = {
     "fright": lead_fright, "learning": lead_learning, "lost": lead_lost, "picking": lead_picking, "buying": lead_buying, "treasure": lead_treasure,
     "contest": lead_contest, "wish": lead_wish, "rescue": lead_rescue, "riddle": lead_riddle,

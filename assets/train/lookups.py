@@ -4,7 +4,8 @@ import random
 
 import words
 from grammar import an, capitalize, listing, number
-from names import name_for
+from names import Mix, name_for
+from passages import passage
 
 Turn = tuple[str, str]
 
@@ -115,4 +116,6 @@ def _ask(rng: random.Random, text: str, turns: list[Turn]) -> list[Turn]:
 
 def lookup(rng: random.Random) -> list[Turn]:
     """Turns about one small text."""
+    if Mix.part > 1 and rng.random() < 0.55:
+        return _ask(rng, *passage(rng))
     return rng.choice([owners, owners, whereabouts, kinds, kinds, hidden, introductions, order])(rng)

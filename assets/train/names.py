@@ -4,10 +4,28 @@ import random
 
 from words import BOYS, GIRLS, PET_NAMES
 
-#: How many of the names are invented: in the corpus, and in what finishes the training.
-INVENTED, INVENTED_AT_THE_END = 0.6, 0.3
-#: How many of the known names of girls and boys occur at the end, so that each is seen often.
-USUAL_AT_THE_END = 60
+#: How many of the names are invented: in the first part of the corpus, and in the questions of the others.
+INVENTED, INVENTED_IN_QUESTIONS = 0.6, 0.5
+#: The same in the stories of parts 2 and 3: the hero, whom a prompt often names; the friend; anybody else.
+INVENTED_IN_STORIES = (0.35, 0.12, 0.04)
+#: The usual names of parts 2 and 3. They are one token each, and each belongs to girls or to boys.
+USUAL = {
+    "f": (
+        "Mia Ada Clara Nora Ivy Ruth Elsa Tilda Greta Anna Lucy Rosa Maya Sara Ella Zoe Freya Dora Ida Nina Pia Alma Edith Willa Emma Lily "
+        "Amy Kate Molly Polly Tess Bella"
+    ).split(),
+    "m": (
+        "Tom Sam Eli Ben Max Otto Finn Leo Jack Emil Karl Peter Theo Noah Liam Ravi Sven Tim Zack Adam Dan Frank Harry Jim Kurt Owen Simon "
+        "Ted Fred Gus Ivan Kai Nils Matt Toby"
+    ).split(),
+}
+#: Names of animals in parts 2 and 3, each for one gender.
+PETS = {"f": PET_NAMES[::2], "m": PET_NAMES[1::2]}
+#: What an invented name may not be in parts 2 and 3.
+NOT_NAMES = set(
+    "old one two six ten she her hers him his its and but for not nor yet was were are has had did does say said see saw get got can may who "
+    "why how what when that this here from with you your our out off too now all any some more most day boy girl".split()
+)
 
 ONSETS = (
     "b br bl c ch chr cl cr d dr dw f fl fr g gl gr gw h j k kh kl kn kr l ll m mn n p ph phr pl pr qu qw r rh s sc sch sh sk sl sm sn sp "
@@ -70,24 +88,27 @@ def invented(rng: random.Random, gender: str) -> str:
     """A name of three to eleven letters."""
     while True:
         name = rng.choices(SHAPES, WEIGHTS)[0](rng, gender).lower()
+        if Mix.part > 1 and name in NOT_NAMES:
+            continue
         if 3 <= len(name) <= 11 and set(name) & set("aeiouy") and not name.startswith(("the", "old")):
             return name.capitalize()
 
 
 class Mix:
-    """Which names occur; `corpus.document` sets it."""
+    """The part of the corpus, on which it depends which names occur; `corpus.document` sets it."""
 
-    at_the_end = False
+    part = 1
 
 
-def name_for(rng: random.Random, gender: str, is_animal: bool) -> str:
-    """A name for a girl ("f") or a boy ("m") or for an animal of that gender."""
-    if rng.random() < (INVENTED_AT_THE_END if Mix.at_the_end else INVENTED):
+def name_for(rng: random.Random, gender: str, is_animal: bool, share: float = INVENTED_IN_QUESTIONS) -> str:
+    """A name for a girl ("f") or a boy ("m") or for an animal of that gender; `share` of them are invented in parts 2 and 3."""
+    if rng.random() < (share if Mix.part > 1 else INVENTED):
         return invented(rng, gender)
-    if is_animal and rng.random() < 0.6:
-        return rng.choice(PET_NAMES)
-    usual = GIRLS if gender == "f" else BOYS
-    return rng.choice(usual[:USUAL_AT_THE_END] if Mix.at_the_end else usual)
+    if is_animal and rng.random() < (0.45 if Mix.part > 1 else 0.6):
+        return rng.choice(PETS[gender] if Mix.part > 1 else PET_NAMES)
+    if Mix.part > 1:
+        return rng.choice(USUAL[gender])
+    return rng.choice(GIRLS if gender == "f" else BOYS)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import random
 
 import words
 from grammar import Person, an, capitalize, expand
-from names import name_for
+from names import INVENTED_IN_STORIES, name_for
 
 YOUNG = ("kitten", "puppy", "lamb")
 FEMALE, MALE = ("hen", "witch", "cow", "fairy"), ("wizard",)
@@ -49,7 +49,7 @@ class Story:
 
     def fresh_name(self, gender: str, is_animal: bool) -> str:
         while True:
-            name = name_for(self.rng, gender, is_animal)
+            name = name_for(self.rng, gender, is_animal, INVENTED_IN_STORIES[min(len(self.used), 2)])
             if name not in self.used and not any(name in other or other in name for other in self.used):
                 self.used.add(name)
                 return name

@@ -4,7 +4,8 @@ import episodes_people as people
 import episodes_play as play
 import episodes_things as things
 import episodes_world as world
-from leads import LEADS
+from leads import LEADS, unnamed
+from names import Mix
 from openings import ending, opening
 from scene import Story
 
@@ -54,6 +55,9 @@ def fitting(s: Story) -> list:
 
 def begin(s: Story):
     """Tell the beginning; returns the first episode."""
+    if Mix.part > 1 and s.chance(0.12):
+        unnamed(s)
+        return next((episode for episode in EPISODES if episode.__name__ == s.lead), None) or s.pick(fitting(s))
     roll = s.rng.random()
     if roll < 0.2:
         first = s.pick(list(LEADS))

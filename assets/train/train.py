@@ -1,15 +1,19 @@
 """Train the model on the rows of prepare.py.
 
-    python train.py DATA OUT [--steps N] [--finish N] [--workers N]
+    python train.py DATA OUT --part PART --steps N [--workers N] [--keep N]
 
 Every worker is a process with one thread. A step's rows are cut into parts, and the workers take parts until none is
 left, so that a core that is busy with something else costs little. OUT gets checkpoint.pt, from which the same command
-goes on, and log.csv. The numbers of steps are multiples of 20.
+goes on, and log.csv. The others go on from the checkpoint of the part before; their steps are counted from there.
+`--keep N` keeps a copy of every Nth step's checkpoint. The numbers of steps are multiples of 20.
 """
 
 import argparse
 import csv
+import json
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,7 @@ import torch.multiprocessing as multiprocessing
 import torch.nn.functional as F
 
 from model import Llama, Shape
+from names import PETS, USUAL
 from prepare import PAD
 
 BEGIN_ID, END_ID = 0, 1
@@ -26,9 +31,10 @@ PARTS = 4
 #: Learning rates of the matrices and of everything else.
 MATRIX_RATE, OTHER_RATE = 7e-3, 3e-3
 WARM_UP = 60
-#: The last part of training, in which the learning rate falls to zero.
-DECAY = 0.3
-FINISH_RATE = 0.4
+#: The last of part 3, in which the learning rate falls to zero; where part 4 begins once more.
+DECAY, AGAIN = 0.5, 0.35
+#: How names lean at the beginning of part 3: to what, and how much of the difference each gets.
+LEANING = (("girl", "boy", 0.2), ("she", "he", 0.6), ("her", "his", 0.5))
 EVALUATE_EVERY = 100
 SEED = 1
 
@@ -46,12 +52,44 @@ def loss_of(model: Llama, ids: torch.Tensor, targets: torch.Tensor, reduction: s
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction=reduction, ignore_index=-100)
 
 
-def rate(step: int, steps: int, finish: int) -> float:
-    """What the learning rates are multiplied with: warm-up, constant, linear decay; the finish is a smaller hill."""
-    if step >= steps:
-        return FINISH_RATE * min(1.0, (step - steps + 1) / WARM_UP * 2, (steps + finish - step) / finish)
-    decay = max(1, int(steps * DECAY))
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / decay)
+def rate(step: int, first: int, part: int, steps: int) -> float:
+    """What the learning rates are multiplied with: warm-up, constant, linear decay in part 3, and again in part 4."""
+    if part < 3:
+        return min(1.0, (step + 1) / WARM_UP)
+    if part == 4:
+        return AGAIN * (first + steps - step) / steps
+    return min(1.0, (first + steps - step) / max(1, int(steps * DECAY)))
+
+
+def grow(state: dict, tokenizer: dict) -> None:
+    """Rows of the embeddings for the tokens that the tokenizer got after part 1: the mean of the two that they merge."""
+    vocabulary, merges = tokenizer["model"]["vocab"], tokenizer["model"]["merges"]
+    embeddings = state["model"]["model.embed_tokens.weight"]
+    new = len(vocabulary) - len(embeddings)
+    if new == 0:
+        return
+    rows = [embeddings[[vocabulary[piece] for piece in merge]].mean(dim=0) for merge in merges[-new:]]
+    state["model"]["model.embed_tokens.weight"] = torch.cat([embeddings, torch.stack(rows)])
+    for optimizer in state["optimizers"]:
+        for values in optimizer["state"].values():
+            for name, value in values.items():
+                if value.shape == embeddings.shape:
+                    values[name] = torch.cat([value, torch.zeros(new, value.shape[1])])
+
+
+def lean(state: dict, tokenizer: dict) -> None:
+    """Move the rows of girls' names towards those of words for girls, and of boys' names likewise.
+
+    While the rows are alike, layers that tell girls from boys gain nothing, and while no layer does, rows that differ gain
+    nothing; so it takes long until that begins by itself.
+    """
+    vocabulary, embeddings = tokenizer["model"]["vocab"], state["model"]["model.embed_tokens.weight"]
+    row = lambda word: embeddings[vocabulary["Ġ" + word]]
+    towards_girls = sum(amount * (row(a) - row(b)) for a, b, amount in LEANING)
+    for gender, sign in (("f", 1), ("m", -1)):
+        for name in USUAL[gender] + PETS[gender]:
+            if name in vocabulary:
+                embeddings[vocabulary[name]] += sign * towards_girls
 
 
 def held_out_loss(model: Llama, rows: np.ndarray) -> float:
@@ -81,31 +119,35 @@ def work(worker: int, args, model: Llama, gradients: torch.Tensor, losses: torch
     torch.set_num_threads(1)
     # A compiled step takes three fifths of the time. It needs a C++ compiler.
     compiled = torch.compile(loss_of)
-    rows = np.load(args.data / "train.npy", mmap_mode="r")
-    held_out = np.load(args.data / "held_out.npy")
+    rows = np.load(args.data / f"train_{args.part}.npy", mmap_mode="r")
+    held_out = np.load(args.data / f"held_out_{args.part}.npy")
     parameters = list(model.parameters())
     batch = ROWS_PER_PART * PARTS
     order = np.random.default_rng(SEED).permutation(len(rows))
-    finish_rows = np.load(args.data / "finish.npy")
-    start = 0
     checkpoint = args.out / "checkpoint.pt"
     if worker == 0:
         optimizer = optimizers(model)
         if checkpoint.exists():
             state = torch.load(checkpoint)
+            begins = args.part > state.get("part", 1)
+            if begins and args.part == 2:
+                grow(state, args.tokenizer)
+            if begins and args.part == 3:
+                lean(state, args.tokenizer)
             with torch.no_grad():
                 for name, value in model.named_parameters():
                     value.copy_(state["model"][name])
             for one, saved in zip(optimizer, state["optimizers"]):
                 one.load_state_dict(saved)
             args.start.value = state["step"]
+            args.first.value = state["step"] if begins else state["first"]
             args.seconds = state["seconds"]
         log = open(args.out / "log.csv", "a", newline="")
         writer = csv.writer(log)
     barrier.wait()
-    start = args.start.value
+    start, first = args.start.value, args.first.value
     begun, last, loss_sum = time.time(), time.time(), 0.0
-    end = args.steps + args.finish
+    end = first + args.steps
     for step in range(start, end):
         tokens = [0]
         losses[worker] = 0.0
@@ -115,12 +157,8 @@ def work(worker: int, args, model: Llama, gradients: torch.Tensor, losses: torch
                 part.value += 1
             if mine >= PARTS:
                 break
-            if step < args.steps:
-                at = step * batch + mine * ROWS_PER_PART
-                chosen = rows[order[np.arange(at, at + ROWS_PER_PART) % len(rows)]]
-            else:
-                at = (step - args.steps) * batch + mine * ROWS_PER_PART
-                chosen = finish_rows[np.arange(at, at + ROWS_PER_PART) % len(finish_rows)]
+            at = (step - first) * batch + mine * ROWS_PER_PART
+            chosen = rows[order[np.arange(at, at + ROWS_PER_PART) % len(rows)]]
             loss = compiled(model, *inputs_and_targets(chosen), "mean") / PARTS
             loss.backward()
             losses[worker] += loss.item()
@@ -143,7 +181,7 @@ def work(worker: int, args, model: Llama, gradients: torch.Tensor, losses: torch
                 at += parameter.numel()
             for one, peak in zip(optimizer, (MATRIX_RATE, OTHER_RATE)):
                 for group in one.param_groups:
-                    group["lr"] = peak * rate(step, args.steps, args.finish)
+                    group["lr"] = peak * rate(step, first, args.part, args.steps)
                 one.step()
             for parameter in parameters:
                 parameter.grad = None
@@ -163,11 +201,15 @@ def work(worker: int, args, model: Llama, gradients: torch.Tensor, losses: torch
                             "model": {name: value.detach().clone() for name, value in model.named_parameters()},
                             "optimizers": [one.state_dict() for one in optimizer],
                             "step": step + 1,
+                            "part": args.part,
+                            "first": first,
                             "seconds": args.seconds + time.time() - begun,
                         },
                         temporary,
                     )
                     temporary.replace(checkpoint)
+                    if args.keep and (step + 1) % args.keep == 0:
+                        shutil.copy(checkpoint, args.out / f"step-{step + 1}.pt")
                 writer.writerow(row)
                 log.flush()
                 loss_sum, last = 0.0, time.time()
@@ -178,20 +220,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--finish", type=int, default=400, help="steps with the documents of the finish")
+    parser.add_argument("--part", type=int, choices=(1, 2, 3, 4), default=1, help="of the corpus and of the training")
+    parser.add_argument("--steps", type=int, default=1800, help="of this part")
+    parser.add_argument("--keep", type=int, default=0, help="keep every Nth step's checkpoint")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     args.seconds = 0.0
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    model = Llama(Shape())
+    args.tokenizer = json.loads((args.data / "tokenizer.json").read_text())
+    vocabulary = len(args.tokenizer["model"]["vocab"])
+    model = Llama(Shape() if args.part == 1 else replace(Shape(), vocabulary=vocabulary))
     model.share_memory()
     size = sum(parameter.numel() for parameter in model.parameters())
     print(f"{size} parameters", flush=True)
     context = multiprocessing.get_context("fork")
-    args.start = context.Value("i", 0)
+    args.start, args.first = context.Value("i", 0), context.Value("i", 0)
     gradients = torch.zeros(args.workers, size).share_memory_()
     losses = torch.zeros(args.workers).share_memory_()
     part, barrier = context.Value("i", 0), context.Barrier(args.workers)

@@ -107,11 +107,11 @@ test("the shipped model is small, and upbeat inspect reads it as it was trained"
     family: "llama",
     parameters,
     dtypes: { BF16: parameters },
-    vocabularySize: 2048,
+    vocabularySize: 2112,
     contextLength: 512,
     tiedEmbeddings: true,
     unusedTensors: [],
-    tokenizer: { vocabularySize: 2048, problem: null },
+    tokenizer: { vocabularySize: 2112, problem: null },
     chatTemplate: { present: true, problem: null },
   };
   for (const [field, value] of Object.entries(expected)) assertEquals(report[field], value, field);
