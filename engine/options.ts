@@ -151,7 +151,9 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
     kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
     blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
-    kvDtype: options.kvDtype === undefined ? null : oneOf("kvDtype", options.kvDtype.toUpperCase(), ["F32", "BF16"] as const),
+    kvDtype: options.kvDtype === undefined
+      ? null
+      : oneOf("kvDtype", options.kvDtype.toUpperCase(), ["F32", "BF16"] as const),
     activations: oneOf("activations", options.activations ?? "float32", ["float32", "bfloat16"]),
     maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
     prefixCache: boolean("prefixCache", options.prefixCache ?? true),
