@@ -93,9 +93,10 @@ fi
 # ---- Tools ----------------------------------------------------------------------------------------------------------
 
 find_nvcc() {
-  local candidate
+  local candidate packages
+  packages=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null)
   for candidate in "$(command -v nvcc)" /usr/local/cuda/bin/nvcc /usr/local/cuda-*/bin/nvcc \
-    /opt/torch/.venv/lib/python3*/site-packages/nvidia/cu*/bin/nvcc; do
+    "$packages"/nvidia/cu*/bin/nvcc; do
     [ -x "$candidate" ] && echo "$candidate" && return
   done
 }
