@@ -7,6 +7,7 @@
 
 #include "../../cuda/kernels/machine.h"
 #include "../native/check.h"
+#include "leaks.h"
 
 // Device memory with these values; freed at the end of the test.
 template <typename T>

@@ -6,6 +6,7 @@
 
 #include "../../abi/call.h"
 #include "../native/abi_calls.h"
+#include "leaks.h"
 
 // A device that is closed at the end of the test, and a stream on it.
 struct TestDevice {
