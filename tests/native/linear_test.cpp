@@ -14,6 +14,7 @@
 
 #include "../../cpu/kernels/kernels.h"
 #include "../../ffi/upbeat.h"
+#include "check.h"
 
 namespace upbeat::amx_emulated {
 extern const KernelSet kernels;
