@@ -13,7 +13,8 @@ import process from "node:process";
  * @param usage The benchmark's usage.
  * @param strings Flags with a value.
  * @param booleans Flags without one.
- * @returns The value of each flag that was given.
+ * @param operands How many arguments without a flag there may be.
+ * @returns The value of each flag that was given, and under `_` the arguments without one.
  *
  * @example
  * ```ts
@@ -25,12 +26,14 @@ export function benchFlags<const Strings extends string, const Booleans extends 
   usage: string,
   strings: readonly Strings[],
   booleans: readonly Booleans[] = [],
-): Readonly<Partial<Record<Strings, string> & Record<Booleans, boolean>>> {
+  operands = 0,
+): Readonly<Partial<Record<Strings, string> & Record<Booleans, boolean>>> & { readonly _: readonly string[] } {
   const unknown: string[] = [];
   const flags = parseArgs(process.argv.slice(2), {
     string: [...strings],
     boolean: ["help", ...booleans],
-    unknown: (argument) => {
+    unknown: (argument, flag) => {
+      if (flag === undefined && operands-- > 0) return true;
       unknown.push(argument);
       return false;
     },
@@ -40,5 +43,5 @@ export function benchFlags<const Strings extends string, const Booleans extends 
     console.log(`Usage: ${usage}`);
     process.exit(unknown.length > 0 ? 2 : 0);
   }
-  return flags as Partial<Record<Strings, string> & Record<Booleans, boolean>>;
+  return { ...flags as Partial<Record<Strings, string> & Record<Booleans, boolean>>, _: flags._.map(String) };
 }

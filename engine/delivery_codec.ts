@@ -122,7 +122,7 @@ function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: num
  * @param numbers What {@linkcode encodeDelivery} gave.
  * @returns The delivery.
  */
-export function decodeDelivery(numbers: ArrayLike<number>): Delivery {
+export function decodeDelivery(numbers: readonly number[]): Delivery {
   const reader = new NumberReader(numbers);
   const [emittedAt, settledUntil] = [reader.next(), reader.next()];
   const counters = decodeCounters(reader);
@@ -255,10 +255,10 @@ function decodeToken(reader: NumberReader, time: number, usages: readonly StepUs
 
 /** Numbers, one after the other. */
 class NumberReader {
-  readonly #numbers: ArrayLike<number>;
+  readonly #numbers: readonly number[];
   #at = 0;
 
-  constructor(numbers: ArrayLike<number>) {
+  constructor(numbers: readonly number[]) {
     this.#numbers = numbers;
   }
 

@@ -1,10 +1,10 @@
 /**
  * Deliveries on their way from the executor's thread to the caller's, through memory that both see.
  *
- * A posted message costs the thread that sends it a copy and, on Deno, 50 microseconds in all, and its receiver as much
- * again. Numbers in a ring cost what it takes to write them; what is left is the wake-up of the receiving thread
- * (`Atomics.waitAsync`). A delivery that is not all numbers, or finds no room because the caller's thread is kept from
- * reading, is posted after all: deliveries are numbered, and are received in the order of their numbers.
+ * A posted message costs both threads a copy and a turn of their event loops. Numbers in a ring cost what it takes to
+ * write them; what is left is the wake-up of the receiving thread (`Atomics.waitAsync`). A delivery that is not all
+ * numbers, or finds no room because the caller's thread is kept from reading, is posted after all: deliveries are
+ * numbered, and are received in the order of their numbers.
  *
  * @module
  */
@@ -57,22 +57,30 @@ class Ring {
     return (Atomics.load(this.counters, HEADER.WRITTEN) - Atomics.load(this.counters, HEADER.READ)) >>> 0;
   }
 
-  /** The place of the number that follows so many others. */
-  at(count: number): number {
-    return count & (this.capacity - 1);
-  }
-
-  write(at: number, values: readonly number[]): void {
+  /** Write numbers behind as many as were written before. */
+  write(before: number, values: readonly number[]): void {
+    const at = this.#at(before);
     const beforeEnd = this.capacity - at;
     if (values.length <= beforeEnd) return this.#numbers.set(values, at);
     this.#numbers.set(values.slice(0, beforeEnd), at);
     this.#numbers.set(values.slice(beforeEnd), 0);
   }
 
-  read(at: number, count: number): number[] {
+  /** Read numbers behind as many as were read before. */
+  read(before: number, count: number): number[] {
     const values: number[] = [];
-    for (let index = at; index < at + count; index++) values.push(this.#numbers[this.at(index)]!);
+    for (let index = before; index < before + count; index++) values.push(this.#numbers[this.#at(index)]!);
     return values;
+  }
+
+  /** Wake the receiver. */
+  ring(): void {
+    Atomics.add(this.counters, HEADER.BELL, 1);
+    Atomics.notify(this.counters, HEADER.BELL);
+  }
+
+  #at(count: number): number {
+    return count & (this.capacity - 1);
   }
 }
 
@@ -106,12 +114,11 @@ export class DeliverySender {
     const { counters, capacity, length } = this.#ring;
     if (length + ENTRY_HEADER + numbers.length > capacity) return false;
     const written = counters[HEADER.WRITTEN]!;
-    this.#ring.write(this.#ring.at(written), [numbers.length, number]);
-    this.#ring.write(this.#ring.at(written + ENTRY_HEADER), numbers);
+    this.#ring.write(written, [numbers.length, number]);
+    this.#ring.write(written + ENTRY_HEADER, numbers);
     // The numbers are there for whoever reads this counter.
     Atomics.store(counters, HEADER.WRITTEN, written + ENTRY_HEADER + numbers.length);
-    Atomics.add(counters, HEADER.BELL, 1);
-    Atomics.notify(counters, HEADER.BELL);
+    this.#ring.ring();
     return true;
   }
 }
@@ -167,8 +174,7 @@ export class DeliveryReceiver {
   close(): void {
     this.#isClosed = true;
     // Whoever waits sees that it is over.
-    Atomics.add(this.#ring.counters, HEADER.BELL, 1);
-    Atomics.notify(this.#ring.counters, HEADER.BELL);
+    this.#ring.ring();
   }
 
   /** The delivery whose turn it is, taken from where it is; null: it is not here yet. */
@@ -182,10 +188,10 @@ export class DeliveryReceiver {
     if (this.#ring.length === 0) return null;
     const { counters } = this.#ring;
     const read = counters[HEADER.READ]!;
-    const [length, number] = this.#ring.read(this.#ring.at(read), ENTRY_HEADER) as [number, number];
+    const [length, number] = this.#ring.read(read, ENTRY_HEADER) as [number, number];
     // One that was posted comes before it.
     if (number !== turn) return null;
-    const numbers = this.#ring.read(this.#ring.at(read + ENTRY_HEADER), length);
+    const numbers = this.#ring.read(read + ENTRY_HEADER, length);
     Atomics.store(counters, HEADER.READ, read + ENTRY_HEADER + length);
     return decodeDelivery(numbers);
   }

@@ -139,7 +139,7 @@ export class Executor {
       }
       // A prefill takes the host a while to launch: what is there already does not wait for that.
       if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
-      const next = this.#launchForward(step);
+      const next = step === null ? null : this.#launchForward(step);
       // First tokens do not wait for the dispatch of sampling; where there are none, the device does not wait for it.
       if (!bringsFirstTokens(previous)) this.#launchSampling(next);
       this.#timeLaunch(next, previous);
@@ -222,10 +222,7 @@ export class Executor {
   // ---- The life of a step ------------------------------------------------------------------------------------------
 
   /** Enqueue a step's forward pass, and count what it computes as computed. */
-  #launchForward(step: Step): StepInFlight;
-  #launchForward(step: Step | null): StepInFlight | null;
-  #launchForward(step: Step | null): StepInFlight | null {
-    if (step === null) return null;
+  #launchForward(step: Step): StepInFlight {
     const start = this.#now();
     const number = ++this.#launchedSteps;
     const report = this.#reports?.open(step, number, start, this.#hasRested, this.#held);

@@ -2,30 +2,32 @@
  * A model's shape through the engine, with weights that are made up on the device: time to first token, decode, and the
  * device's idle time between steps, in every mode of the loop.
  *
- * `bun bench/gpu/model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--tiny]`
+ * `bun bench/gpu/model_bench.ts --help`
  *
  * Engines of all modes are in one process and take turns, in another order every round. When the time is up no further round
  * begins; the figures so far are in the file after every round.
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Engine, type EngineOptions, type StepReport } from "../../mod.ts";
+import { benchFlags } from "../flags.ts";
 import { decodeBytes, prefillFlops } from "../model_work.ts";
 import { type Mode, type ModeName, MODES } from "../ttft/devices.ts";
 import { stepFigures } from "../ttft/steps.ts";
 import { type Figure, figure, type ModelResult, type PerMode } from "./results.ts";
 
-const flags = parseArgs(process.argv.slice(2), {
-  string: ["library", "json", "seconds", "activations"],
-  boolean: ["tiny"],
-});
-const shape = String(flags._[0] ?? "");
+const flags = benchFlags(
+  "bun bench/gpu/model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--activations TYPE] [--tiny]",
+  ["library", "json", "seconds", "activations"],
+  ["tiny"],
+  1,
+);
+const [shape = ""] = flags._;
 if (shape === "") {
-  console.error("usage: model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--tiny]");
+  console.error("SHAPE is missing: --help tells how this is called");
   process.exit(2);
 }
 const folder = fileURLToPath(new URL(`./shapes/${shape}`, import.meta.url));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "../../abi/dtype.h"
 #include "machine.h"
 
 namespace upbeat {
@@ -25,6 +26,20 @@ __device__ Element from_f32(float value) {
   } else {
     return Element{bf16_from_f32(value)};
   }
+}
+
+// Calls launch.template operator()<Element>() with the element type of a dtype.
+template <typename Launcher>
+cudaError_t with_element(Dtype dtype, Launcher&& launcher) {
+  switch (dtype) {
+    case Dtype::f32:
+      return launcher.template operator()<float>();
+    case Dtype::f16:
+      return launcher.template operator()<F16>();
+    case Dtype::bf16:
+      return launcher.template operator()<Bf16>();
+  }
+  return cudaErrorInvalidValue;
 }
 
 }  // namespace upbeat

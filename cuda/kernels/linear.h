@@ -19,15 +19,13 @@ cudaError_t launch_linear_prefill(const LinearArguments& arguments, const Launch
 template <typename Launcher>
 cudaError_t with_linear_types(const PackedWeight& weight, Launcher&& launcher) {
   const bool rounded = weight.input == Dtype::bf16;
-  switch (weight.dtype) {
-    case Dtype::f32:
-      return launcher.template operator()<float, 3>();
-    case Dtype::f16:
-      return rounded ? launcher.template operator()<F16, 1>() : launcher.template operator()<F16, 3>();
-    case Dtype::bf16:
-      return rounded ? launcher.template operator()<Bf16, 1>() : launcher.template operator()<Bf16, 3>();
-  }
-  return cudaErrorInvalidValue;
+  return with_element(weight.dtype, [&]<typename Element>() {
+    // F32 weights take inputs as they are (Device::multiplies).
+    if constexpr (sizeof(Element) == 2) {
+      if (rounded) return launcher.template operator()<Element, 1>();
+    }
+    return launcher.template operator()<Element, 3>();
+  });
 }
 
 }  // namespace upbeat

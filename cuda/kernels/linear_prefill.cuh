@@ -14,7 +14,7 @@
 // second-level cache (F32 inputs), or half of that, 16 KB for a third of the products, with BF16 inputs: per clock and
 // multiprocessor at 1024 multiply-adds 21 bytes, or 32. So F32 inputs should be bound by the tensor cores; BF16 inputs
 // are at the limit of a Hopper GPU's second-level cache (about 25 bytes), and a larger tile has no room beside the
-// totals. mma.sync itself reaches about 60 % of Hopper's peak, which is wgmma's.
+// totals. mma.sync itself does not reach Hopper's peak, which is wgmma's.
 #pragma once
 
 #include "fault.cuh"

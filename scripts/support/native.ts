@@ -128,7 +128,7 @@ function sanitizedTests(name: string, sanitizers: string): NativeBuild {
       UPBEAT_EMULATOR: "OFF",
       UPBEAT_TESTS: "ON",
     },
-    sources: EMULATED_SOURCES,
+    sources: ["tests/native"],
   };
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../../bench/gpu/results.ts";
 import { MODES } from "../../bench/ttft/devices.ts";
 import { findLibrary } from "../../ffi/library.ts";
+import { runBench } from "../support/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -348,13 +349,8 @@ else {
 test("model_bench.ts measures a shape in every mode of the loop", { timeout: 120_000 }, () => {
   withTemporaryFolder((folder) => {
     const json = join(folder, "model.json");
-    const program = join(ROOT, "bench/gpu/model_bench.ts");
-    const command = "Bun" in globalThis ? [program] : ["run", "-A", "--no-check", program];
-    const { status, stderr } = spawnSync(process.execPath, [...command, "tiny", "--tiny", "--json", json], {
-      cwd: ROOT,
-      encoding: "utf8",
-    });
-    assertEquals(status, 0, stderr);
+    const { code, stderr } = runBench("gpu/model_bench.ts", ["tiny", "--tiny", "--json", json]);
+    assertEquals(code, 0, stderr);
     const model = JSON.parse(readFileSync(json, "utf8")) as ModelResult;
     const all: string[] = MODES.map(({ name }) => name);
     const ends = [all[0]!, all.at(-1)!];

@@ -1,28 +1,19 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { MODES } from "../../bench/ttft/devices.ts";
 import type { TtftReport } from "../../bench/ttft/report.ts";
 import { SCENARIOS } from "../../bench/ttft/scenarios.ts";
 import { stepFigures } from "../../bench/ttft/steps.ts";
 import type { StepReport } from "../../mod.ts";
+import { runBench } from "../support/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Run the benchmark as its users do, on this runtime. */
+/** Run the benchmark; it must go well. */
 function runBenchmark(args: readonly string[]): void {
-  const script = join(ROOT, "bench/ttft.ts");
-  const command = "Bun" in globalThis ? [script] : ["run", "-A", "--no-check", script];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...command, ...args], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  assertEquals(status, 0, `${stdout}\n${stderr}`);
+  const { code, stdout, stderr } = runBench("ttft.ts", args);
+  assertEquals(code, 0, `${stdout}\n${stderr}`);
 }
 
 /** Every number in a value, with the way to it. */

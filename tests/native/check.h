@@ -9,14 +9,6 @@
 
 namespace check {
 
-// Sanitizers make everything ten times slower, and a memory error is not in one size of three alone: with them, tests
-// that go through many sizes take every third, and of numbers of threads the third.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int kSizeStep = 3;
-#else
-inline constexpr int kSizeStep = 1;
-#endif
-
 struct Test {
   const char* name;
   void (*run)();

@@ -342,7 +342,7 @@ void check_kernel_set(const KernelSet& kernels) {
       check_embedding(kernels, three, dtype, 1 + generator.below(150), columns);
 
     // Every height of a tile and every way to cut rows; ragged and whole panels.
-    for (int rows = 0; rows <= 44; rows += check::kSizeStep) {
+    for (int rows = 0; rows <= 44; rows++) {
       for (const int outputs : {1 + generator.below(200), 32 * (1 + generator.below(4))}) {
         check_linear(kernels, rows % 2 == 0 ? one : three, dtype, rows, 1 + generator.below(300), outputs,
                      Extras(generator.below(4)));

@@ -1,0 +1,24 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { test } from "node:test";
+import { runBench } from "../support/run_bench.ts";
+
+const PROGRAMS = ["generate.ts", "events.ts", "ttft.ts", "gpu/model_bench.ts"];
+
+test("every benchmark prints its usage with --help, and measures nothing", () => {
+  for (const program of PROGRAMS) {
+    const { code, stdout, stderr } = runBench(program, ["--help"]);
+    assertEquals([code, stderr], [0, ""], program);
+    assertMatch(stdout, /^Usage: bun .*--json FILE.*\n$/);
+  }
+});
+
+test("every benchmark refuses a flag that it does not know, and an argument too many", () => {
+  for (const program of PROGRAMS) {
+    for (const args of [["--round", "3"], ["shape", "another"]]) {
+      const { code, stdout, stderr } = runBench(program, args);
+      assertEquals(code, 2, program);
+      assertStringIncludes(stderr, `unknown: ${args[0] === "shape" && program.startsWith("gpu") ? args[1] : args[0]}`);
+      assertStringIncludes(stdout, "Usage: ");
+    }
+  }
+});
