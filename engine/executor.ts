@@ -140,14 +140,16 @@ export class Executor {
       // A prefill takes the host a while to launch: what is there already does not wait for that.
       if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
       const next = step === null ? null : this.#launchForward(step);
-      // First tokens do not wait for the dispatch of sampling; where there are none, the device does not wait for it.
-      if (!bringsFirstTokens(previous)) this.#launchSampling(next);
       this.#timeLaunch(next, previous);
+      // First tokens do not wait for the dispatch of sampling, nor do others where the launch has waited for the last moment.
+      const isUrgent = bringsFirstTokens(previous);
+      if (!isUrgent && this.#held === 0) this.#launchSampling(next);
       this.#readFirstTokens(previous);
-      this.#launchSampling(next);
+      if (isUrgent) this.#launchSampling(next);
       // So that callers have taken in how it begins when its first tokens come.
       if (previous === null) this.#flush();
       this.#process(previous);
+      this.#launchSampling(next);
       previous = next;
     }
   }
@@ -188,18 +190,18 @@ export class Executor {
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
   }
 
-  /** Milliseconds for which the launch of the next step can wait for who arrives. */
+  /** Milliseconds for which the launch of the next step can wait for who arrives, or until this is to be asked again. */
   #slack(inFlight: StepInFlight | null): number {
     if (!this.#options.lateLaunch || inFlight === null || this.#inbox.isShutDown) return 0;
+    if (this.#hasArrived(inFlight)) return 0;
     return this.#launchTimer.slack(sizeOf(inFlight.step), this.#scheduler.hasPrompts, this.#now());
   }
 
   /** Learn how long a launch takes, and whether it came in time for the device. */
   #timeLaunch(next: StepInFlight | null, previous: StepInFlight | null): void {
     if (!this.#options.lateLaunch || next === null || previous === null) return;
-    const isRead = previous.tokenTime !== null;
-    const cost = isRead || next.results === null ? null : this.#now() - next.launchTime;
-    this.#launchTimer.launched(isPrefill(next.step), cost, isRead || this.#hasArrived(previous));
+    const isLate = previous.tokenTime !== null || this.#hasArrived(previous);
+    this.#launchTimer.launched(isPrefill(next.step), this.#now() - next.launchTime, isLate, this.#held > 0);
   }
 
   /** Nothing can be computed and nothing is in flight: wait for a message. */
@@ -248,7 +250,9 @@ export class Executor {
   #launchSampling(inFlight: StepInFlight | null): void {
     if (inFlight === null || inFlight.results !== null) return;
     inFlight.report?.mark("sampling");
+    const start = this.#now();
     inFlight.results = this.#runner.launchSampling(inFlight.step);
+    this.#launchTimer.dispatched(this.#now() - start);
     inFlight.report?.mark("launched");
   }
 

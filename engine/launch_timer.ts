@@ -5,6 +5,10 @@
  * The device needs the next step only when the last one ends; until shortly before, the launch can wait for requests, and
  * who arrives meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
  *
+ * How much is kept in reserve is learned, so that about every fifth launch that has waited would be too late if durations
+ * were at random: each that was raises the reserve by more than each that was not lowers it (a stochastic approximation of a
+ * quantile; Robbins and Monro, 1951). Where steps take the same time, the least reserve is enough and none is late.
+ *
  * @module
  */
 
@@ -14,14 +18,20 @@ const SAMPLES = 8;
 /** With fewer samples nothing is foretold. */
 const LEAST_SAMPLES = 4;
 
-/** The part of a step's duration that is kept in reserve, and the least of it in milliseconds. */
-const RESERVE = { part: 0.2, least: 0.3 } as const;
+/** The part of a step's duration that is kept in reserve at least, and the least of it in milliseconds. */
+const RESERVE = { part: 0.1, least: 0.1 } as const;
 
 /** A shorter wait than this, in milliseconds, is not worth it. */
-const SHORTEST_WAIT = 0.2;
+const SHORTEST_WAIT = 0.1;
 
-/** The reserve grows with each launch that came too late, and shrinks slowly while none does. */
-const CAUTION = { most: 8, growth: 2, decay: 0.98 } as const;
+/** The part of the time left after which one looks again: a step may end sooner than was foretold. */
+const NEXT_LOOK = 0.75;
+
+/** The part of a step's duration that the dispatch of sampling may take. */
+const LONGEST_DISPATCH = 0.5;
+
+/** The reserve grows with each launch that waited too long, and shrinks slowly while none does. */
+const CAUTION = { most: 8, growth: 1.2, decay: 0.95 } as const;
 
 /** Of a step only this counts. */
 export interface StepSize {
@@ -36,15 +46,15 @@ class StepKind {
   readonly durations: { readonly tokens: number; readonly duration: number }[] = [];
   readonly launches: number[] = [];
 
-  /** The least that a step takes: as long as the shortest, and less only where it has fewer tokens. */
-  leastDuration(tokens: number): number | null {
+  /** What a step takes: as long as the median, and less only where it has fewer tokens. */
+  usualDuration(tokens: number): number | null {
     if (this.durations.length < LEAST_SAMPLES) return null;
-    return Math.min(...this.durations.map((sample) => sample.duration * Math.min(1, tokens / sample.tokens)));
+    return median(this.durations.map((sample) => sample.duration * Math.min(1, tokens / sample.tokens)));
   }
 
-  /** The most that its launch takes. */
-  longestLaunch(): number | null {
-    return this.launches.length < LEAST_SAMPLES ? null : Math.max(...this.launches);
+  /** What its launch takes. */
+  usualLaunch(): number | null {
+    return this.launches.length < LEAST_SAMPLES ? null : median([...this.launches]);
   }
 }
 
@@ -52,6 +62,7 @@ class StepKind {
 export class LaunchTimer {
   readonly #decode = new StepKind();
   readonly #prefill = new StepKind();
+  readonly #dispatches: number[] = [];
   #lastEnd = -Infinity;
   #caution = 1;
   /** Whether the device had to wait for the step in flight, so that its end tells nothing of its duration. */
@@ -60,35 +71,46 @@ export class LaunchTimer {
   #isNextLate = true;
 
   /**
-   * How long the launch of the step behind the one in flight can wait.
+   * How long the launch of the step behind the one in flight can wait until it is to be asked again.
    *
    * @param inFlight The step in flight.
    * @param hasPrompts Whether the next one may be a prefill, whose launch takes longer.
    * @param now The time.
-   * @returns Milliseconds; 0 where that cannot be told.
+   * @returns Milliseconds; 0 where the time has come, or where that cannot be told.
    */
   slack(inFlight: StepSize, hasPrompts: boolean, now: number): number {
-    const duration = this.#kindOf(inFlight.isPrefill).leastDuration(inFlight.tokens);
-    const launch = this.#kindOf(hasPrompts).longestLaunch();
+    const duration = this.#kindOf(inFlight.isPrefill).usualDuration(inFlight.tokens);
+    const launch = this.#kindOf(hasPrompts).usualLaunch();
     if (duration === null || launch === null) return 0;
+    // Where the launch has waited, sampling is dispatched when the step in flight has ended: within the next forward pass.
+    if (Math.max(...this.#dispatches) > LONGEST_DISPATCH * duration) return 0;
     const reserve = Math.max(RESERVE.least, RESERVE.part * duration) * this.#caution;
     const slack = this.#lastEnd + duration - launch - reserve - now;
-    return slack < SHORTEST_WAIT ? 0 : slack;
+    return slack < SHORTEST_WAIT ? 0 : Math.max(SHORTEST_WAIT, NEXT_LOOK * slack);
   }
 
   /**
    * A step was launched behind the one in flight.
    *
    * @param isPrefill Whether some prompt is in it.
-   * @param cost How long that took; null: not known.
+   * @param cost How long that took.
    * @param isLate Whether the step in flight had ended by then: the device had nothing to do.
+   * @param hasWaited Whether the launch has waited. Where it has not, it is not late for that.
    */
-  launched(isPrefill: boolean, cost: number | null, isLate: boolean): void {
+  launched(isPrefill: boolean, cost: number, isLate: boolean, hasWaited: boolean): void {
     this.#isNextLate = isLate;
-    if (cost === null) return;
     add(this.#kindOf(isPrefill).launches, cost);
-    if (isLate) this.#caution = Math.min(CAUTION.most, this.#caution * CAUTION.growth);
-    else this.#caution = Math.max(1, this.#caution * CAUTION.decay);
+    if (!isLate) this.#caution = Math.max(1, this.#caution * CAUTION.decay);
+    else if (hasWaited) this.#caution = Math.min(CAUTION.most, this.#caution * CAUTION.growth);
+  }
+
+  /**
+   * Sampling was dispatched.
+   *
+   * @param cost How long that took.
+   */
+  dispatched(cost: number): void {
+    add(this.#dispatches, cost);
   }
 
   /**
@@ -107,6 +129,11 @@ export class LaunchTimer {
   #kindOf(isPrefill: boolean): StepKind {
     return isPrefill ? this.#prefill : this.#decode;
   }
+}
+
+/** The lower one of two in the middle; the values are sorted in place. */
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[(values.length - 1) >> 1]!;
 }
 
 /** Add to the last samples. */

@@ -23,8 +23,8 @@ export type Scenarios = Partial<Readonly<Record<ScenarioName, ScenarioFigures>>>
 /** Microseconds that the loop may take for a step of so many decoding requests, in the median. */
 const HOST_TIME = { decode1: 30, decode32: 150 } as const;
 
-/** Microseconds from the first token's arrival on the host to the caller's loop. */
-const EMISSION_LAG = { p50: 60, p99: 500 } as const;
+/** Microseconds from the first token's arrival on the host to when it is handed over, and to the caller's loop. */
+const LAG = { p50: 60, p99: 500 } as const;
 
 /** Where requests arrive and first tokens matter. */
 const WITH_FIRST_TOKENS: readonly ScenarioName[] = ["single", "burst", "arrivals", "prefills"];
@@ -66,13 +66,17 @@ function scriptedBars(scenarios: Scenarios): Bar[] {
   for (const name of WITH_FIRST_TOKENS) {
     const scenario = scenarios[name];
     if (scenario === undefined) continue;
-    const { p50, p99 } = scenario.modes.late.emissionLagUs;
-    bars.push({
-      what: `${scenario.title}: emission lag of a first token at most ${EMISSION_LAG.p50} us (p50), ` +
-        `${EMISSION_LAG.p99} us (p99)`,
-      figure: `${p50.toFixed(0)} us, ${p99.toFixed(0)} us`,
-      isMet: p50 <= EMISSION_LAG.p50 && p99 <= EMISSION_LAG.p99,
-    });
+    const { emissionLagUs, deliveryLagUs } = scenario.modes.late;
+    for (
+      const [where, { p50, p99 }] of [["handed over", emissionLagUs], ["in the caller's loop", deliveryLagUs]] as const
+    ) {
+      bars.push({
+        what: `${scenario.title}: a first token that is known is ${where} after at most ${LAG.p50} us (p50), ` +
+          `${LAG.p99} us (p99)`,
+        figure: `${p50.toFixed(0)} us, ${p99.toFixed(0)} us`,
+        isMet: p50 <= LAG.p50 && p99 <= LAG.p99,
+      });
+    }
     const { earlyLagGainMs, firstTokenProcessingUs } = scenario;
     const demanded = (GPU_TIMINGS.samplingDispatch + (firstTokenProcessingUs?.median ?? 0)) / 1000;
     // From when the token is known: until then both loops do the same, and the times of arrivals only add noise.

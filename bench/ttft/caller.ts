@@ -19,6 +19,8 @@ export interface Served {
   readonly tokenTimes: readonly number[];
   /** From the call of `generate()` to when the executor knew the first token's value: `metrics.ttftMs`. */
   readonly known: number;
+  /** From then to when the executor handed it over: `metrics.emissionLagMs`. */
+  readonly emissionLag: number;
   /** Steps whose token nobody saw. */
   readonly wastedSteps: number;
 }
@@ -49,7 +51,13 @@ export async function serve(
     }
   }
   const { metrics } = await generation.result;
-  return { start, tokenTimes, known: metrics.ttftMs!, wastedSteps: metrics.wastedSteps ?? 0 };
+  return {
+    start,
+    tokenTimes,
+    known: metrics.ttftMs!,
+    emissionLag: metrics.emissionLagMs!,
+    wastedSteps: metrics.wastedSteps ?? 0,
+  };
 }
 
 /**

@@ -38,7 +38,7 @@ const ROWS: readonly Row[] = [
   {
     title: "from known on the host to the caller’s loop, µs",
     isRatio: false,
-    mark: ({ emissionLagUs: { p50, p95 } }) => ({ value: p50, low: p50, high: p95 }),
+    mark: ({ deliveryLagUs: { p50, p95 } }) => ({ value: p50, low: p50, high: p95 }),
   },
   {
     title: "tokens per second, of the plain loop’s",

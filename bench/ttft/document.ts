@@ -37,7 +37,8 @@ function table({ title, scenarios }: DeviceReport): string {
     title,
     "loop",
     "TTFT, ms: p50 / p95 / p99",
-    "emission lag, µs: p50 / p99",
+    "first token known to handed over, µs: p50 / p99",
+    "known to caller’s loop, µs: p50 / p99",
     "inter-token p99, ms",
     "tokens/s, of plain’s",
     "device idle per step, µs",
@@ -54,11 +55,12 @@ function table({ title, scenarios }: DeviceReport): string {
 }
 
 function cells(figures: ModeFigures, isPlain: boolean): string[] {
-  const { ttftMs, emissionLagUs, interTokenMs, deviceIdleUs, ownHostUs, wastedSteps, toPlain } = figures;
+  const { ttftMs, emissionLagUs, deliveryLagUs, interTokenMs, deviceIdleUs, ownHostUs, wastedSteps, toPlain } = figures;
   const whole = (value: number | undefined) => value?.toFixed(0) ?? "";
   return [
     `${ttftMs.p50.toFixed(2)} / ${ttftMs.p95.toFixed(2)} / ${ttftMs.p99.toFixed(2)}`,
     `${whole(emissionLagUs.p50)} / ${whole(emissionLagUs.p99)}`,
+    `${whole(deliveryLagUs.p50)} / ${whole(deliveryLagUs.p99)}`,
     interTokenMs?.p99.toFixed(2) ?? "",
     isPlain ? "1" : spread(toPlain.tokensPerSecond),
     whole(deviceIdleUs?.median),

@@ -22,8 +22,10 @@ export interface ModeFigures {
   readonly ttftMs: Percentiles;
   /** Milliseconds to when the executor knew it: `metrics.ttftMs`. */
   readonly knownMs: Percentiles;
-  /** Microseconds between the two. */
+  /** Microseconds from when the executor knew it to when it handed it over: `metrics.emissionLagMs`. */
   readonly emissionLagUs: Percentiles;
+  /** Microseconds from when the executor knew it to when it was in the caller's loop. */
+  readonly deliveryLagUs: Percentiles;
   /** Milliseconds per token after the first, of each request; null where no request has two tokens. */
   readonly tpotMs: Percentiles | null;
   /** Milliseconds between two tokens of a request in its caller's loop. */
@@ -92,7 +94,8 @@ export function scenarioFigures(
       tokens: own.reduce((sum, { tokens }) => sum + tokens, 0),
       ttftMs: percentiles(ttft[mode])!,
       knownMs: percentiles(served.map(({ known }) => known))!,
-      emissionLagUs: percentiles(served.map(emissionLag))!,
+      emissionLagUs: percentiles(served.map(({ emissionLag }) => emissionLag * 1000))!,
+      deliveryLagUs: percentiles(served.map(deliveryLag))!,
       tpotMs: percentiles(served.flatMap(timePerToken)),
       interTokenMs: percentiles(served.flatMap(gaps)),
       tokensPerSecond: quartiles(own.map(throughput)),
@@ -116,7 +119,7 @@ export function scenarioFigures(
     title,
     modes,
     earlyGainMs: gain(medianTtft),
-    earlyLagGainMs: gain(({ served }) => quartiles(served.map(emissionLag)).median / 1000),
+    earlyLagGainMs: gain(({ served }) => quartiles(served.map(deliveryLag)).median / 1000),
     firstTokenProcessingUs: maybe(observed.overlap.firstTokenProcessing),
   };
 }
@@ -127,7 +130,7 @@ function ttftOf({ start, tokenTimes }: Served): number {
 }
 
 /** Microseconds from when the first token was known to when it is in the caller's loop. */
-function emissionLag(served: Served): number {
+function deliveryLag(served: Served): number {
   return Math.max(0, ttftOf(served) - served.known) * 1000;
 }
 

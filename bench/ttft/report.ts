@@ -51,13 +51,14 @@ export function printDevice({ title, scenarios, bars }: DeviceReport): void {
 function printScenario({ title, modes, earlyGainMs, earlyLagGainMs }: ScenarioFigures): void {
   console.log(`\n${title}`);
   const [, ...others] = MODES;
-  console.log(`  ${"".padEnd(34)}${MODES.map((mode) => mode.title.padStart(WIDTH)).join("")}`);
+  console.log(`  ${"".padEnd(38)}${MODES.map((mode) => mode.title.padStart(WIDTH)).join("")}`);
   const line = (name: string, show: (figures: ModeFigures) => string) => {
-    console.log(`  ${name.padEnd(34)}${MODES.map((mode) => show(modes[mode.name]).padStart(WIDTH)).join("")}`);
+    console.log(`  ${name.padEnd(38)}${MODES.map((mode) => show(modes[mode.name]).padStart(WIDTH)).join("")}`);
   };
   line("TTFT, ms: p50 / p95 / p99", ({ ttftMs }) => percentiles(ttftMs, 2));
   line("  known on the host", ({ knownMs }) => percentiles(knownMs, 2));
-  line("emission lag, us", ({ emissionLagUs }) => percentiles(emissionLagUs, 0));
+  line("  then handed over (emission lag), us", ({ emissionLagUs }) => percentiles(emissionLagUs, 0));
+  line("  then in the caller's loop, us", ({ deliveryLagUs }) => percentiles(deliveryLagUs, 0));
   line("time per output token, ms", ({ tpotMs }) => percentiles(tpotMs, 2));
   line("inter-token time, ms", ({ interTokenMs }) => percentiles(interTokenMs, 2));
   line("tokens/s", ({ tokensPerSecond }) => spread(tokensPerSecond, 0));
@@ -67,7 +68,7 @@ function printScenario({ title, modes, earlyGainMs, earlyLagGainMs }: ScenarioFi
   line("wasted steps", ({ wastedSteps }) => String(wastedSteps));
   const relative = (name: string, of: (figures: ModeFigures) => Comparison | null) => {
     const shown = others.map((mode) => comparison(of(modes[mode.name])).padStart(WIDTH)).join("");
-    console.log(`  ${name.padEnd(34)}${"1".padStart(WIDTH)}${shown}`);
+    console.log(`  ${name.padEnd(38)}${"1".padStart(WIDTH)}${shown}`);
   };
   relative("TTFT, of plain's", ({ toPlain }) => toPlain.ttft);
   relative("time per output token, of plain's", ({ toPlain }) => toPlain.tpot);

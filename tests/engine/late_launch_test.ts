@@ -1,9 +1,9 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { test } from "node:test";
-import { LaunchTimer } from "../../engine/launch_timer.ts";
+import { LaunchTimer, type StepSize } from "../../engine/launch_timer.ts";
 import { Random } from "../ops/random.ts";
 import { type ScriptedEngineSetUp, submission } from "../support/scripted_engine.ts";
-import { atOnce, cancel, finishOf, momentsOf, runScript } from "../support/scripted_run.ts";
+import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../support/scripted_run.ts";
 
 /** Times of a GPU, in milliseconds. */
 const [DECODE, PREFILL] = [3, 12];
@@ -81,6 +81,24 @@ test("late launches change no token and lose none, whatever arrives while they w
   for (const run of runs) for (const id of run.requests.keys()) assert(finishOf(run, id).time > 0);
 });
 
+test("tokens are told before the dispatch of sampling where the launch has waited, and the device waits for neither", () => {
+  const [sampling, steps] = [400, 60];
+  const lags = [true, false].map((lateLaunch) => {
+    const set = setUp(lateLaunch);
+    const device = { ...set.device, costs: { ...set.device!.costs, upbeat_sample: sampling } };
+    const run = runScript(running(32, steps), { ...set, device });
+    const { gaps, forwards } = run.engine.device.accounting;
+    assertEquals(gaps.filter(({ from }) => from > forwards[8]!.start), []);
+    // From the end of the forward pass: what the device and the host do with a token is the same in both.
+    return Array.from({ length: 20 }, (_, index) => {
+      const token = steps - 2 - index;
+      return deliveryOfToken(run, 1, token).emittedAt - momentsOf(run, 1, "token")[token]!.time;
+    });
+  });
+  for (const [index, lag] of lags[0]!.entries()) assertAlmostEquals(lag, lags[1]![index]!, 0.02);
+  assertLess(Math.max(...lags[0]!), sampling / 1000);
+});
+
 test("a cancel does not wait for a late launch", () => {
   for (const at of PHASES) {
     const [late, atOnce] = [true, false].map((lateLaunch) => {
@@ -97,70 +115,122 @@ const PROMPT = { isPrefill: true, tokens: 64 };
 function seasoned(tokens = 4, cost = 0.5): LaunchTimer {
   const timer = new LaunchTimer();
   for (let step = 0; step <= 10; step++) {
-    timer.launched(false, cost, false);
+    timer.launched(false, cost, false, true);
     timer.ended(decoding(tokens), 10 * step);
   }
   return timer;
 }
 
-test("slack() is what is left of the step in flight without the launch and a reserve", () => {
-  assertAlmostEquals(seasoned().slack(decoding(4), false, 100), 10 - 0.5 - 2, 1e-9);
-  assertAlmostEquals(seasoned().slack(decoding(4), false, 103), 7 - 0.5 - 2, 1e-9);
-  assertEquals(seasoned().slack(decoding(4), false, 107.4), 0);
+/** Until when launches wait, found by asking as often as one is told to. */
+function latest(timer: LaunchTimer, step: StepSize, hasPrompts: boolean, start: number): number {
+  let now = start;
+  for (let looks = 0, wait = timer.slack(step, hasPrompts, now); wait > 0; wait = timer.slack(step, hasPrompts, now)) {
+    now += wait;
+    assertLess(++looks, 20);
+  }
+  return now;
+}
+
+/** The shortest wait: the last bit of what is left. */
+const BIT = 0.1;
+
+test("a launch waits for what is left of the step in flight without the launch and a reserve", () => {
+  assertAlmostEquals(latest(seasoned(), decoding(4), false, 100), 110 - 0.5 - 1, BIT);
+  assertAlmostEquals(latest(seasoned(), decoding(4), false, 103), 110 - 0.5 - 1, BIT);
+  assertEquals(seasoned().slack(decoding(4), false, 108.45), 0);
   assertEquals(seasoned().slack(decoding(4), false, 120), 0);
 });
 
-test("slack() expects no more of fewer tokens than their part, and no more of more", () => {
-  assertAlmostEquals(seasoned(4).slack(decoding(3), false, 100), 7.5 - 0.5 - 1.5, 1e-9);
-  assertAlmostEquals(seasoned(4).slack(decoding(9), false, 100), 10 - 0.5 - 2, 1e-9);
+test("a launch looks whether the step is over before the end that is foretold, and more often towards it", () => {
+  const timer = seasoned();
+  const first = timer.slack(decoding(4), false, 100);
+  assertAlmostEquals(first, 0.75 * 8.5, 1e-9);
+  const second = timer.slack(decoding(4), false, 100 + first);
+  assertAlmostEquals(second, 0.75 * (8.5 - first), 1e-9);
+  assertAlmostEquals(timer.slack(decoding(4), false, 108.5 - 0.12), 0.1, 1e-9);
 });
 
-test("slack() foretells nothing of what it has not seen some times", () => {
+test("a launch expects no more of fewer tokens than their part, and no more of more", () => {
+  assertAlmostEquals(latest(seasoned(4), decoding(3), false, 100), 107.5 - 0.5 - 0.75, BIT);
+  assertAlmostEquals(latest(seasoned(4), decoding(9), false, 100), 110 - 0.5 - 1, BIT);
+});
+
+test("a launch foretells nothing of what it has not seen some times", () => {
   const timer = seasoned();
   // How long a prefill takes, and how long its launch does.
   assertEquals(timer.slack(PROMPT, false, 100), 0);
   assertEquals(timer.slack(decoding(4), true, 100), 0);
   for (let step = 0; step < 5; step++) {
-    timer.launched(true, 1.5, false);
+    timer.launched(true, 1.5, false, true);
     timer.ended(PROMPT, 140 + 40 * step);
   }
   // The first of them followed upon a step of another kind, and took what it took all the same.
-  assertAlmostEquals(timer.slack(PROMPT, false, 300), 40 - 0.5 - 8, 1e-9);
-  assertAlmostEquals(timer.slack(decoding(4), true, 300), 10 - 1.5 - 2, 1e-9);
+  assertAlmostEquals(latest(timer, PROMPT, false, 300), 340 - 0.5 - 4, BIT);
+  assertAlmostEquals(latest(timer, decoding(4), true, 300), 310 - 1.5 - 1, BIT);
   const young = new LaunchTimer();
   for (let step = 0; step < 4; step++) {
-    young.launched(false, 0.5, false);
+    young.launched(false, 0.5, false, true);
     young.ended(decoding(4), 10 * step);
   }
   assertEquals(young.slack(decoding(4), false, 30), 0);
 });
 
-test("slack() goes by the shortest of the last steps and the longest of the last launches", () => {
+test("a launch goes by the medians of the last steps and the last launches", () => {
   const timer = seasoned();
-  timer.launched(false, 1.5, false);
-  timer.ended(decoding(4), 108);
-  assertAlmostEquals(timer.slack(decoding(4), false, 108), 8 - 1.5 - 1.6, 1e-9);
-  for (let step = 0; step < 8; step++) {
-    timer.launched(false, 0.5, false);
-    timer.ended(decoding(4), 118 + 10 * step);
+  // One that is short, and one that is long to launch: neither counts.
+  timer.launched(false, 3, false, true);
+  timer.ended(decoding(4), 104);
+  assertAlmostEquals(latest(timer, decoding(4), false, 104), 114 - 0.5 - 1, BIT);
+  for (let step = 1; step <= 5; step++) {
+    timer.launched(false, 1, false, true);
+    timer.ended(decoding(4), 104 + 20 * step);
   }
-  assertAlmostEquals(timer.slack(decoding(4), false, 188), 7.5, 0.1);
+  assertAlmostEquals(latest(timer, decoding(4), false, 204), 224 - 1 - 2, BIT);
 });
 
-test("slack() shrinks when a launch came too late, and comes back slowly", () => {
+test("the reserve grows when a launch that has waited came too late, and comes back slowly", () => {
   const timer = seasoned();
-  const before = timer.slack(decoding(4), false, 100);
-  timer.launched(false, 0.5, true);
+  assertAlmostEquals(latest(timer, decoding(4), false, 100), 108.5, BIT);
+  timer.launched(false, 0.5, true, true);
   timer.ended(decoding(4), 110);
-  const after = timer.slack(decoding(4), false, 110);
-  assertAlmostEquals(before - after, 2, 1e-9);
+  assertAlmostEquals(latest(timer, decoding(4), false, 110), 120 - 0.5 - 1.2, BIT);
   // The end of the step that the device had to wait for tells nothing of its duration.
-  timer.launched(false, 0.5, false);
+  timer.launched(false, 0.5, true, true);
   timer.ended(decoding(4), 125);
-  for (let step = 0; step < 50; step++) {
-    timer.launched(false, 0.5, false);
-    timer.ended(decoding(4), 135 + 10 * step);
+  assertAlmostEquals(latest(timer, decoding(4), false, 125), 135 - 0.5 - 1.44, BIT);
+  for (let step = 1; step <= 20; step++) {
+    timer.launched(false, 0.5, false, true);
+    timer.ended(decoding(4), 125 + 10 * step);
   }
-  assertGreater(timer.slack(decoding(4), false, 625), after);
-  assertAlmostEquals(timer.slack(decoding(4), false, 625), before, 0.1);
+  assertAlmostEquals(latest(timer, decoding(4), false, 325), 335 - 0.5 - 1, BIT);
+});
+
+test("the reserve does not grow when a launch came too late that has not waited", () => {
+  const timer = seasoned();
+  for (let step = 1; step <= 5; step++) {
+    timer.launched(false, 0.5, true, false);
+    timer.ended(decoding(4), 100 + 12 * step);
+  }
+  assertAlmostEquals(latest(timer, decoding(4), false, 160), 170 - 0.5 - 1, BIT);
+});
+
+test("the reserve has an end, however many launches came too late", () => {
+  const timer = seasoned();
+  for (let step = 1; step <= 100; step++) {
+    timer.launched(false, 0.5, true, true);
+    timer.ended(decoding(4), 100 + 12 * step);
+  }
+  assertAlmostEquals(latest(timer, decoding(4), false, 1300), 1310 - 0.5 - 8, BIT);
+});
+
+test("launches do not wait where the dispatch of sampling, which then comes last, takes half a step", () => {
+  const timer = seasoned();
+  timer.dispatched(4.9);
+  assertGreater(timer.slack(decoding(4), false, 100), 0);
+  timer.dispatched(5.1);
+  assertEquals(timer.slack(decoding(4), false, 100), 0);
+  // With fewer tokens a step takes less.
+  for (let step = 0; step < 8; step++) timer.dispatched(4);
+  assertEquals(timer.slack(decoding(3), false, 100), 0);
+  assertGreater(timer.slack(decoding(4), false, 100), 0);
 });
