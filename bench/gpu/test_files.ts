@@ -7,5 +7,8 @@ import { EMULATED } from "../../scripts/support/emulated.ts";
 
 // Those of models are a part of their own.
 const OF_MODELS = ["tests/models/", "tests/engine/families_test.ts", "tests/engine/goldens_test.ts"];
+// These start a program after the other, the script among them, and are no test of the engine.
+const OF_PROGRAMS = ["tests/bench/", "tests/cli/", "tests/docs_test.ts"];
 
-console.log(EMULATED.filter((file) => !OF_MODELS.some((prefix) => file.startsWith(prefix))).join("\n"));
+const left = [...OF_MODELS, ...OF_PROGRAMS];
+console.log(EMULATED.filter((file) => !left.some((prefix) => file.startsWith(prefix))).join("\n"));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
+import { chooseDevice } from "../../engine/open_device.ts";
 import { type CheckedLane, type CheckedTrace, checkTrace } from "../support/check_trace.ts";
 import { writeRandomModel } from "../support/random_model.ts";
 import { runCli } from "../support/run_cli.ts";
@@ -80,6 +81,10 @@ test("upbeat trace writes what generate tells of the same prompts under the same
     assertEquals(summary, `${output}: 5 prompts, ${steps} steps, 100 tokens; open it at ${VIEWERS}`);
     assertEquals(rest, [""]);
     assertEquals([trace.about["kvBlocks"], trace.about["blockSize"]], [24, 4]);
+    // On the library that this process would take, too.
+    const { device } = await chooseDevice({ device: "auto", libraryPath: null, threads: 1, simd: "AUTO" });
+    assertEquals(trace.about["device"], device.info().name);
+    device.close();
   });
 });
 

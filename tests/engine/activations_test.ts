@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type EngineOptions, UpbeatError } from "../../mod.ts";
 import { openDevice } from "../../ffi/device.ts";
+import { CPU_LIBRARY } from "../../scripts/support/paths.ts";
 import { GPU_LIBRARIES } from "../support/gpu_libraries.ts";
 import { withRandomEngine } from "../support/test_engine.ts";
 
@@ -45,7 +46,7 @@ interface Target {
 }
 
 const TARGETS: readonly Target[] = [
-  { title: "AMX", options: { device: "cpu", simd: "amx" }, missing: amxIsHere() ? null : "no AMX" },
+  { title: "AMX", options: { library: CPU_LIBRARY, simd: "amx" }, missing: amxIsHere() ? null : "no AMX" },
   ...GPU_LIBRARIES.map(({ title, path, missing }) => (
     { title, options: { library: path }, missing }
   )),
@@ -53,7 +54,7 @@ const TARGETS: readonly Target[] = [
 
 function amxIsHere(): boolean {
   try {
-    openDevice({ simd: "AMX" }).close();
+    openDevice({ libraryPath: CPU_LIBRARY, simd: "AMX" }).close();
     return true;
   } catch (error) {
     if (error instanceof UpbeatError && error.code === "DEVICE_UNAVAILABLE") return false;

@@ -1,10 +1,33 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
 import { checkEventOrder } from "../../engine/event_log.ts";
-import { Engine, type GenerateOptions, type RequestEvent, SHIPPED_MODEL } from "../../mod.ts";
+import { Engine, type EngineOptions, type GenerateOptions, type RequestEvent, SHIPPED_MODEL } from "../../mod.ts";
 import { Random } from "../ops/random.ts";
+import { assertNamedLibrary, sized } from "../support/emulated.ts";
 
-const REQUESTS = 64;
+/** How much is asked, of a pool of which size, and how often requests must then have made room for each other. */
+interface Crowd {
+  readonly seed: number;
+  readonly requests: number;
+  /** Most words of a prompt, beside its opening. */
+  readonly words: number;
+  /** Where answers of middling length end, and where long ones do. */
+  readonly lengths: readonly [middling: number, long: number];
+  readonly pool: Pick<EngineOptions, "kvBlocks" | "blockSize" | "maxBatchTokens" | "maxBatchRequests">;
+  readonly leastPreemptions: number;
+  readonly leastCancelled: number;
+}
+
+const { seed, requests, words, lengths, pool, leastPreemptions, leastCancelled } = sized<Crowd>(
+  {
+    ...{ seed: 64, requests: 64, words: 24, lengths: [40, 90], leastPreemptions: 10, leastCancelled: 5 },
+    pool: { kvBlocks: 40, blockSize: 4, maxBatchTokens: 48, maxBatchRequests: 12 },
+  },
+  {
+    ...{ seed: 10, requests: 8, words: 2, lengths: [12, 18], leastPreemptions: 1, leastCancelled: 0 },
+    pool: { kvBlocks: 7, blockSize: 4, maxBatchTokens: 24, maxBatchRequests: 6 },
+  },
+);
 const OPENINGS = ["Once upon a time", "One rainy morning", "There was a small", "Tom had", "Where is the red ball?"];
 
 /** A request: what is asked, and after how many tokens its caller loses interest, if so. */
@@ -15,26 +38,28 @@ interface Asked {
 }
 
 function ask(random: Random, index: number): Asked {
-  const words = Array.from({ length: random.integer(0, 24) }, () => random.pick(["sun", "and", "the", "tree", "ran"]));
+  const rest = Array.from(
+    { length: random.integer(0, words) },
+    () => random.pick(["sun", "and", "the", "tree", "ran"]),
+  );
+  const [middling, long] = lengths;
   return {
-    prompt: [random.pick(OPENINGS), ...words].join(" "),
+    prompt: [random.pick(OPENINGS), ...rest].join(" "),
     options: {
-      maxTokens: random.pick([1, 2, random.integer(3, 40), random.integer(40, 90)]),
+      maxTokens: random.pick([1, 2, random.integer(3, middling), random.integer(middling, long)]),
       seed: index,
       temperature: random.pick([0, 0.8]),
       ...(random.integer(0, 4) === 0 ? { stop: [random.pick(["and", ". ", "!\n"])] } : {}),
     },
-    cancelAfter: random.integer(0, 3) === 0 ? random.integer(0, 30) : null,
+    cancelAfter: random.integer(0, 3) === 0 ? random.integer(0, Math.min(30, long)) : null,
   };
 }
 
-const SMALL = { kvBlocks: 40, blockSize: 4, maxBatchTokens: 48, maxBatchRequests: 12, threads: 2 } as const;
-
-test("64 requests on the shipped model in a pool that is far too small live by the rules and say what they say alone", async () => {
-  const random = new Random(64);
-  const asked = Array.from({ length: REQUESTS }, (_, index) => ask(random, index));
+test(`${requests} requests on the shipped model in a pool that is far too small live by the rules and say what they say alone`, async () => {
+  const random = new Random(seed);
+  const asked = Array.from({ length: requests }, (_, index) => ask(random, index));
   // The pool bounds the longest sequence, so an engine at ease has a larger one and the same bound.
-  const maxContext = SMALL.kvBlocks * SMALL.blockSize;
+  const maxContext = pool.kvBlocks! * pool.blockSize!;
   const alone: number[][] = [];
   {
     await using atEase = await Engine.load(SHIPPED_MODEL, { maxContext, prefixCache: false, threads: 2 });
@@ -42,11 +67,13 @@ test("64 requests on the shipped model in a pool that is far too small live by t
   }
 
   await using engine = await Engine.load(SHIPPED_MODEL, {
-    ...SMALL,
+    ...pool,
+    threads: 2,
     trackGeneratedTokenEvents: true,
     trackPausedRequestEvents: true,
     trackDetailEvents: true,
   });
+  assertNamedLibrary(engine);
   const lives = await Promise.all(asked.map(async ({ prompt, options, cancelAfter }) => {
     const generation = engine.generate(prompt, options);
     const events: RequestEvent[] = [];
@@ -79,9 +106,9 @@ test("64 requests on the shipped model in a pool that is far too small live by t
     );
   }
   const { pauses, evictions } = engine.stats().preemptions;
-  assertGreater(pauses, 10);
-  assertGreater(evictions, 10);
-  assertGreater(cancelled, 5);
-  assert(cancelled < REQUESTS / 2);
+  assertGreater(pauses, leastPreemptions);
+  assertGreater(evictions, leastPreemptions);
+  assertGreater(cancelled, leastCancelled);
+  assert(cancelled < requests / 2);
   assertEquals(engine.stats().kvBlocks.used, 0);
 });

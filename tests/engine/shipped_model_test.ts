@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ChatMessage, Engine, SHIPPED_MODEL, Tokenizer } from "../../mod.ts";
-import { notBrief, onCpu, sized } from "../support/emulated.ts";
+import { onCpu, sized } from "../support/emulated.ts";
 import { runCli } from "../support/run_cli.ts";
 
 /** A greedy continuation as PyTorch computed it: BF16 weights, F32 arithmetic. */
@@ -79,20 +79,29 @@ for (const options of settings) {
   });
 }
 
-notBrief("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
+/** How stories begin of which the end is to come soon. */
+const SLEDGING = (name: string) =>
+  ` ${name} and Jim had wanted to go sledging that day. But it was raining. "I know! We can bake a cake!" said ` +
+  `${name}. And that was what they did, and soon the whole house smelled of it.\n\n`;
+
+/** Stories from their beginning, and how often their heroes must be named; on the emulator no more than their ends. */
+const { names, seeds, middle, leastNamed } = sized(
+  { names: ["Mia", "Zylphia", "Qwertius", "Kazimir"], seeds: [1, 2, 3], middle: () => "", leastNamed: 3 },
+  { names: ["Zylphia"], seeds: [1], middle: SLEDGING, leastNamed: 1 },
+);
+
+test("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
   await using engine = await Engine.load(SHIPPED_MODEL, { threads: 1 });
-  const names = ["Mia", "Zylphia", "Qwertius", "Kazimir"];
-  const seeds = [1, 2, 3];
   const stories = await Promise.all(names.flatMap((name) =>
     seeds.map(async (seed) => {
-      const prompt = `Once upon a time, there was a child named ${name}.`;
-      const { text, finishReason } = await engine.generate(prompt, { seed, maxTokens: 440 }).result;
+      const prompt = `Once upon a time, there was a child named ${name}.${middle(name)}`;
+      const { text, finishReason } = await engine.generate(prompt, { seed, maxTokens: sized(440, 40) }).result;
       return { name, seed, text, finishReason };
     })
   ));
   for (const { name, seed, text, finishReason } of stories) {
     assertEquals(finishReason, "stop", `${name}, seed ${seed}: ${text}`);
-    assertGreater(text.split(name).length, 3, `${name}, seed ${seed}: ${text}`);
+    assertGreater(text.split(name).length, leastNamed, `${name}, seed ${seed}: ${text}`);
   }
 });
 
@@ -118,22 +127,26 @@ test("the shipped model is small, and upbeat inspect reads it as it was trained"
   assertLess(report["kvHeads"] as number, report["heads"] as number);
 });
 
-notBrief("upbeat generate without arguments tells a story to its end", async () => {
-  const { code, stdout, stderr } = await runCli(["generate", "--seed", "1"]);
+test("upbeat generate without arguments tells a story to its end", async () => {
+  const { code, stdout, stderr } = await runCli(["generate", "--seed", "1", ...sized([], ["--max-tokens", "8"])]);
   assertEquals(code, 0);
-  assertMatch(stdout, /^[A-Z"][^<>]{200,}[.!?"]\n$/);
-  assertStringIncludes(stderr, "(stop)");
+  assertMatch(stdout, sized(/^[A-Z"][^<>]{200,}[.!?"]\n$/, /^[A-Z"][^<>]{20,}\n$/));
+  assertStringIncludes(stderr, sized("(stop)", "(length)"));
 });
 
-notBrief("upbeat generate continues its only argument with the shipped model", async () => {
+test("upbeat generate continues its only argument with the shipped model", async () => {
   const { prompt, text, tokenIds } = goldens.cases.find(({ prompt }) => prompt === "Mia had three apples.")!;
-  const greedy = ["--temperature", "0", "--max-tokens", String(tokenIds.length), "--quiet"];
+  const ids = tokenIds.slice(0, sized(tokenIds.length, 8));
+  const beginning = (await Tokenizer.load(SHIPPED_MODEL)).decode(ids);
+  const greedy = ["--temperature", "0", "--max-tokens", String(ids.length), "--quiet"];
   const { code, stdout } = await runCli(["generate", prompt!, ...greedy]);
-  assertEquals([code, stdout], [0, `${text}\n`]);
+  assertEquals([code, stdout], [0, `${sized(text, beginning)}\n`]);
 });
 
-notBrief("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
-  const golden = goldens.cases.find(({ messages }) => messages?.length === 1)!;
+test("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
+  const golden = goldens.cases.find(({ messages, tokenIds }) =>
+    messages?.length === 1 && tokenIds.length < sized(Infinity, 10)
+  )!;
   const [message] = golden.messages!;
   const greedy = ["--temperature", "0", "--max-tokens", String(golden.tokenIds.length), "--quiet"];
   const chat = await runCli(["chat", ...greedy], { stdin: `${message!.content}\n` });

@@ -1,11 +1,31 @@
 import { assertEquals, assertGreater } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { EMULATED, emulatedTests } from "../../scripts/support/emulated.ts";
+import { EMULATED, emulatedTests, NOT_EMULATED } from "../../scripts/support/emulated.ts";
+import { ROOT } from "../../scripts/support/paths.ts";
 import { findTestFiles } from "../../scripts/support/suites.ts";
 
-test("each entry of the emulator's list names test files that there are", () => {
+/** What opens a device in tests, or starts a program that may. */
+const OPENS =
+  /\b(Engine\.load|openDevice|chooseDevice|with\w*Engine|\w*FaultyLibrary|testOp|OpBench|runCli|runBench)\b/;
+
+test("each entry of the emulator's lists names test files that there are, and none is in both", () => {
   const files = findTestFiles([]);
-  for (const prefix of EMULATED) assertGreater(files.filter((file) => file.startsWith(prefix)).length, 0, prefix);
+  const left = Object.values(NOT_EMULATED).flat();
+  for (const prefix of [...EMULATED, ...left]) {
+    assertGreater(files.filter((file) => file.startsWith(prefix)).length, 0, prefix);
+  }
+  assertEquals(emulatedTests(files).filter((file) => left.some((prefix) => file.startsWith(prefix))), []);
+});
+
+test("every test that opens a device runs on the emulator, or is said not to", () => {
+  const known = [...EMULATED, ...Object.values(NOT_EMULATED).flat()];
+  const forgotten = findTestFiles([]).filter((file) =>
+    OPENS.test(readFileSync(join(ROOT, file), "utf8")) && !known.some((prefix) => file.startsWith(prefix))
+  );
+  // This file says what opens one, and is found by that.
+  assertEquals(forgotten, ["tests/scripts/emulated_test.ts"]);
 });
 
 test("emulatedTests() keeps order and leaves out what takes no device", () => {

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { basename } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import type { Engine } from "../../mod.ts";
 
 /** The library that `UPBEAT_LIBRARY` names. */
 const library = basename(process.env["UPBEAT_LIBRARY"] ?? "");
@@ -25,15 +27,16 @@ export function sized<Size>(full: Size, brief: Size): Size {
 }
 
 /** A test of what only the CPU library has, threads and instruction sets; skipped by name on the CUDA library. */
-export const onCpu: typeof test = skippedWhere(
-  IS_EMULATED || library === "libupbeat_cuda.so",
-  "it is about the CPU library",
-);
+export const onCpu: typeof test = IS_EMULATED || library === "libupbeat_cuda.so"
+  ? ((name: string) => test.skip(`${name} (it is about the CPU library)`, () => {})) as typeof test
+  : test;
 
-/** A test that would take minutes on the emulated library; skipped by name there. */
-export const notBrief: typeof test = skippedWhere(IS_EMULATED, "it would take too long on the emulator");
-
-function skippedWhere(isSkipped: boolean, reason: string): typeof test {
-  if (!isSkipped) return test;
-  return ((name: string) => test.skip(`${name} (${reason})`, () => {})) as typeof test;
+/**
+ * Check that an engine computes on the library that `UPBEAT_LIBRARY` names, where it names a file: a test that ran on
+ * another one would say nothing of it.
+ *
+ * @param engine The engine; it was given neither library nor device.
+ */
+export function assertNamedLibrary({ info }: Engine): void {
+  if (library.includes(".")) assertEquals(basename(info.libraryPath), library);
 }

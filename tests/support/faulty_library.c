@@ -1,5 +1,5 @@
 /*
- * The real CPU library, with a switch that breaks it: symbols that are not defined here come from the library that this one
+ * A real library, with a switch that breaks it: symbols that are not defined here come from the library that this one
  * is linked with. The switch is the word in the file beside this library, `<this library>.mode`; what tests must know of is
  * appended to `<this library>.calls`.
  */
