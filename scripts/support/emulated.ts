@@ -9,6 +9,7 @@ export const EMULATED: readonly string[] = [
   "tests/ffi/",
   "tests/models/random_model_test.ts",
   "tests/engine/bad_models_test.ts",
+  "tests/engine/dependent_launch_test.ts",
   "tests/engine/dummy_weights_test.ts",
   "tests/engine/engine_events_test.ts",
   "tests/engine/engine_test.ts",
