@@ -80,4 +80,11 @@ int32_t upbeat_device_usage(int32_t device, int64_t* usage) {
   });
 }
 
+int32_t upbeat_device_dependent_launches(int32_t device, int32_t wanted) {
+  return guarded("upbeat_device_dependent_launches", [&] {
+    device_of(device).use_dependent_launches(wanted != 0);
+    return UPBEAT_OK;
+  });
+}
+
 }  // extern "C"

@@ -56,6 +56,12 @@ std::string Device::info() const {
   return json + "\"}";
 }
 
+void Device::use_dependent_launches(bool wanted) const {
+  if (!wanted) return;
+  throw_error(UPBEAT_ERROR_UNAVAILABLE,
+              "dependent launches are the CUDA library's: this one runs one op after the other");
+}
+
 int32_t Device::create_stream() {
   auto stream = std::make_unique<Stream>(*this);
   const Ref<Timeline> timeline = stream->timeline();

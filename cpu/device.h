@@ -34,6 +34,9 @@ class Device {
   int64_t weight_bytes() const { return weight_bytes_; }
   std::string info() const;
 
+  // Commands of a graph follow each other here. Throws ApiError UNAVAILABLE when it is wanted otherwise.
+  void use_dependent_launches(bool wanted) const;
+
   int32_t create_stream();
   int32_t create_event();
   int32_t add_graph(Ref<Graph> graph);

@@ -8,6 +8,7 @@
 #include "../abi/error.h"
 #include "../abi/handles.h"
 #include "../abi/owners.h"
+#include "dependent_launch.h"
 #include "staging.h"
 #include "status.h"
 
@@ -55,13 +56,7 @@ Device::Device(int32_t index) : context_(index) {
     fault_flag_ = make_memory(MemoryKind::device, sizeof(int32_t), "the fault flag");
     fault_words_ = make_memory(MemoryKind::host, (1 + kFaultNumbers) * sizeof(int32_t), "the fault record");
     // The first kernel: a library without code for this GPU says so here.
-    check_cuda(launch_fault_check({.stream = setup_stream_,
-                                   .faults = fault_slot(),
-                                   .multiprocessors = multiprocessors_,
-                                   .scratch = nullptr,
-                                   .scratch_counters = nullptr,
-                                   .scratch_owner = nullptr}),
-               "starting a kernel");
+    check_cuda(launch_fault_check(setup_launch()), "starting a kernel");
     check_cuda(cudaStreamSynchronize(setup_stream_), "starting a kernel");
   } catch (const ApiError& error) {
     // Somebody else's work may have broken the GPU before: it is reset, too, when nobody has it open any more.
@@ -80,6 +75,26 @@ Device::~Device() {
   drop_all(weights_);
   if (is_sticky(cudaStreamSynchronize(setup_stream_))) context_.broken();
   cudaStreamDestroy(setup_stream_);
+}
+
+Launch Device::setup_launch() const {
+  return {.place = setup_stream_,
+          .faults = fault_slot(),
+          .multiprocessors = multiprocessors_,
+          .scratch = nullptr,
+          .scratch_counters = nullptr,
+          .scratch_owner = nullptr};
+}
+
+void Device::use_dependent_launches(bool wanted) {
+  if (wanted && !dependent_launches_) {
+    check_fault();
+    make_current();
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, context_.index()), "asking the GPU what it is");
+    check_dependent_launches(properties, setup_launch());
+  }
+  dependent_launches_ = wanted;
 }
 
 std::string Device::info() {

@@ -28,6 +28,10 @@ class Device {
   ~Device();
 
   int multiprocessors() const { return multiprocessors_; }
+  // Whether kernels of graphs may begin before the kernel before them has ended.
+  bool dependent_launches() const { return dependent_launches_; }
+  // Says so for what is captured from here on. Throws ApiError UNAVAILABLE where they cannot be made.
+  void use_dependent_launches(bool wanted);
   MemoryTable& memory() { return memory_; }
   int64_t weight_bytes() const { return weight_bytes_; }
   std::string info();
@@ -81,8 +85,12 @@ class Device {
     bool broken_ = false;
   };
 
+  // Of work that is no stream's.
+  Launch setup_launch() const;
+
   Context context_;
   int multiprocessors_ = 0;
+  bool dependent_launches_ = false;
   std::string name_;
   std::string compute_capability_;
 
@@ -106,6 +114,7 @@ template <typename Enqueue>
 void Stream::enqueue_with(const char* doing, Enqueue&& enqueue) {
   if (device_.faulted()) return;
   device_.make_current();
+  after_kernel_ = false;  // it may be a copy
   device_.check(enqueue(launch_context()), doing);
 }
 

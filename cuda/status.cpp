@@ -13,6 +13,7 @@ bool is_sticky(cudaError_t status) {
     case cudaErrorNoDevice:
     case cudaErrorInvalidDevice:
     case cudaErrorNoKernelImageForDevice:
+    case cudaErrorNotSupported:
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:
       return false;

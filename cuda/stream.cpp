@@ -23,9 +23,9 @@ Stream::~Stream() {
   cudaStreamDestroy(stream_);
 }
 
-Launch Stream::launch_context() {
+Launch Stream::launch_context(bool dependent) {
   return {
-      .stream = stream_,
+      .place = {stream_, dependent},
       .faults = device_.fault_slot(),
       .multiprocessors = device_.multiprocessors(),
       .scratch =
@@ -45,7 +45,11 @@ Launch Stream::launch_context() {
 void Stream::enqueue_launch(const Operation& operation, const void* arguments) {
   if (device_.faulted()) return;
   device_.make_current();
-  device_.check(operation.launch(arguments, launch_context()), operation.name);
+  // Outside a capture every kernel waits for all before it: what is there may be loads of weights, which kernels read
+  // without waiting.
+  const bool dependent = after_kernel_ && device_.dependent_launches();
+  after_kernel_ = capturing();
+  device_.check(operation.launch(arguments, launch_context(dependent)), operation.name);
 }
 
 void Stream::begin_capture() {
@@ -53,12 +57,14 @@ void Stream::begin_capture() {
   // Relaxed: scratch memory may have to be allocated for what is captured.
   device_.check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "beginning a capture");
   captured_.emplace();
+  after_kernel_ = false;
 }
 
 std::unique_ptr<Graph> Stream::end_capture() {
   device_.make_current();
   Scratch scratch = std::move(*captured_);
   captured_.reset();
+  after_kernel_ = false;
   cudaGraph_t graph = nullptr;
   device_.check(cudaStreamEndCapture(stream_, &graph), "ending a capture");
   // What was captured may come as it is later, when nobody has time to allocate.

@@ -50,7 +50,7 @@ class Stream {
   bool synchronize(int64_t deadline);
 
  private:
-  Launch launch_context();
+  Launch launch_context(bool dependent = false);
   Scratch& launch_scratch() { return captured_ ? *captured_ : scratch_; }
   void enqueue_launch(const Operation& operation, const void* arguments);
 
@@ -58,6 +58,7 @@ class Stream {
   cudaStream_t stream_ = nullptr;
   Scratch scratch_;
   std::optional<Scratch> captured_;  // that of the graph being captured
+  bool after_kernel_ = false;        // whether what was captured last is a kernel
 };
 
 }  // namespace upbeat

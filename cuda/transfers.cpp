@@ -12,7 +12,7 @@ namespace upbeat {
 void enqueue_copy(Stream& stream, CopyKind kind, void* destination, const void* source, int64_t bytes) {
   constexpr cudaMemcpyKind kKinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice};
   stream.enqueue_with("copying", [&](const Launch& launch) {
-    return cudaMemcpyAsync(destination, source, size_t(bytes), kKinds[int(kind)], launch.stream);
+    return cudaMemcpyAsync(destination, source, size_t(bytes), kKinds[int(kind)], launch.place.stream);
   });
 }
 
@@ -30,7 +30,7 @@ void enqueue_weight_upload(Stream& stream, const void* source, const PackedWeigh
   const size_t width = size_t(weight.columns) * element;
   stream.enqueue_with("upbeat_weight_upload", [&](const Launch& launch) {
     return cudaMemcpy2DAsync(static_cast<std::byte*>(weight.data) + size_t(first_row) * pitch, pitch, source, width,
-                             width, size_t(row_count), cudaMemcpyHostToDevice, launch.stream);
+                             width, size_t(row_count), cudaMemcpyHostToDevice, launch.place.stream);
   });
 }
 

@@ -15,6 +15,7 @@ Weight::Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns, Dtype
   }
   memory_ = device.make_memory(MemoryKind::device, bytes, "weight");
   packed_.data = memory_.data();
+  note_weight_memory(memory_.data(), size_t(bytes));
 }
 
 }  // namespace upbeat

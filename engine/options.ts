@@ -166,6 +166,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     logToCaller: isGiven("onLog", options.onLog),
     logToStandardError: logIsAskedFor(),
     ranges: process.env["UPBEAT_NVTX"] === "1",
+    dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
   };
 }
 

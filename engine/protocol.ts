@@ -52,6 +52,8 @@ export interface ResolvedEngineOptions {
   readonly logToStandardError: boolean;
   /** Whether a profiler is told the names of steps and phases. */
   readonly ranges: boolean;
+  /** Whether kernels of captured steps may begin before the kernel before them has ended, on a GPU. */
+  readonly dependentLaunches: boolean;
 }
 
 /** What the worker is started with. */
@@ -278,6 +280,8 @@ export interface EngineInfo {
   readonly libraryPath: string;
   /** With `device: "auto"`, why it is not a GPU; null where it is, or where it was said what to use. */
   readonly deviceFallback: string | null;
+  /** Whether kernels of captured steps begin before the kernel before them has ended (`docs/cuda.md`). */
+  readonly dependentLaunches: boolean;
   readonly maxContext: number;
   readonly maxBatchTokens: number;
   readonly maxBatchRequests: number;

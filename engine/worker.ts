@@ -95,6 +95,11 @@ function readModel(folder: string, { weights }: ResolvedEngineOptions): { config
   return { config, plan };
 }
 
+/** Whether kernels of captured steps are to overlap: where it was asked for, on a GPU; on others it means nothing. */
+function makesDependentLaunches(device: Device): boolean {
+  return start.options.dependentLaunches && device.info().library === "cuda";
+}
+
 function describe(
   config: ModelConfig,
   plan: WeightPlan,
@@ -110,6 +115,7 @@ function describe(
     deviceUsage: device.usage(),
     libraryPath,
     deviceFallback: fallback,
+    dependentLaunches: makesDependentLaunches(device),
     maxContext: limits.maxContext,
     maxBatchTokens: limits.maxBatchTokens,
     maxBatchRequests: limits.maxBatchRequests,
@@ -135,6 +141,7 @@ async function run(): Promise<void> {
   log?.("worker: device opened", { library: chosen.libraryPath, fallback: chosen.fallback });
   let runner: ModelRunner | null = null;
   try {
+    if (makesDependentLaunches(device)) device.useDependentLaunches(true);
     const limits = resolveLimits(start.options, config, plan, device.info(), now);
     runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
       checkWanted();

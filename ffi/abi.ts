@@ -109,6 +109,7 @@ export const SYMBOLS = {
   upbeat_device_close: ["device: device"],
   upbeat_device_info: ["device: device", "json: buffer", "capacity: i32"],
   upbeat_device_usage: ["device: device", "usage: buffer"],
+  upbeat_device_dependent_launches: ["device: device", "wanted: i32"],
 
   // Memory
   upbeat_memory_allocate: ["device: device", "bytes: i64", "address: buffer"],

@@ -128,6 +128,10 @@ class LibraryDevice implements Device {
     return { device: Number(this.#out[0]), host: Number(this.#out[1]), weights: Number(this.#out[2]) };
   }
 
+  useDependentLaunches(wanted: boolean): void {
+    this.check(this.symbols.upbeat_device_dependent_launches(this.handle, wanted ? 1 : 0));
+  }
+
   allocate(bytes: number): Memory {
     requireInteger("bytes", bytes);
     this.check(this.symbols.upbeat_memory_allocate(this.handle, bytes, this.#out));

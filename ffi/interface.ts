@@ -146,6 +146,13 @@ export interface Device extends Disposable {
   info(): DeviceInfo;
   /** What it holds now. */
   usage(): DeviceUsage;
+  /**
+   * Let kernels of graphs that are captured from here on begin before the kernel before them has ended (CUDA's
+   * programmatic dependent launch): it changes times, never results. Off at first.
+   *
+   * @throws {UpbeatError} `DEVICE_UNAVAILABLE` where library, GPU or driver cannot do it.
+   */
+  useDependentLaunches(wanted: boolean): void;
 
   /** Allocate device memory, zeroed, 64-byte aligned. */
   allocate(bytes: number): DeviceMemory;

@@ -11,7 +11,7 @@
  *   enqueued by a call that fails.
  * - Every function that takes a stream is ASYNCHRONOUS: it enqueues on that in-order stream and returns. Its operands
  *   must stay valid until the stream has passed it. Only upbeat_stream_synchronize, upbeat_event_wait, the *_destroy /
- *   *_free / *_close calls and upbeat_device_open may block.
+ *   *_free / *_close calls, upbeat_device_open and upbeat_device_dependent_launches may block.
  * - A fault while work runs (an unreadable file, an index out of range) is STICKY: the rest of the device's work is
  *   skipped, and every later wait on that device returns UPBEAT_ERROR_FAULT. Only closing the device clears it. The
  *   library never aborts the process.
@@ -92,6 +92,11 @@ UPBEAT_API int32_t upbeat_device_info(int32_t device, uint8_t* json, int32_t cap
 /* Bytes now held by the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights as
  * the library lays them out, padding included. */
 UPBEAT_API int32_t upbeat_device_usage(int32_t device, int64_t* usage);
+
+/* Says whether kernels of graphs that are captured from here on may begin before the kernel before them has ended (1), or
+ * not (0, as at first): CUDA's programmatic dependent launch. It changes times, never results. UNAVAILABLE where the
+ * library, the GPU or its driver cannot do it. */
+UPBEAT_API int32_t upbeat_device_dependent_launches(int32_t device, int32_t wanted);
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
 

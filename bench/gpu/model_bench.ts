@@ -17,6 +17,7 @@ import { benchFlags } from "../flags.ts";
 import { decodeBytes, prefillFlops } from "../model_work.ts";
 import { type Mode, type ModeName, MODES } from "../ttft/devices.ts";
 import { stepFigures } from "../ttft/steps.ts";
+import { decodeStep, newPrompt } from "./requests.ts";
 import { type Figure, figure, type ModelResult, type PerMode } from "./results.ts";
 
 const flags = benchFlags(
@@ -82,29 +83,16 @@ async function load(observed: boolean): Promise<Loaded[]> {
   return engines;
 }
 
-/** A prompt that begins like no other. */
-let promptsMade = 0;
-function prompt(tokens: number, vocabulary: number): Int32Array {
-  const first = ++promptsMade * 104729;
-  return Int32Array.from({ length: tokens }, (_, index) => (first + index * 7919) % vocabulary);
-}
-
 /** Milliseconds to the first token of one request. */
 async function firstToken({ engine }: Loaded, promptTokens: number): Promise<number> {
-  const ids = prompt(promptTokens, engine.info.model.vocabularySize);
+  const ids = newPrompt(promptTokens, engine.info.model.vocabularySize);
   const { metrics } = await engine.generate(ids, { maxTokens: 1, temperature: 0, ignoreEos: true }).result;
   return metrics.ttftMs!;
 }
 
 /** Milliseconds per decode step of so many requests that begin together. */
-async function decodeStep({ engine }: Loaded, batch: number): Promise<number> {
-  const generations = Array.from({ length: batch }, () => {
-    const ids = prompt(DECODE_PROMPT, engine.info.model.vocabularySize);
-    return engine.generate(ids, { maxTokens: DECODE_TOKENS, temperature: 0, ignoreEos: true });
-  });
-  const results = await Promise.all(generations.map((generation) => generation.result));
-  return figure(results.map(({ metrics }) => metrics.tpotMs!)).median;
-}
+const decode = ({ engine }: Loaded, batch: number): Promise<number> =>
+  decodeStep(engine, batch, DECODE_PROMPT, DECODE_TOKENS);
 
 type Samples = Map<string, Map<ModeName, number[]>>;
 
@@ -188,7 +176,7 @@ for (let round = 0; round <= MAX_ROUNDS; round++) {
     const prompts = PROMPTS.filter((tokens) => isEnd || tokens < LONG_PROMPT);
     const batches = BATCHES.filter((batch) => isEnd || batch < LARGE_BATCH);
     for (const tokens of prompts) add(samples, `ttft ${tokens}`, loaded.mode.name, await firstToken(loaded, tokens));
-    for (const batch of batches) add(samples, `decode ${batch}`, loaded.mode.name, await decodeStep(loaded, batch));
+    for (const batch of batches) add(samples, `decode ${batch}`, loaded.mode.name, await decode(loaded, batch));
   }
   rounds = Math.max(1, round);
   write(last = result(engines[0]!.engine, loadMs));
@@ -202,9 +190,9 @@ const observing = await load(true);
 for (const loaded of observing) {
   for (const batch of BATCHES) {
     if (performance.now() > deadline && !flags.tiny) break;
-    await decodeStep(loaded, batch); // captures its graph
+    await decode(loaded, batch); // captures its graph
     loaded.reports.length = 0;
-    await decodeStep(loaded, batch);
+    await decode(loaded, batch);
     const { idle, host } = stepFigures(loaded.reports, null, batch);
     add(samples, `idle ${batch}`, loaded.mode.name, ...idle);
     add(samples, `host ${batch}`, loaded.mode.name, ...host);

@@ -12,6 +12,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { MODES } from "../ttft/devices.ts";
 import type {
+  DependentResult,
   GpuResults,
   KernelResult,
   KernelsResult,
@@ -185,6 +186,23 @@ function modelLines(model: ModelResult, peaks: Peaks, torch: TorchResult | undef
   return lines;
 }
 
+/** Decode steps with and without dependent launches. */
+function dependentLines({ shape, same, rounds, decode }: DependentResult, peaks: Peaks): string[] {
+  const rows = decode.map(({ batch, bytes, ordered, dependent }) => {
+    const floor = floorOf(bytes, 0, peaks);
+    return [
+      `batch ${batch}`,
+      number(ordered.median),
+      number(dependent.median),
+      ratio(ordered.median, dependent.median),
+      percent(floor === null ? null : floor / 1e3 / dependent.median),
+    ];
+  });
+  const header = [`decode of ${shape}, ms`, "one by one", "dependent", "ratio", "of floor"];
+  const tokens = same ? "the same tokens" : "OTHER TOKENS: dependent launches are broken here";
+  return ["", ...table(header, rows), `  ${tokens}; ${rounds} rounds`];
+}
+
 /** The goals of the kernels, and how far this run is from each. */
 function goalLines(results: GpuResults, peaks: Peaks): string[] {
   const kernels = resultsOf(results, "kernels").flatMap(({ results }) => results);
@@ -248,6 +266,7 @@ export function reportLines(results: GpuResults): string[] {
   for (const model of resultsOf(results, "model")) {
     lines.push(...modelLines(model, peaks, torches.find(({ shape }) => shape === model.shape)));
   }
+  for (const dependent of resultsOf(results, "dependent")) lines.push(...dependentLines(dependent, peaks));
   return lines;
 }
 

@@ -111,6 +111,26 @@ export interface ModelResult {
   }[];
 }
 
+/** `dependent_bench.ts`: decode steps of a shape with and without dependent launches. */
+export interface DependentResult {
+  readonly part: "dependent";
+  readonly shape: string;
+  readonly runtime: string;
+  readonly library: string;
+  readonly rounds: number;
+  /** Whether both generated the same tokens with the same log-probabilities. */
+  readonly same: boolean;
+  /** Milliseconds per decode step. */
+  readonly decode: readonly {
+    readonly batch: number;
+    /** The fewest bytes that a step must read. */
+    readonly bytes: number;
+    /** Each kernel behind the end of the one before. */
+    readonly ordered: Figure;
+    readonly dependent: Figure;
+  }[];
+}
+
 /** `reference_torch.py`: the same shape in PyTorch and transformers. */
 export interface TorchResult {
   readonly part: "torch";
@@ -141,7 +161,13 @@ export interface CheckResult {
 }
 
 /** What any part leaves. */
-export type PartResult = MachineResult | KernelsResult | ModelResult | TorchResult | CheckResult;
+export type PartResult =
+  | MachineResult
+  | KernelsResult
+  | ModelResult
+  | DependentResult
+  | TorchResult
+  | CheckResult;
 
 /** How a part ended. */
 export interface PartRecord {

@@ -37,11 +37,13 @@ PARTS=(
   "torch-qwen3-0.6b 60 PyTorch on the same shape"
   "model-llama-3.2-1b 40 the engine on a shape with random weights"
   "torch-llama-3.2-1b 60 PyTorch on the same shape"
+  "dependent-llama-3.1-8b 45 decode steps of the shape with and without dependent launches"
+  "dependent-qwen3-0.6b 30 decode steps of the shape with and without dependent launches"
   "memcheck 60 compute-sanitizer memcheck: every op once, from a native program"
   "racecheck 60 compute-sanitizer racecheck: every op once, from a native program"
   "memcheck-ops 90 compute-sanitizer memcheck: op tests"
 )
-REHEARSED=(build machine ops models engine kernels model-tiny model-tiny+bf16 torch-tiny memcheck racecheck memcheck-ops)
+REHEARSED=(build machine ops models engine kernels model-tiny model-tiny+bf16 torch-tiny dependent-tiny memcheck racecheck memcheck-ops)
 
 BUILD=build
 WORK=build-gpu
@@ -252,6 +254,16 @@ model() {
     --seconds $((LIMIT - 8)) --json "$WORK/$INTERNAL.json"
 }
 
+dependent() {
+  need_bun
+  need_library
+  "$BUN_PATH" bench/gpu/dependent_bench.ts "$1" "${TINY[@]}" --library "$LIBRARY" --seconds $((LIMIT - 8)) \
+    --json "$WORK/$INTERNAL.json"
+  local status=$?
+  [ "$status" -ne 77 ] || skip "$(tail -n 1 "$WORK/$INTERNAL.log")"
+  return "$status"
+}
+
 torch() {
   local python=${PYTHON:-python3}
   "$python" -c 'import torch, transformers' 2>/dev/null || skip "$python has no torch or no transformers"
@@ -283,6 +295,7 @@ run_part() {
     build | machine | ops | models | engine | kernels) "$INTERNAL" ;;
     model-*) model "${INTERNAL#model-}" ;;
     torch-*) torch "${INTERNAL#torch-}" ;;
+    dependent-*) dependent "${INTERNAL#dependent-}" ;;
     memcheck | racecheck) checked_ops "$INTERNAL" ;;
     memcheck-ops) memcheck_ops ;;
   esac

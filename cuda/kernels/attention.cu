@@ -44,7 +44,7 @@ cudaError_t launch_narrow(const AttentionArguments& arguments, bool by_request, 
       .splits = plan_splits(arguments, tiles, where),
   };
   const dim3 grid(unsigned(tiles), unsigned(arguments.kv_heads), unsigned(schedule.splits.parts));
-  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.stream, arguments, schedule,
+  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.place, arguments, schedule,
                                         where.faults);
 }
 
@@ -55,7 +55,7 @@ cudaError_t launch_wide(const AttentionArguments& arguments, int least_rows, con
   const int64_t tiles = arguments.rows * group / Plan::kRows + arguments.requests;
   const AttentionSchedule schedule = {.least_rows = least_rows, .by_request = false, .pieces = 1, .splits = {}};
   const dim3 grid(unsigned(tiles), unsigned(arguments.kv_heads));
-  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.stream, arguments, schedule,
+  return launch<attention_kernel<Plan>>(grid, Plan::kThreads, Plan::kSharedBytes, where.place, arguments, schedule,
                                         where.faults);
 }
 

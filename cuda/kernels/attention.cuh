@@ -78,6 +78,7 @@ __device__ void accumulate(const RowOperand<kSoftmaxTerms>& weights, const Share
 template <typename Plan>
 __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
     attention_kernel(AttentionArguments arguments, AttentionSchedule schedule, FaultSlot faults) {
+  begin_kernel();
   if (block_faulted(faults)) return;
   const int head_dim = arguments.head_dim;
   const AttentionRows rows = {find_tile<Plan>(arguments, schedule, faults), int(blockIdx.y), arguments.heads,

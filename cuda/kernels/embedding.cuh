@@ -14,6 +14,7 @@ inline constexpr int kEmbeddingThreads = 128;
 
 template <typename Element>
 __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel(EmbeddingArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const int row = int(blockIdx.x);
   const PackedWeight& weight = arguments.weight;

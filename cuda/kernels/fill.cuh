@@ -13,6 +13,7 @@ namespace upbeat {
 inline constexpr int kFillThreads = 256;
 
 __global__ void __launch_bounds__(kFillThreads) fill_kernel(FillArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const auto byte = uint8_t(arguments.value);
   const Global<uint8_t> bytes = static_cast<uint8_t*>(arguments.destination);
@@ -31,10 +32,12 @@ __global__ void __launch_bounds__(kFillThreads) fill_kernel(FillArguments argume
 }
 
 __global__ void injected_fault_kernel(FaultSlot faults) {
+  begin_kernel();
   if (!faulted(faults)) raise_fault(faults, FaultKind::injected);
 }
 
 __global__ void fault_check_kernel(FaultSlot faults) {
+  begin_kernel();
   if (load_volatile(Global<int32_t>(faults.record)) != int32_t(FaultKind::none)) {
     atomic_exchange(Global<int32_t>(faults.flag), 1);
   }

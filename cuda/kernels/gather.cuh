@@ -11,6 +11,7 @@ namespace upbeat {
 inline constexpr int kGatherThreads = 128;
 
 __global__ void __launch_bounds__(kGatherThreads) gather_rows_kernel(GatherRowsArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const int row = int(blockIdx.x);
   const int32_t index = Global<const int32_t>(arguments.indices)[row];
@@ -28,6 +29,7 @@ __global__ void __launch_bounds__(kGatherThreads) gather_rows_kernel(GatherRowsA
 
 __global__ void __launch_bounds__(kGatherThreads)
     gather_tokens_kernel(GatherTokensArguments arguments, FaultSlot faults) {
+  begin_kernel();
   const int row = int(blockIdx.x) * kGatherThreads + int(threadIdx.x);
   if (row >= arguments.rows || faulted(faults)) return;
   const int32_t source = Global<const int32_t>(arguments.sources)[row];
@@ -40,6 +42,7 @@ __global__ void __launch_bounds__(kGatherThreads)
 
 __global__ void __launch_bounds__(kGatherThreads)
     scatter_tokens_kernel(ScatterTokensArguments arguments, FaultSlot faults) {
+  begin_kernel();
   const int row = int(blockIdx.x) * kGatherThreads + int(threadIdx.x);
   if (row >= arguments.rows || faulted(faults)) return;
   const int32_t destination = Global<const int32_t>(arguments.destinations)[row];

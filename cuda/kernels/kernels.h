@@ -15,7 +15,7 @@ namespace upbeat {
 
 // Where and how to launch.
 struct Launch {
-  cudaStream_t stream;
+  LaunchPlace place;
   FaultSlot faults;
   int multiprocessors;
   // Device memory of at least so many bytes for this launch and no other that may run beside it. Its content is
@@ -78,6 +78,9 @@ cudaError_t launch_injected_fault(const Launch& launch);
 
 // Raises the device's flag when the host has noted a fault in the record.
 cudaError_t launch_fault_check(const Launch& launch);
+
+// The compute capability that this GPU's kernels were compiled for, as 90 for 9.0.
+cudaError_t code_capability(int& capability);
 
 inline constexpr KernelSet kKernels = {
     .embedding = launch_embedding,

@@ -12,8 +12,8 @@ namespace {
 template <typename Element, int InputTerms, int OutputTiles, int RowTiles>
 cudaError_t launch_tiles(const LinearArguments& arguments, const Launch& where) {
   const auto blocks = unsigned(ceil_divide(arguments.weight.rows, OutputTiles * kOutputTile));
-  return launch<linear_decode_kernel<Element, InputTerms, OutputTiles, RowTiles>>(
-      blocks, kDecodeThreads, 0, where.stream, arguments, where.faults);
+  return launch<linear_decode_kernel<Element, InputTerms, OutputTiles, RowTiles>>(blocks, kDecodeThreads, 0,
+                                                                                  where.place, arguments, where.faults);
 }
 
 }  // namespace

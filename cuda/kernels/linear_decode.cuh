@@ -3,7 +3,8 @@
 // The memory idea: the weights are what is large, and each is needed once. A block reads the rows of 16 or 32 outputs
 // from end to end, every warp one of the eight slices of the inputs, in 16-byte loads straight to registers that leave
 // no copy in the first-level cache. A lane has several pieces in registers or on their way, and asks for another one as
-// soon as one is used up. The inputs are small, come from the caches as F32 and are cut into BF16 numbers on the way.
+// soon as one is used up; for the first of them before the kernel waits for those that make its inputs. The inputs are
+// small, come from the caches as F32 and are cut into BF16 numbers on the way.
 //
 // The floor: outputs * inputs * size of a weight / memory bandwidth. To keep 4.8 TB/s busy at 700 ns of latency takes
 // 3.4 MB in flight, 25 KB on each of 132 multiprocessors. A warp has up to 4 KB of 16-bit weights on their way, four
@@ -77,7 +78,7 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
   constexpr int kOutputs = OutputTiles * kOutputTile, kRows = RowTiles * kRowTile;
   constexpr int kPitch = kOutputs + 1;  // keeps the lanes of a store on different banks
   __shared__ SharedArray<float, kLinearSlices * kRows * kPitch> partial;
-  if (block_faulted(faults)) return;
+  let_next_kernel_begin();
   const int slice = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
   const int g = lane / 4, t = lane % 4;
   const int first_output = int(blockIdx.x) * kOutputs;
@@ -95,7 +96,6 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
     rows[tile] = weights + ((output < padded ? output : padded - kOutputTile) + g) * weight.stride + 8 * t;
   }
 
-  float sums[OutputTiles][RowTiles][4] = {};
   constexpr int kAhead = pieces_ahead(OutputTiles * int(sizeof(Element)));
   const int windows = linear_windows(columns);
   const int begin = slice_begin(slice, windows) * kWindowPieces, end = slice_begin(slice + 1, windows) * kWindowPieces;
@@ -104,6 +104,11 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
   for (int i = 0; i < kAhead; i++) {
     if (begin + i < end) pieces[i] = load_piece<Element, OutputTiles>(rows, weight.stride, begin + i);
   }
+  // The first weights are on their way while the kernel before ends; everything else may be its work.
+  wait_for_earlier_kernels();
+  if (block_faulted(faults)) return;
+
+  float sums[OutputTiles][RowTiles][4] = {};
   for (int first = begin; first < end; first += kAhead) {
 #pragma unroll
     for (int i = 0; i < kAhead; i++) {

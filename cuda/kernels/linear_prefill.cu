@@ -24,9 +24,9 @@ cudaError_t launch_split(const LinearArguments& arguments, int groups, uint32_t*
   const int64_t warps = int64_t(groups) * linear_windows(arguments.weight.columns) * kWindowPieces;
   const auto blocks = unsigned(ceil_divide(warps * 32, kSplitThreads));
   const bool aligned = arguments.weight.columns % 4 == 0 && all_aligned(arguments.input);
-  return aligned ? launch<linear_split_kernel<InputTerms, true>>(blocks, kSplitThreads, 0, where.stream, arguments,
+  return aligned ? launch<linear_split_kernel<InputTerms, true>>(blocks, kSplitThreads, 0, where.place, arguments,
                                                                  groups, planes, where.faults)
-                 : launch<linear_split_kernel<InputTerms, false>>(blocks, kSplitThreads, 0, where.stream, arguments,
+                 : launch<linear_split_kernel<InputTerms, false>>(blocks, kSplitThreads, 0, where.place, arguments,
                                                                   groups, planes, where.faults);
 }
 
@@ -40,7 +40,7 @@ cudaError_t launch_tile(const LinearArguments& arguments, const Launch& where) {
   if (status != cudaSuccess) return status;
   const auto blocks = unsigned(ceil_divide(arguments.weight.rows, Tile) * row_tiles);
   return launch<linear_prefill_kernel<Element, InputTerms, Tile>>(blocks, Shape::kThreads, Shape::kSharedBytes,
-                                                                  where.stream, arguments, row_tiles,
+                                                                  where.place, arguments, row_tiles,
                                                                   static_cast<const uint32_t*>(planes), where.faults);
 }
 

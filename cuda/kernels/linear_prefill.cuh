@@ -138,6 +138,7 @@ __global__ void __launch_bounds__(PrefillShape<Element, InputTerms, Tile>::kThre
     linear_prefill_kernel(LinearArguments arguments, int row_tiles, const uint32_t* planes, FaultSlot faults) {
   using Shape = PrefillShape<Element, InputTerms, Tile>;
   constexpr int kOutputTiles = Shape::kOutputTiles, kRowTiles = 2 * Shape::kRowGroups;
+  begin_kernel();
   if (block_faulted(faults)) return;
   const PackedWeight& weight = arguments.weight;
   const int row_tile = int(blockIdx.x) % row_tiles;

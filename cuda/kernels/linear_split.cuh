@@ -46,6 +46,7 @@ __device__ SplitEight<InputTerms> split_row(Global<const float> input, int row, 
 template <int InputTerms, bool Aligned>
 __global__ void __launch_bounds__(kSplitThreads)
     linear_split_kernel(LinearArguments arguments, int groups, uint32_t* planes, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const int columns = arguments.weight.columns;
   const int64_t unit = (int64_t(blockIdx.x) * kSplitThreads + threadIdx.x) / 32;

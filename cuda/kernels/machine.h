@@ -1,5 +1,5 @@
 // The words that kernels are written in, beside CUDA's own: pointers with a memory space, loads of several elements,
-// atomics, asynchronous copies, tensor-core products, launches.
+// atomics, asynchronous copies, tensor-core products, launches and what orders them.
 //
 // Each is a thin name for what the compiler or one instruction does. They exist so that the same source also compiles
 // with a host compiler, where tests/simt/ gives every one of them a body that checks what it is asked to do.
@@ -12,12 +12,28 @@
 #include <cstring>
 #include <type_traits>
 
+// Where a kernel is launched: behind all that is on the stream or, as a dependent launch, behind a kernel that it may
+// begin beside, as soon as there is room. What comes before wait_for_earlier_kernels() then runs at any time after that
+// kernel has begun.
+struct LaunchPlace {
+  LaunchPlace(cudaStream_t stream_, bool dependent_ = false) : stream(stream_), dependent(dependent_) {}
+  cudaStream_t stream;
+  bool dependent;
+};
+
 #if defined(UPBEAT_SIMT)
 
 // tests/simt/include/cuda_runtime.h has brought all of it.
 template <auto Kernel, typename... Arguments>
-cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
-  return simt::launch_kernel<Kernel>(grid, block, shared_bytes, stream, arguments...);
+cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const LaunchPlace& place,
+                   const Arguments&... arguments) {
+  return simt::launch_kernel<Kernel>(grid, block, shared_bytes, place.stream, place.dependent, arguments...);
+}
+
+// The compute capability that a kernel's code was compiled for, as 90 for 9.0.
+template <auto Kernel>
+cudaError_t compiled_for(int& capability) {
+  return simt::compiled_for(capability);
 }
 
 #else
@@ -197,9 +213,35 @@ __device__ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// Enqueues `launch<kernel>(grid, block, bytes of dynamic shared memory, stream, arguments...)`.
+// The rule of dependent launches: every thread of every kernel that may be captured calls wait_for_earlier_kernels()
+// before it leaves, and before it reads or writes any global memory but weights, which no captured kernel writes. So
+// when a kernel is done, all before it are. Waiting for nothing takes no time.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+__device__ inline void wait_for_earlier_kernels() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+// The next kernel may begin once all blocks have come here: none of them lacks room then.
+__device__ inline void let_next_kernel_begin() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+#else
+__device__ inline void wait_for_earlier_kernels() {}
+__device__ inline void let_next_kernel_begin() {}
+#endif
+
+// Tells the emulator, and nobody else, that memory holds weights.
+inline void note_weight_memory(const void*, size_t) {}
+
+// The compute capability that a kernel's code was compiled for, as 90 for 9.0; less than the GPU's where the driver has
+// compiled it from PTX.
+template <auto Kernel>
+cudaError_t compiled_for(int& capability) {
+  cudaFuncAttributes attributes = {};
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, Kernel);
+  capability = attributes.ptxVersion;
+  return status;
+}
+
+// Enqueues `launch<kernel>(grid, block, bytes of dynamic shared memory, place, arguments...)`.
 template <auto Kernel, typename... Arguments>
-cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
+cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const LaunchPlace& place,
+                   const Arguments&... arguments) {
   constexpr size_t kUnasked = 48 << 10;  // what a kernel gets of shared memory without asking for it
   if (shared_bytes > kUnasked) {
     const cudaError_t status =
@@ -210,7 +252,12 @@ cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stre
   config.gridDim = grid;
   config.blockDim = block;
   config.dynamicSmemBytes = shared_bytes;
-  config.stream = stream;
+  config.stream = place.stream;
+  cudaLaunchAttribute dependent = {};
+  dependent.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  dependent.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &dependent;
+  config.numAttrs = place.dependent ? 1 : 0;
   return cudaLaunchKernelEx(&config, Kernel, arguments...);
 }
 
@@ -235,3 +282,9 @@ __device__ void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<Word> row
 }
 
 #endif
+
+// What a kernel begins with that has nothing to do before it waits.
+__device__ inline void begin_kernel() {
+  let_next_kernel_begin();
+  wait_for_earlier_kernels();
+}

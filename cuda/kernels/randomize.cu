@@ -10,7 +10,7 @@ cudaError_t launch_randomize(const RandomizeArguments& arguments, const Launch& 
   const unsigned blocks =
       loop_blocks(row_blocks * arguments.random.row_count, kRandomizeThreads, where.multiprocessors);
   return with_element(arguments.weight.dtype, [&]<typename Element>() {
-    return launch<randomize_kernel<Element>>(blocks, kRandomizeThreads, 0, where.stream, arguments, where.faults);
+    return launch<randomize_kernel<Element>>(blocks, kRandomizeThreads, 0, where.place, arguments, where.faults);
   });
 }
 

@@ -26,6 +26,7 @@ __device__ Element random_element(float value) {
 
 template <typename Element>
 __global__ void __launch_bounds__(kRandomizeThreads) randomize_kernel(RandomizeArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const PackedWeight& weight = arguments.weight;
   const RandomWeightArguments& random = arguments.random;

@@ -43,6 +43,7 @@ __device__ void store_four(Global<float> to, const Pack<float, 4>& four, int pre
 template <bool Aligned>
 __global__ void __launch_bounds__(kNormThreads) rms_norm_kernel(RmsNormArguments arguments, FaultSlot faults) {
   __shared__ SharedArray<float, kNormThreads / 32> slots;
+  begin_kernel();
   if (block_faulted(faults)) return;
   const int columns = arguments.columns;
   const Global<const float> input = Global<const float>(arguments.input) + int64_t(blockIdx.x) * columns;

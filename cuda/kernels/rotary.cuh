@@ -20,6 +20,7 @@ inline constexpr int kTableThreads = 128;
 
 // One (position, pair) per thread.
 __global__ void __launch_bounds__(kTableThreads) rotary_table_kernel(RotaryTableArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const int half = arguments.head_dim / 2;
   const Global<const double> frequencies = arguments.inverse_frequencies;
@@ -67,6 +68,7 @@ __device__ void rotate_head(Global<const float> head, Global<const float> norm, 
 template <typename Element>
 __global__ void __launch_bounds__(kRotaryThreads)
     rotary_cache_kernel(RotaryCacheArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (block_faulted(faults)) return;
   const int row = int(blockIdx.x);
   const int64_t slot = int32_t(Global<const int32_t>(arguments.slot_mapping)[row]);

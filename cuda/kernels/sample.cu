@@ -9,7 +9,7 @@ cudaError_t launch_sample(const SampleArguments& arguments, const Launch& where)
   constexpr int kMostBlocks = 64;
   const int blocks = std::min(arguments.rows, kMostBlocks);
   std::byte* scratch = where.reserve(blocks * sample_scratch_bytes(arguments.vocabulary));
-  return launch<sample_kernel>(unsigned(blocks), kSampleThreads, 0, where.stream, arguments, scratch, where.faults);
+  return launch<sample_kernel>(unsigned(blocks), kSampleThreads, 0, where.place, arguments, scratch, where.faults);
 }
 
 }  // namespace upbeat

@@ -126,6 +126,7 @@ __global__ void __launch_bounds__(kSampleThreads, 2)
   __shared__ SharedArray<float, kSampleWarps> floats;
   __shared__ SharedArray<unsigned long long, 256> sums;
   __shared__ SharedArray<unsigned long long, 4> words;
+  begin_kernel();
   const SampleRoom room = {floats, sums, words};
   const int vocabulary = arguments.vocabulary;
   std::byte* own = scratch + blockIdx.x * sample_scratch_bytes(vocabulary);

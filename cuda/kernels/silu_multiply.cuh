@@ -17,6 +17,7 @@ __device__ inline float silu_multiply(float gate, float up) { return gate / (1.0
 template <int Width>
 __global__ void __launch_bounds__(kSiluThreads)
     silu_multiply_kernel(SiluMultiplyArguments arguments, FaultSlot faults) {
+  begin_kernel();
   if (faulted(faults)) return;
   const Global<const float> gate_up = arguments.gate_up;
   const Global<float> output = arguments.output;

@@ -13,6 +13,7 @@ export const EMULATED: readonly string[] = [
   "tests/docs_test.ts",
   "tests/engine/activations_test.ts",
   "tests/engine/bad_models_test.ts",
+  "tests/engine/dependent_launch_test.ts",
   "tests/engine/dummy_weights_test.ts",
   "tests/engine/engine_events_test.ts",
   "tests/engine/engine_test.ts",

@@ -82,6 +82,15 @@ const PARTS: readonly PartResult[] = [
     decode: [{ batch: 8, context: 9, bytes: 1e9, modes: { late: figure([2]) } }],
     steps: [{ batch: 8, idle: { late: figure([0.5]) }, host: { late: figure([70]) } }],
   },
+  {
+    part: "dependent",
+    shape: "small",
+    runtime: "bun",
+    library: "cuda",
+    rounds: 2,
+    same: true,
+    decode: [{ batch: 64, bytes: 1e9, ordered: figure([3]), dependent: figure([2]) }],
+  },
 ];
 
 const RUN: GpuResults = {
@@ -140,9 +149,19 @@ test("reportLines() holds kernels and models against floors and PyTorch", () => 
     "1.00",
     "0.50 x",
   ]);
+  // 1 ms of 2.
+  assertEquals(rowOf(lines, "batch 64"), ["batch 64", "3.00", "2.00", "1.50 x", "50 %"]);
+  assertStringIncludes(lines.join("\n"), "the same tokens; 2 rounds");
   assertStringIncludes(lines.join("\n"), "no time left");
   assert(!lines.join("\n").includes("REHEARSAL"));
   assertStringIncludes(reportLines({ ...RUN, rehearsal: true }).join("\n"), "REHEARSAL");
+});
+
+test("reportLines() says when dependent launches gave other tokens", () => {
+  const parts = RUN.parts.map((part) =>
+    part.result?.part === "dependent" ? { ...part, result: { ...part.result, same: false } } : part
+  );
+  assertStringIncludes(reportLines({ ...RUN, parts }).join("\n"), "OTHER TOKENS");
 });
 
 test("reportLines() holds the largest shape against its goals", () => {

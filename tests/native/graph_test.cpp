@@ -85,6 +85,8 @@ TEST("a capturing stream refuses what cannot be captured") {
            upbeat_stream_wait_event(test.stream, event),
            upbeat_weight_load(test.stream, weight, 0, 1, file.path(), 0),
            upbeat_weight_upload(test.stream, weight, 0, 1, source),
+           // What runs in graphs never writes weights: kernels of the CUDA library read them without waiting.
+           upbeat_weight_randomize(test.stream, weight, 0, 1, 1.0f, 0, 0),
            upbeat_memory_load(test.stream, memory, file.path(), 0, UPBEAT_DTYPE_F32, 4),
            upbeat_graph_launch(empty, test.stream),
        }) {
@@ -106,6 +108,13 @@ TEST("a stream that captures can be destroyed") {
   CHECK_OK(upbeat_memory_fill(stream, memory, 1, 1));
   CHECK_OK(upbeat_stream_destroy(stream));
   CHECK_EQUAL(memory[0], 0);
+}
+
+TEST("commands of a graph never overlap on a CPU, and who wants them to is told so") {
+  TestDevice test;
+  CHECK_OK(upbeat_device_dependent_launches(test.device, 0));
+  CHECK_ERROR(upbeat_device_dependent_launches(test.device, 1), UPBEAT_ERROR_UNAVAILABLE, "the CUDA library's");
+  CHECK_ERROR(upbeat_device_dependent_launches(0, 1), UPBEAT_ERROR_INVALID_ARGUMENT, "device");
 }
 
 int main() { return check::run_all(); }

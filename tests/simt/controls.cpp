@@ -20,6 +20,15 @@ UPBEAT_API int32_t upbeat_simt_machine(int32_t devices, int32_t driver_version, 
 // How many slow calls there were until now.
 UPBEAT_API int32_t upbeat_simt_slow_calls(void) { return int32_t(simt::SlowCalls::process().count()); }
 
+// How many dependent launches there were until now.
+UPBEAT_API int32_t upbeat_simt_dependent_launches(void) { return int32_t(simt::DependentLaunches::process().count()); }
+
+// Whether the driver refuses dependent launches from here on.
+UPBEAT_API int32_t upbeat_simt_refuse_dependent_launches(int32_t refused) {
+  simt::Machine::process().refuses_dependent_launches = refused != 0;
+  return UPBEAT_OK;
+}
+
 // From here on (1) slow calls are findings, or (0) they are not.
 UPBEAT_API int32_t upbeat_simt_forbid_slow_calls(int32_t forbidden) {
   simt::SlowCalls::process().forbid(forbidden != 0);

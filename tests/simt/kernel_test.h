@@ -38,6 +38,7 @@ class TestStream {
   TestStream() { cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking); }
   ~TestStream() { cudaStreamDestroy(stream_); }
   operator cudaStream_t() const { return stream_; }
+  operator LaunchPlace() const { return stream_; }
 
  private:
   cudaStream_t stream_ = nullptr;

@@ -30,6 +30,8 @@ export interface SimtMachine {
 interface Controls {
   upbeat_simt_machine(devices: number, driver: number, major: number, minor: number): number;
   upbeat_simt_slow_calls(): number;
+  upbeat_simt_dependent_launches(): number;
+  upbeat_simt_refuse_dependent_launches(refused: number): number;
   upbeat_simt_forbid_slow_calls(forbidden: number): number;
   upbeat_simt_refuse_allocation(number: number): number;
   upbeat_simt_break_device(): number;
@@ -39,6 +41,8 @@ interface Controls {
 const PARAMETERS: Readonly<Record<keyof Controls, number>> = {
   upbeat_simt_machine: 4,
   upbeat_simt_slow_calls: 0,
+  upbeat_simt_dependent_launches: 0,
+  upbeat_simt_refuse_dependent_launches: 1,
   upbeat_simt_forbid_slow_calls: 1,
   upbeat_simt_refuse_allocation: 1,
   upbeat_simt_break_device: 0,
@@ -85,6 +89,16 @@ export class Simt implements Disposable {
     return this.#controls.upbeat_simt_slow_calls();
   }
 
+  /** Dependent launches until now. */
+  get dependentLaunches(): number {
+    return this.#controls.upbeat_simt_dependent_launches();
+  }
+
+  /** Let the driver refuse dependent launches. */
+  set dependentLaunchesRefused(refused: boolean) {
+    this.#controls.upbeat_simt_refuse_dependent_launches(refused ? 1 : 0);
+  }
+
   /** Make such calls findings of the emulator, or let them be. */
   set slowCallsForbidden(forbidden: boolean) {
     this.#controls.upbeat_simt_forbid_slow_calls(forbidden ? 1 : 0);
@@ -102,6 +116,7 @@ export class Simt implements Disposable {
 
   [Symbol.dispose](): void {
     this.slowCallsForbidden = false;
+    this.dependentLaunchesRefused = false;
     this.refuseAllocation(0);
     this.change({});
   }

@@ -14,25 +14,11 @@
 #include <utility>
 
 #include "../simt/device.h"
-#include "../simt/grid.h"
+#include "../simt/errors.h"
+#include "../simt/launch.h"
 #include "../simt/machine.h"
 #include "../simt/slow_calls.h"
 #include "../simt/stream.h"
-
-enum cudaError_t {
-  cudaSuccess = 0,
-  cudaErrorInvalidValue = 1,
-  cudaErrorMemoryAllocation = 2,
-  cudaErrorInsufficientDriver = 35,
-  cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101,
-  cudaErrorNoKernelImageForDevice = 209,
-  cudaErrorNotReady = 600,
-  cudaErrorIllegalAddress = 700,
-  cudaErrorLaunchFailure = 719,
-  cudaErrorStreamCaptureUnsupported = 900,
-  cudaErrorStreamCaptureInvalidated = 901,
-};
 
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1, cudaStreamCaptureModeRelaxed = 2 };
@@ -66,18 +52,6 @@ class Pinned {
   }
 };
 
-inline cudaError_t state() { return Findings::process().any() ? cudaErrorLaunchFailure : cudaSuccess; }
-
-// Enqueues work that is skipped once something was found wrong.
-inline cudaError_t enqueue(Stream* stream, Work work) {
-  if (stream == nullptr) return cudaErrorInvalidValue;
-  if (Findings::process().any()) return cudaErrorLaunchFailure;
-  stream->enqueue([work = std::move(work)] {
-    if (!Findings::process().any()) work();
-  });
-  return cudaSuccess;
-}
-
 inline void* allocate(size_t bytes) {
   void* address = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (address != nullptr) std::memset(address, 0xcb, bytes);
@@ -91,64 +65,9 @@ inline bool reachable(const void* address, size_t bytes, const char* what) {
   return false;
 }
 
-// The name within a template's signature, as in "[with auto Kernel = upbeat::fill_kernel]".
-inline std::string kernel_name(const char* signature) {
-  const char* start = std::strstr(signature, "Kernel = ");
-  if (start == nullptr) return signature;
-  std::string name(start + 9);
-  const size_t end = name.find_first_of(";]");
-  if (end != std::string::npos) name.resize(end);
-  return name;
-}
-
-// A kernel launch, as cuda/kernels/machine.h makes it for nvcc with cudaLaunchKernelEx.
-template <auto Kernel, typename... Arguments>
-cudaError_t launch_kernel(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-                          const Arguments&... arguments) {
-  if (grid.count() == 0 || block.count() == 0 || block.count() > kMostThreads || grid.y > 65535 || grid.z > 65535 ||
-      shared_bytes > size_t(99) << 10) {
-    return cudaErrorInvalidValue;
-  }
-  static const std::string name = kernel_name(__PRETTY_FUNCTION__);
-  return enqueue(stream, [=] {
-    const std::function<void()> body = [&] { Kernel(arguments...); };
-    run_grid(name.c_str(), body, grid, block, shared_bytes);
-  });
-}
-
 }  // namespace simt
 
 // ---- Errors
-
-inline const char* cudaGetErrorName(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess:
-      return "cudaSuccess";
-    case cudaErrorInvalidValue:
-      return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation:
-      return "cudaErrorMemoryAllocation";
-    case cudaErrorInsufficientDriver:
-      return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice:
-      return "cudaErrorNoDevice";
-    case cudaErrorInvalidDevice:
-      return "cudaErrorInvalidDevice";
-    case cudaErrorNoKernelImageForDevice:
-      return "cudaErrorNoKernelImageForDevice";
-    case cudaErrorNotReady:
-      return "cudaErrorNotReady";
-    case cudaErrorIllegalAddress:
-      return "cudaErrorIllegalAddress";
-    case cudaErrorLaunchFailure:
-      return "cudaErrorLaunchFailure";
-    case cudaErrorStreamCaptureUnsupported:
-      return "cudaErrorStreamCaptureUnsupported";
-    case cudaErrorStreamCaptureInvalidated:
-      return "cudaErrorStreamCaptureInvalidated";
-  }
-  return "an error that the stand-in does not know";
-}
 
 // Of a launch failure, what the emulator found.
 inline const char* cudaGetErrorString(cudaError_t error) {
@@ -228,6 +147,7 @@ inline cudaError_t cudaMalloc(void** address, size_t bytes) {
 inline cudaError_t cudaFree(void* address) {
   simt::SlowCalls::process().note("cudaFree");
   simt::Allocations::process().remove(address);
+  simt::WeightMemory::process().remove(address);
   std::free(address);
   return simt::state();
 }

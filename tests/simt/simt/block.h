@@ -6,7 +6,8 @@
 // that code which relies on an order that CUDA does not give has a chance to fail.
 //
 // Found out here: barriers that not all threads of the block reach, or reach at different places; collectives that some
-// lane of the mask never reaches, or reaches as another operation; what else would hang.
+// lane of the mask never reaches, or reaches as another operation; what else would hang; threads that leave without
+// having waited for the kernels before theirs.
 #pragma once
 
 #include <algorithm>
@@ -68,6 +69,7 @@ struct Thread {
   int id = 0;
   Index3 index;
   Warp* own_warp = nullptr;
+  bool has_waited = true;  // for the kernels before, where it must
   std::vector<PendingCopy> copies;
   int copy_groups = 0;
 
@@ -84,6 +86,15 @@ struct Warp {
 };
 
 class Block;
+
+// A kernel and its launch.
+struct KernelRun {
+  const char* name;
+  const std::function<void()>& body;
+  Size3 grid, block;
+  size_t dynamic_bytes;
+  bool must_wait;  // it may be a dependent launch: until a thread has waited it may read weights, and nothing else
+};
 
 // The block that this system thread runs. Asked for at every access, so it is a plain word.
 inline thread_local constinit Block* running_block = nullptr;
@@ -113,17 +124,17 @@ class Block {
   size_t dynamic_bytes() const { return dynamic_bytes_; }
 
   // Runs one block to its end. False when something was found wrong.
-  bool run(const char* kernel, const std::function<void()>& body, Size3 grid, Size3 size, Index3 index,
-           size_t dynamic_bytes) {
-    kernel_ = kernel;
-    body_ = &body;
-    grid_size = grid;
-    block_size = size;
+  bool run(const KernelRun& kernel, Index3 index) {
+    kernel_ = kernel.name;
+    body_ = &kernel.body;
+    must_wait_ = kernel.must_wait;
+    grid_size = kernel.grid;
+    block_size = kernel.block;
     block_index = index;
-    dynamic_bytes_ = dynamic_bytes;
-    if (dynamic_.size() < dynamic_bytes) dynamic_.resize(dynamic_bytes);
-    std::fill_n(dynamic_.begin(), dynamic_bytes, std::byte{0xcb});
-    count_ = int(size.count());
+    dynamic_bytes_ = kernel.dynamic_bytes;
+    if (dynamic_.size() < dynamic_bytes_) dynamic_.resize(dynamic_bytes_);
+    std::fill_n(dynamic_.begin(), dynamic_bytes_, std::byte{0xcb});
+    count_ = int(block_size.count());
     failed_ = false;
     first_epoch_ = ++epoch_;
     start_threads();
@@ -233,6 +244,7 @@ class Block {
       thread.index = {unsigned(i) % block_size.x, unsigned(i) / block_size.x % block_size.y,
                       unsigned(i) / (block_size.x * block_size.y)};
       thread.own_warp = &warps_[size_t(thread.warp())];
+      thread.has_waited = !must_wait_;
       thread.copies.clear();
       thread.copy_groups = 0;
       thread.fiber.prepare(enter, size_t(i));
@@ -296,6 +308,11 @@ class Block {
     Fiber::entered();
     Block& block = current();
     (*block.body_)();
+    if (!block.thread().has_waited) {
+      block.fail(
+          format("no wait: a thread leaves a kernel that may be a dependent launch without having waited for the "
+                 "kernels before it"));
+    }
     --block.live_;
     for (;;) block.leave();
   }
@@ -328,6 +345,7 @@ class Block {
   Fiber own_;
   const char* kernel_ = "";
   const std::function<void()>* body_ = nullptr;
+  bool must_wait_ = false;
   std::vector<Thread> threads_ = std::vector<Thread>(kMostThreads);
   std::vector<Warp> warps_;
   Thread* running_ = nullptr;

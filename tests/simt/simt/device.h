@@ -247,6 +247,13 @@ void copy_async_wait() {
   });
 }
 
+// griddepcontrol.wait and .launch_dependents. Kernels run one after the other here; what a kernel does before it waits
+// is checked instead (memory.h).
+inline void wait_for_earlier_kernels() { simt::Block::current().thread().has_waited = true; }
+inline void let_next_kernel_begin() {}
+
+inline void note_weight_memory(const void* address, size_t bytes) { simt::WeightMemory::process().add(address, bytes); }
+
 // Sixteen-bit elements, by their bits.
 inline float f32_from_f16(uint16_t bits) {
   const uint32_t sign = uint32_t(bits & 0x8000u) << 16;

@@ -70,8 +70,8 @@ class Helpers {
 };
 
 // Runs a kernel over its grid. Blocks come in no particular order, and several at a time, as on a GPU.
-inline void run_grid(const char* name, const std::function<void()>& body, Size3 grid, Size3 block,
-                     size_t shared_bytes) {
+inline void run_grid(const KernelRun& kernel) {
+  const Size3 grid = kernel.grid;
   const int64_t count = grid.count();
   int64_t step = count / 2 + 1;  // visits every block once when it shares no factor with the count
   const auto common = [](int64_t a, int64_t b) {
@@ -86,7 +86,7 @@ inline void run_grid(const char* name, const std::function<void()>& body, Size3 
       const int64_t at = int64_t((__int128(i) * step) % count);
       const Index3 index = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y),
                             unsigned(at / (int64_t(grid.x) * grid.y))};
-      if (!executor.run(name, body, grid, block, index, shared_bytes)) next = count;
+      if (!executor.run(kernel, index)) next = count;
     }
   };
   // To wake somebody takes as long as a block or two.

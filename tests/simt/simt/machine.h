@@ -19,6 +19,8 @@ struct Machine {
   int driver_version = 13000;  // 0: there is no driver
   int compute_major = 9;
   int compute_minor = 0;
+  int code_capability = 90;                 // what kernels were compiled for
+  bool refuses_dependent_launches = false;  // the driver does
   std::string name = "SIMT emulator";
   int multiprocessors = 4;
   int64_t total_memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);

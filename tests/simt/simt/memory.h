@@ -89,12 +89,34 @@ class Allocations {
   Block::current().fail(text);
 }
 
+// Memory that holds weights, which no captured kernel writes.
+class WeightMemory {
+ public:
+  static Allocations& process() {
+    static Allocations* weights = new Allocations;
+    return *weights;
+  }
+};
+
+// What a thread does that has not waited for the kernels before its own: it may read weights.
+[[gnu::noinline]] inline void check_early(const void* address, size_t bytes, const char* action) {
+  const bool reads = std::strstr(action, "read") != nullptr;
+  const Allocations::Range weight = WeightMemory::process().at_or_before(address);
+  const auto begin = reinterpret_cast<uintptr_t>(address);
+  if (reads && begin >= weight.begin && begin + bytes <= weight.end) return;
+  Block::current().fail(
+      format("no wait: global %s of %zu bytes at %p, which %s, before the kernels before this one were "
+             "waited for",
+             action, bytes, address, reads ? "is no weight" : "is not reading"));
+}
+
 inline void check_global(const void* address, size_t bytes, size_t alignment, const char* action) {
   if (reinterpret_cast<uintptr_t>(address) % alignment != 0) {
     Block::current().fail(format("misaligned: global %s of %zu bytes at %p, which is not aligned to %zu", action, bytes,
                                  address, alignment));
   }
   if (!Allocations::process().contains(address, bytes)) refuse_global(address, bytes, action);
+  if (!Block::current().thread().has_waited) check_early(address, bytes, action);
 }
 
 // What a checked pointer gives in place of a reference.

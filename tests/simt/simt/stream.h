@@ -4,6 +4,7 @@
 // what is enqueued is skipped and every call reports it, until the device is reset: as after a fault of a kernel.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -20,8 +21,27 @@ namespace simt {
 using Work = std::function<void()>;
 using Clock = std::chrono::steady_clock;
 
+enum class WorkKind { kernel, other };
+
 struct Graph {
   std::vector<Work> nodes;
+  WorkKind last = WorkKind::other;
+};
+
+// How many dependent launches there were.
+class DependentLaunches {
+ public:
+  // Never destroyed, as everything that a stream's thread may still touch at exit.
+  static DependentLaunches& process() {
+    static DependentLaunches* launches = new DependentLaunches;
+    return *launches;
+  }
+
+  void note() { count_.fetch_add(1, std::memory_order_relaxed); }
+  int64_t count() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> count_{0};
 };
 
 // A point that some stream passes.
@@ -67,9 +87,10 @@ class Stream {
     thread_.join();
   }
 
-  void enqueue(Work work) {
+  void enqueue(Work work, WorkKind kind = WorkKind::other) {
     if (capture_) {
       capture_->nodes.push_back(std::move(work));
+      capture_->last = kind;
       return;
     }
     {
@@ -90,6 +111,8 @@ class Stream {
   }
 
   bool capturing() const { return bool(capture_); }
+  // Whether what was captured last is a kernel.
+  bool follows_kernel() const { return capture_ && capture_->last == WorkKind::kernel; }
   void begin_capture() { capture_ = std::make_shared<Graph>(); }
   std::shared_ptr<Graph> end_capture() { return std::move(capture_); }
 

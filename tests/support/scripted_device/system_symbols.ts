@@ -72,6 +72,11 @@ export function deviceSymbols(state: DeviceState) {
       (usage as BigInt64Array).set([BigInt(bytes), BigInt(host), BigInt(weights)]);
       return STATUS.OK;
     }),
+    upbeat_device_dependent_launches: state.guard("upbeat_device_dependent_launches", (handle, wanted) => {
+      device(handle);
+      if (wanted !== 0) throw new CallError(STATUS.UNAVAILABLE, "dependent launches are the CUDA library's");
+      return STATUS.OK;
+    }),
   } satisfies Partial<Symbols>;
 }
 
