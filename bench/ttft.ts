@@ -55,7 +55,7 @@ async function measureDevice(device: BenchDevice): Promise<Scenarios> {
   const scenarios: Record<string, unknown> = {};
   for (const scenario of scenariosToRun) {
     process.stderr.write(`${device.name}: ${scenario.title}, step by step ...\n`);
-    const observed = await observeRounds(observing, device, scenario, observedRounds);
+    const observed = await observeRounds(observing, device, scenario, observedRounds, warmUps);
     scenarios[scenario.name] = scenarioFigures(scenario.title, measured.get(scenario.name)!, observed);
   }
   await dispose(observing);

@@ -1,7 +1,9 @@
 // How a host thread waits for the device: it asks, briefly in a loop, then between ever longer sleeps.
 //
-// CUDA's own waits know neither a timeout nor a fault that another stream has met. Asking costs under a microsecond;
-// after the first moments a thread that waits uses a few percent of a core at most.
+// CUDA's own waits know neither a timeout nor a fault that another stream has met. The loop lasts as long as the engine
+// keeps in reserve when it launches the next step shortly before the end of the one it waits for, so that nothing is read
+// later than it is there; a sleeping thread comes late by its sleep and by the kernel's timer slack. Who waits for longer
+// uses a few percent of a core at most.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +17,8 @@ namespace upbeat {
 // Waits until ready() or the deadline; returns ready().
 template <typename Ready>
 bool wait_until(Ready&& ready, int64_t deadline) {
-  constexpr int64_t kSpinNs = 20'000;
-  constexpr int64_t kLongestSleepNs = 100'000;
+  constexpr int64_t kSpinNs = 1'000'000;
+  constexpr int64_t kLongestSleepNs = 30'000;
   if (ready()) return true;
   const int64_t start = now_ns();
   int64_t sleep = 5'000;

@@ -179,11 +179,11 @@ export class Executor {
   #takeMessages(inFlight: StepInFlight | null = null): boolean {
     this.#inbox.drain();
     this.#held = 0;
+    const start = this.#now();
     for (let slack = this.#slack(inFlight); slack > 0; slack = this.#slack(inFlight)) {
-      const start = this.#now();
       this.#inbox.wait(slack);
-      this.#held += this.#now() - start;
       this.#inbox.drain();
+      this.#held = this.#now() - start;
     }
     this.#lapStart += this.#held;
     this.#endCancelled();

@@ -68,12 +68,21 @@ const SCRIPTED_SIZES: Sizes = {
   prefills: 12,
   prefillLengths: [16, 480, 64, 128, 256, 32],
   decode: 40,
+  observedDecode: 200,
 };
 
 /** A small model on a few cores: steps are short, so that there can be more of them. */
 const CPU_SIZES: Sizes = { ...SCRIPTED_SIZES, decode: 64, arrivals: 24, arrivalGap: 12 };
 
-const TINY_SIZES: Partial<Sizes> = { singles: 1, arrivals: 2, prefills: 3, output: 4, decode: 12, running: 3 };
+const TINY_SIZES: Partial<Sizes> = {
+  singles: 1,
+  arrivals: 2,
+  prefills: 3,
+  output: 4,
+  decode: 12,
+  observedDecode: 12,
+  running: 3,
+};
 
 /**
  * The CPU library.

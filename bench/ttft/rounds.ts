@@ -164,7 +164,8 @@ export interface ObservedSteps extends StepFigures {
  * @param engines One for each mode, with reports.
  * @param device Theirs.
  * @param scenario What to run.
- * @param count Rounds that count, after one that does not.
+ * @param count Rounds that count.
+ * @param warmUps Rounds before them, which do not.
  * @returns Figures of all steps of each mode.
  */
 export async function observeRounds(
@@ -172,18 +173,20 @@ export async function observeRounds(
   device: BenchDevice,
   scenario: Scenario,
   count: number,
+  warmUps: number,
 ): Promise<PerMode<ObservedSteps>> {
+  const sizes = { ...device.sizes, decode: device.sizes.observedDecode };
   const observed = perMode(() => ({
     idle: [] as number[],
     host: [] as number[],
     own: [] as number[],
     firstTokenProcessing: [] as number[],
   }));
-  for (let round = -1; round < count; round++) {
+  for (let round = -warmUps; round < count; round++) {
     for (const { mode, engine, log, reports } of engines) {
       reports.length = 0;
       const first = log?.totals.forwards ?? 0;
-      await scenario.run(engine, device.sizes, round);
+      await scenario.run(engine, sizes, round);
       if (round < 0) continue;
       const library = log === null ? null : log.libraryTimes(first);
       const figures = stepFigures(reports, library, scenario.steadyRows);

@@ -32,6 +32,8 @@ export interface Sizes {
   readonly prefillLengths: readonly number[];
   /** Tokens of a request that only decodes. */
   readonly decode: number;
+  /** The same where its steps are looked at one by one: many, as their code is compiled on the way. */
+  readonly observedDecode: number;
 }
 
 /** What one run of a scenario gave. */
