@@ -43,6 +43,7 @@ export const EMULATED: readonly string[] = [
  */
 export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
   "they name each library that they run on, and the emulated one is among them": [
+    "tests/bench/dependent_bench_test.ts",
     "tests/engine/choose_device_test.ts",
     "tests/engine/cuda_faults_test.ts",
     "tests/engine/cuda_steps_test.ts",

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { test } from "node:test";
 import { runBench } from "../support/run_bench.ts";
 
-const PROGRAMS = ["generate.ts", "events.ts", "ttft.ts", "gpu/model_bench.ts"];
+const PROGRAMS = ["generate.ts", "events.ts", "ttft.ts", "gpu/model_bench.ts", "gpu/dependent_bench.ts"];
 
 test("every benchmark prints its usage with --help, and measures nothing", () => {
   for (const program of PROGRAMS) {
