@@ -1,8 +1,9 @@
 /**
  * The executor: one loop that takes requests in and gives tokens out.
  *
- * It runs on a thread of its own, owns all requests and the device, and waits in two places only: for the device in
- * `#resolve`, and for a message in `#rest`, when there is nothing to do.
+ * It runs on a thread of its own, owns all requests and the device, and waits for a message in one place only: in `#rest`,
+ * when there is nothing to do. It waits for the device in `#resolve`, and before that in `#takeMessages`, while there is
+ * time.
  *
  * The overlap loop launches step k before it reads step k - 1, so that the device always has work while the host reads,
  * decides and tells: the tokens that step k - 1 samples go into step k on the device, unseen (as in TensorRT-LLM's
@@ -173,17 +174,18 @@ export class Executor {
   // ---- Between steps -----------------------------------------------------------------------------------------------
 
   /**
-   * Take in what has come, or comes while the device does not need the next step yet. Returns whether there can be anything
-   * to do.
+   * Take in what has come, or comes while the device does not need the next step yet: nobody loses by waiting until then.
+   * Returns whether there can be anything to do.
    */
   #takeMessages(inFlight: StepInFlight | null = null): boolean {
     this.#inbox.drain();
     this.#held = 0;
     const start = this.#now();
     for (let slack = this.#slack(inFlight); slack > 0; slack = this.#slack(inFlight)) {
-      this.#inbox.wait(slack);
+      const isOver = this.#hasArrived(inFlight, slack);
       this.#inbox.drain();
       this.#held = this.#now() - start;
+      if (isOver) break;
     }
     this.#lapStart += this.#held;
     this.#endCancelled();
@@ -193,7 +195,6 @@ export class Executor {
   /** Milliseconds for which the launch of the next step can wait for who arrives, or until this is to be asked again. */
   #slack(inFlight: StepInFlight | null): number {
     if (!this.#options.lateLaunch || inFlight === null || this.#inbox.isShutDown) return 0;
-    if (this.#hasArrived(inFlight)) return 0;
     return this.#launchTimer.slack(sizeOf(inFlight.step), this.#scheduler.hasPrompts, this.#now());
   }
 
@@ -256,12 +257,12 @@ export class Executor {
     inFlight.report?.mark("launched");
   }
 
-  /** Whether its tokens are on the host already. */
-  #hasArrived(inFlight: StepInFlight | null): boolean {
-    return inFlight !== null && this.#runner.haveArrived(inFlight.results!);
+  /** Whether its tokens are on the host already, or come within some milliseconds. */
+  #hasArrived(inFlight: StepInFlight | null, within = 0): boolean {
+    return inFlight !== null && this.#runner.haveArrived(inFlight.results!, within);
   }
 
-  /** Wait until its tokens are on the host: the one wait for the device. */
+  /** Wait until its tokens are on the host. */
   #resolve(inFlight: StepInFlight): void {
     const start = this.#now();
     this.#runner.waitForResults(inFlight.results!);

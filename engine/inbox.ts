@@ -14,8 +14,8 @@ import { TokenTable } from "./text/token_table.ts";
 export interface MessageSource {
   /** The next message, or null when there is none now. Never blocks. */
   receive(): InboxMessage | null;
-  /** Block until there may be a message, or for this many milliseconds. */
-  waitForMessage(timeout?: number): void;
+  /** Block until there may be a message. */
+  waitForMessage(): void;
 }
 
 /** The requests that are not over, and whether they may go on. */
@@ -73,13 +73,9 @@ export class Inbox {
     this.#cancelAll();
   }
 
-  /**
-   * Block until there may be a message. After a shutdown there is none to wait for, and this returns at once.
-   *
-   * @param timeout Milliseconds to wait at most; without it, as long as it takes.
-   */
-  wait(timeout?: number): void {
-    if (!this.isShutDown) this.#source.waitForMessage(timeout);
+  /** Block until there may be a message. After a shutdown there is none to wait for, and this returns at once. */
+  wait(): void {
+    if (!this.isShutDown) this.#source.waitForMessage();
   }
 
   /** A request is over. */

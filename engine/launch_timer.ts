@@ -2,7 +2,7 @@
  * When the next step has to be launched.
  *
  * What is launched cannot be changed any more, so a request that arrives behind the launch of a step waits for all of it.
- * The device needs the next step only when the last one ends; until shortly before, the launch can wait for requests, and
+ * The device needs the next step only when the last one ends; until shortly before, its launch can wait, and
  * who arrives meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
  *
  * How much is kept in reserve is learned, so that about every fifth launch that has waited would be too late if durations
@@ -24,7 +24,7 @@ const RESERVE = { part: 0.1, least: 0.1 } as const;
 /** A shorter wait than this, in milliseconds, is not worth it. */
 const SHORTEST_WAIT = 0.1;
 
-/** The part of the time left after which one looks again: a step may end sooner than was foretold. */
+/** The part of the time left after which messages are looked at again: the launch of a prompt takes longer. */
 const NEXT_LOOK = 0.75;
 
 /** The part of a step's duration that the dispatch of sampling may take. */

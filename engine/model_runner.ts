@@ -224,17 +224,19 @@ export class ModelRunner {
   }
 
   /**
-   * Whether a step's results are on the host. Never waits.
+   * Whether a step's results are on the host.
    *
    * @param results What {@linkcode ModelRunner.launchSampling} returned.
+   * @param within For how many milliseconds to wait for that, at most. Without it, this never waits.
    * @throws {UpbeatError} `DEVICE_FAULT`.
    */
-  haveArrived(results: PendingResults): boolean {
+  haveArrived(results: PendingResults, within: number = 0): boolean {
+    if (within > 0) return this.#device.waitEvent(results.arrived, Math.ceil(within * 1000));
     return this.#device.check(this.#device.symbols.upbeat_event_query(results.arrived)) === 1;
   }
 
   /**
-   * Wait until a step's results are on the host: the one place where the executor waits for the device.
+   * Wait until a step's results are on the host, however long that takes.
    *
    * @param results What {@linkcode ModelRunner.launchSampling} returned.
    * @throws {UpbeatError} `DEVICE_FAULT`, or `DEVICE_STALLED` when nothing came for too long.

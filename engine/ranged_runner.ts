@@ -43,8 +43,8 @@ export class RangedRunner implements StepRunner {
     return this.#device.range("launch sampling", () => this.#runner.launchSampling(step));
   }
 
-  haveArrived(results: PendingResults): boolean {
-    return this.#runner.haveArrived(results);
+  haveArrived(results: PendingResults, within?: number): boolean {
+    return this.#runner.haveArrived(results, within);
   }
 
   waitForResults(results: PendingResults): void {

@@ -67,9 +67,9 @@ function createPort(): ExecutorPort {
       }
       return next < arrived.length ? arrived[next++]! : null;
     },
-    waitForMessage: (timeout) => {
+    waitForMessage: () => {
       // A ring between the last receive and this wait changes the value, and the wait returns at once.
-      Atomics.wait(doorbell, 0, heard, timeout);
+      Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
     send: (delivery) => {

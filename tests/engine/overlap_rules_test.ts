@@ -43,6 +43,8 @@ test("host buffers are used again only when what read or wrote them has passed",
           maxBatchRequests: 8,
           blocks: 100,
           graphSizes,
+          // Before those the loop waits as well, for as long as there is time.
+          lateLaunch: false,
         });
         // One wait for each step, and no other.
         const { accounting } = engine.device;

@@ -268,6 +268,17 @@ float reference(const KernelSet& kernels, Dtype dtype, const float* input, const
 
 enum class Extras { none, bias, residual, both_in_place };
 
+// Results of more work than this are compared in a sample of about so many rows and columns, edges included. With
+// sanitizers that is nearly all of them: those look at what the kernels touch, and every number is compared where the
+// same test runs without them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kWorkComparedWhole = 1e4;
+constexpr int kSampledRows = 4, kSampledColumns = 8;
+#else
+constexpr double kWorkComparedWhole = 4e6;
+constexpr int kSampledRows = 11, kSampledColumns = 61;
+#endif
+
 void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype, int rows, int inputs, int outputs,
                   Extras extras, float special = 0.0f, bool rounded = false) {
   Matrix matrix(dtype, outputs, inputs);
@@ -293,9 +304,9 @@ void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtyp
                        pool, fault),
         "%s", fault.message);
 
-  // Everything where that is cheap; of large results the edges and a sample.
-  const double work = double(rows) * inputs * outputs;
-  const int row_step = work > 4e6 ? 1 + rows / 11 : 1, column_step = work > 4e6 ? 1 + outputs / 61 : 1;
+  const bool sampled = double(rows) * inputs * outputs > kWorkComparedWhole;
+  const int row_step = sampled ? 1 + rows / kSampledRows : 1;
+  const int column_step = sampled ? 1 + outputs / kSampledColumns : 1;
   std::vector<float> weights(inputs);
   for (int column = 0; column < outputs;
        column += column == outputs - 1 ? 1 : std::min(column_step, outputs - 1 - column)) {

@@ -171,14 +171,10 @@ class ScriptedPort implements ExecutorPort {
     return this.#timed.pop()!.message;
   }
 
-  waitForMessage(timeout?: number): void {
+  waitForMessage(): void {
     if (this.#isShutDown) this.violations.push("the executor waits for a message after the shutdown");
     if (this.#immediate.length > 0) return;
     const next = this.#timed.at(-1);
-    if (timeout !== undefined) {
-      const end = this.#device.now() + timeout;
-      return this.#device.waitUntil(next === undefined ? end : Math.min(end, next.at));
-    }
     if (next !== undefined) this.#device.waitUntil(next.at);
     else this.#immediate.push(this.#counted.pop()?.message ?? SHUTDOWN);
   }

@@ -138,8 +138,7 @@ class ScriptedPort implements ExecutorPort {
     const next = this.#script[0];
     return next !== undefined && next.step <= this.#steps() ? this.#script.shift()!.message : null;
   }
-  waitForMessage(timeout?: number): void {
-    if (timeout !== undefined) return;
+  waitForMessage(): void {
     // Idle: let the next message come now.
     const next = this.#script.shift();
     this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
@@ -201,7 +200,7 @@ export class ScriptedExecutor {
         runner.launchForward(step);
       },
       launchSampling: (step) => runner.launchSampling(step),
-      haveArrived: (results) => runner.haveArrived(results),
+      haveArrived: (results, within) => runner.haveArrived(results, within),
       waitForResults: (results) => runner.waitForResults(results),
     };
     const now = () => ++time;
