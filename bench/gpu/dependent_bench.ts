@@ -11,26 +11,13 @@
  */
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { Engine, type EngineOptions, UpbeatError } from "../../mod.ts";
-import { benchFlags } from "../flags.ts";
 import { decodeBytes } from "../model_work.ts";
 import { decodeStep, decodeTogether, newPrompt } from "./requests.ts";
 import { type DependentResult, figure } from "./results.ts";
+import { shapeFlags } from "./shape_flags.ts";
 
-const flags = benchFlags(
-  "bun bench/gpu/dependent_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--tiny]",
-  ["library", "json", "seconds"],
-  ["tiny"],
-  1,
-);
-const [shape = ""] = flags._;
-if (shape === "") {
-  console.error("SHAPE is missing: --help tells how this is called");
-  process.exit(2);
-}
-const folder = fileURLToPath(new URL(`./shapes/${shape}`, import.meta.url));
-const deadline = performance.now() + Number(flags.seconds ?? 45) * 1000;
+const { flags, shape, folder, deadline, say } = shapeFlags("dependent_bench.ts", 45);
 
 const BATCHES = flags.tiny ? [1, 3] : [1, 8, 32, 64];
 const PROMPT = flags.tiny ? 3 : 32;
@@ -74,8 +61,6 @@ const dependent = await load("dependent").catch((error: unknown) => {
 if (!dependent.info.dependentLaunches) leave(`the ${dependent.info.device.library} library has no dependent launches`);
 const engines: Readonly<Record<Way, Engine>> = { dependent, ordered: await load("ordered") };
 const { info } = dependent;
-const say = (what: string): void =>
-  console.error(`${shape}: ${what}, ${Math.round(deadline - performance.now())} ms left`);
 say("2 engines loaded");
 
 /** What the same requests get of both, all that their kernels computed included. */

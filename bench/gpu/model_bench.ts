@@ -11,28 +11,15 @@
  */
 import { writeFileSync } from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { Engine, type EngineOptions, type StepReport } from "../../mod.ts";
-import { benchFlags } from "../flags.ts";
 import { decodeBytes, prefillFlops } from "../model_work.ts";
 import { type Mode, type ModeName, MODES } from "../ttft/devices.ts";
 import { stepFigures } from "../ttft/steps.ts";
 import { decodeStep, newPrompt } from "./requests.ts";
 import { type Figure, figure, type ModelResult, type PerMode } from "./results.ts";
+import { shapeFlags } from "./shape_flags.ts";
 
-const flags = benchFlags(
-  "bun bench/gpu/model_bench.ts SHAPE [--library FILE] [--json FILE] [--seconds N] [--activations TYPE] [--tiny]",
-  ["library", "json", "seconds", "activations"],
-  ["tiny"],
-  1,
-);
-const [shape = ""] = flags._;
-if (shape === "") {
-  console.error("SHAPE is missing: --help tells how this is called");
-  process.exit(2);
-}
-const folder = fileURLToPath(new URL(`./shapes/${shape}`, import.meta.url));
-const deadline = performance.now() + Number(flags.seconds ?? 60) * 1000;
+const { flags, shape, folder, deadline, say } = shapeFlags("model_bench.ts", 60, ["activations"]);
 
 const PROMPTS = flags.tiny ? [4, 20] : [128, 1024, 8192];
 const BATCHES = flags.tiny ? [1, 3] : [1, 8, 64, 256];
@@ -158,9 +145,6 @@ function inTurn(engines: readonly Loaded[], round: number): Loaded[] {
   const turned = engines.map((_, index) => engines[(index + round) % engines.length]!);
   return round % 2 === 0 ? turned : turned.reverse();
 }
-
-const say = (what: string): void =>
-  console.error(`${shape}: ${what}, ${Math.round(deadline - performance.now())} ms left`);
 
 const started = performance.now();
 const engines = await load(false);
