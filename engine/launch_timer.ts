@@ -24,6 +24,9 @@ const RESERVE = { part: 0.1, least: 0.1 } as const;
 /** A shorter wait than this, in milliseconds, is not worth it. */
 const SHORTEST_WAIT = 0.1;
 
+/** Nor is any wait where a step takes less than this, in milliseconds: who comes behind its launch loses no more. */
+const SHORTEST_STEP = 0.5;
+
 /** The part of the time left after which messages are looked at again: the launch of a prompt takes longer. */
 const NEXT_LOOK = 0.75;
 
@@ -81,7 +84,7 @@ export class LaunchTimer {
   slack(inFlight: StepSize, hasPrompts: boolean, now: number): number {
     const duration = this.#kindOf(inFlight.isPrefill).usualDuration(inFlight.tokens);
     const launch = this.#kindOf(hasPrompts).usualLaunch();
-    if (duration === null || launch === null) return 0;
+    if (duration === null || launch === null || duration < SHORTEST_STEP) return 0;
     // Where the launch has waited, sampling is dispatched when the step in flight has ended: within the next forward pass.
     if (Math.max(...this.#dispatches) > LONGEST_DISPATCH * duration) return 0;
     const reserve = Math.max(RESERVE.least, RESERVE.part * duration) * this.#caution;

@@ -155,6 +155,17 @@ test("a launch expects no more of fewer tokens than their part, and no more of m
   assertAlmostEquals(latest(seasoned(4), decoding(9), false, 100), 110 - 0.5 - 1, BIT);
 });
 
+test("launches do not wait where steps are short", () => {
+  for (const [duration, waits] of [[0.45, false], [0.55, true]] as const) {
+    const timer = new LaunchTimer();
+    for (let step = 0; step <= 10; step++) {
+      timer.launched(false, 0.01, false, true);
+      timer.ended(decoding(4), duration * step);
+    }
+    assertEquals(timer.slack(decoding(4), false, duration * 10) > 0, waits);
+  }
+});
+
 test("a launch foretells nothing of what it has not seen some times", () => {
   const timer = seasoned();
   // How long a prefill takes, and how long its launch does.
