@@ -22,7 +22,7 @@ import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
-import { bringsFirstTokens, isPrefill, sizeOf, type StepInFlight } from "./step_in_flight.ts";
+import { bringsFirstTokens, endsWithFirstToken, isPrefill, sizeOf, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
@@ -146,7 +146,7 @@ export class Executor {
       const isUrgent = bringsFirstTokens(previous);
       if (!isUrgent && this.#held === 0) this.#launchSampling(next);
       this.#readFirstTokens(previous);
-      if (isUrgent) this.#launchSampling(next);
+      if (isUrgent && !endsWithFirstToken(previous)) this.#launchSampling(next);
       // So that callers have taken in how it begins when its first tokens come.
       if (previous === null) this.#flush();
       this.#process(previous);

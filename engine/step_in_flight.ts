@@ -34,6 +34,16 @@ export function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
 }
 
 /**
+ * Whether some request ended with its first token, which is read and leaves with everything else of its step.
+ *
+ * @param inFlight The step; null: none.
+ */
+export function endsWithFirstToken(inFlight: StepInFlight | null): boolean {
+  if (inFlight === null) return false;
+  return inFlight.step.scheduled.some(({ request }) => request.ending !== null && request.tokenIds.length === 1);
+}
+
+/**
  * Whether some prompt is in a step, so that its many calls are not captured.
  *
  * @param step The step; null: none.

@@ -72,6 +72,21 @@ test("an early first token comes before the dispatch of sampling and the other r
   assertEquals([tellers(index!), tellers(index! + 1).length], [[100], others]);
 });
 
+test("a first token that is the last one too leaves complete, and before the dispatch of sampling", () => {
+  const running = Array.from({ length: 8 }, (_, index) => submission(index + 1, { prompt: 2, maxTokens: 40 }));
+  const newcomer = { forwards: 20, message: submission(100, { prompt: 30, maxTokens: 1 }) };
+  const [late, early] = (["overlap", "early"] as const).map((mode) => {
+    const run = runGpu([...atOnce(running), newcomer], mode);
+    assertEquals(deliveriesOfTokens(run, 100).length, 1);
+    assert(finishOf(run, 100).time >= momentsOf(run, 100, "token")[0]!.time);
+    return run;
+  });
+  assertGreater(firstTokenLag(late!, 100), DISPATCH / 1000);
+  assert(firstTokenLag(early!, 100) < DISPATCH / 1000);
+  // The device does not wait for it.
+  assertEquals(stepsBehindGaps(early!), 0);
+});
+
 test("a first token is early in a batch of first tokens, where nobody else is there to be overtaken", () => {
   const requests = atOnce([1, 2, 3, 4].map((id) => submission(id, { prompt: 6, maxTokens: 7 })));
   const lags = ALL_MODES.map((mode) =>

@@ -61,6 +61,8 @@ export class CheckingRunner implements StepRunner {
   failAt = Infinity;
   readonly #blockSize: number;
   #waits = 0;
+  /** The rows of the table into which the step that was launched last samples: written before its forward pass. */
+  #destinations: number[] = [];
   /** By slot. */
   readonly #table = new Map<number, number[]>();
   /** By cache position: the sequence up to the token whose key and value are there. */
@@ -77,6 +79,7 @@ export class CheckingRunner implements StepRunner {
   launchForward(step: Step): void {
     this.steps.push(step);
     this.calls.push(`forward ${this.steps.length}`);
+    this.#destinations = step.scheduled.map(({ request }) => request.slot);
     for (const { request, start, count } of step.scheduled) {
       for (let position = start; position < start + count; position++) {
         this.#cache.set(this.#place(request, position), this.#history(request, position));
@@ -98,7 +101,7 @@ export class CheckingRunner implements StepRunner {
       if (!samples) continue;
       const tokenId = 100 * request.id + start + count;
       tokens[row] = tokenId;
-      this.#table.get(request.slot)![start + count] = tokenId;
+      this.#table.get(this.#destinations[row]!)![start + count] = tokenId;
     }
     return { tokens } as unknown as PendingResults;
   }
