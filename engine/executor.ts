@@ -1,9 +1,8 @@
 /**
  * The executor: one loop that takes requests in and gives tokens out.
  *
- * It runs on a thread of its own, owns all requests and the device, and waits for a message in one place only: in `#rest`,
- * when there is nothing to do. It waits for the device in `#resolve`, and before that in `#takeMessages`, while there is
- * time.
+ * It runs on a thread of its own and owns all requests and the device. It waits for a message in `#rest` only, when there is
+ * nothing to do, and for the device in `#resolve` and, as long as there is time, in `#takeMessages`.
  *
  * The overlap loop launches step k before it reads step k - 1, so that the device always has work while the host reads,
  * decides and tells: the tokens that step k - 1 samples go into step k on the device, unseen (as in TensorRT-LLM's
@@ -142,7 +141,7 @@ export class Executor {
       if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
       const next = step === null ? null : this.#launchForward(step);
       this.#timeLaunch(next, previous);
-      // First tokens do not wait for the dispatch of sampling, nor do others where the launch has waited for the last moment.
+      // Sampling is dispatched while step k - 1 runs; behind its tokens where those are first ones, or where it is about to end.
       const isUrgent = bringsFirstTokens(previous);
       if (!isUrgent && this.#held === 0) this.#launchSampling(next);
       this.#readFirstTokens(previous);
