@@ -77,7 +77,8 @@ export class Executor {
   readonly #reports: StepReports | null;
   readonly #inbox: Inbox;
   readonly #updates = new Updates();
-  readonly #launchTimer = new LaunchTimer();
+  /** null: launches do not wait. */
+  readonly #launchTimer: LaunchTimer | null;
   /** Whether the loop had nothing to do before the step that is launched next. */
   #hasRested = true;
   /** Milliseconds for which the launch of the next step has waited for messages. */
@@ -99,6 +100,7 @@ export class Executor {
     this.#now = parts.now;
     this.#options = parts.options;
     this.#reports = parts.reports;
+    this.#launchTimer = parts.options.lateLaunch ? new LaunchTimer() : null;
     this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now, parts.log ?? null);
     this.#lapStart = parts.now();
   }
@@ -193,13 +195,13 @@ export class Executor {
 
   /** Milliseconds for which the launch of the next step can wait for who arrives, or until this is to be asked again. */
   #slack(inFlight: StepInFlight | null): number {
-    if (!this.#options.lateLaunch || inFlight === null || this.#inbox.isShutDown) return 0;
+    if (this.#launchTimer === null || inFlight === null || this.#inbox.isShutDown) return 0;
     return this.#launchTimer.slack(sizeOf(inFlight.step), this.#scheduler.hasPrompts, this.#now());
   }
 
   /** Learn how long a launch takes, and whether it came in time for the device. */
   #timeLaunch(next: StepInFlight | null, previous: StepInFlight | null): void {
-    if (!this.#options.lateLaunch || next === null || previous === null) return;
+    if (this.#launchTimer === null || next === null || previous === null) return;
     const isLate = previous.tokenTime !== null || this.#hasArrived(previous);
     this.#launchTimer.launched(isPrefill(next.step), this.#now() - next.launchTime, isLate, this.#held > 0);
   }
@@ -252,7 +254,7 @@ export class Executor {
     inFlight.report?.mark("sampling");
     const start = this.#now();
     inFlight.results = this.#runner.launchSampling(inFlight.step);
-    this.#launchTimer.dispatched(this.#now() - start);
+    this.#launchTimer?.dispatched(this.#now() - start);
     inFlight.report?.mark("launched");
   }
 
@@ -268,7 +270,7 @@ export class Executor {
     const end = this.#now();
     this.#waitTime += end - start;
     inFlight.tokenTime = end;
-    this.#launchTimer.ended(sizeOf(inFlight.step), end);
+    this.#launchTimer?.ended(sizeOf(inFlight.step), end);
     inFlight.report?.waited(start, end, this.#runner.deviceTimes);
     for (const { request, samples } of inFlight.step.scheduled) {
       request.stepsInFlight--;

@@ -2,8 +2,8 @@
  * When the next step has to be launched.
  *
  * What is launched cannot be changed any more, so a request that arrives behind the launch of a step waits for all of it.
- * The device needs the next step only when the last one ends; until shortly before, its launch can wait, and
- * who arrives meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
+ * The device needs the next step only when the last one ends; until shortly before, its launch can wait, and who arrives
+ * meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
  *
  * How much is kept in reserve is learned, so that about every fifth launch that has waited would be too late if durations
  * were at random: each that was raises the reserve by more than each that was not lowers it (a stochastic approximation of a

@@ -14,7 +14,7 @@
 
 #include "../../cpu/kernels/kernels.h"
 #include "../../ffi/upbeat.h"
-#include "check.h"
+#include "sanitized.h"
 
 namespace upbeat::amx_emulated {
 extern const KernelSet kernels;
@@ -271,13 +271,8 @@ enum class Extras { none, bias, residual, both_in_place };
 // Results of more work than this are compared in a sample of about so many rows and columns, edges included. With
 // sanitizers that is nearly all of them: those look at what the kernels touch, and every number is compared where the
 // same test runs without them.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double kWorkComparedWhole = 1e4;
-constexpr int kSampledRows = 4, kSampledColumns = 8;
-#else
-constexpr double kWorkComparedWhole = 4e6;
-constexpr int kSampledRows = 11, kSampledColumns = 61;
-#endif
+constexpr double kWorkComparedWhole = kSanitized ? 1e4 : 4e6;
+constexpr int kSampledRows = kSanitized ? 4 : 11, kSampledColumns = kSanitized ? 8 : 61;
 
 void check_linear(const KernelSet& kernels, upbeat::ThreadPool& pool, Dtype dtype, int rows, int inputs, int outputs,
                   Extras extras, float special = 0.0f, bool rounded = false) {

@@ -93,17 +93,6 @@ int64_t dependents_of(Body&& body) {
   return simt::DependentLaunches::process().count() - before;
 }
 
-// The machine as a test sets it up, put back at the end.
-class ChangedMachine {
- public:
-  ChangedMachine() : before_(simt::Machine::process()) {}
-  ~ChangedMachine() { simt::Machine::process() = before_; }
-  simt::Machine* operator->() const { return &simt::Machine::process(); }
-
- private:
-  simt::Machine before_;
-};
-
 }  // namespace
 
 namespace upbeat {

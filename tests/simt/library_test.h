@@ -29,6 +29,17 @@ struct TestDevice {
   void finish() const { CHECK_EQUAL(upbeat_stream_synchronize(stream, -1), 1); }
 };
 
+// The stand-in's machine as a test sets it up, put back at the end.
+class ChangedMachine {
+ public:
+  ChangedMachine() : before_(simt::Machine::process()) {}
+  ~ChangedMachine() { simt::Machine::process() = before_; }
+  simt::Machine* operator->() const { return &simt::Machine::process(); }
+
+ private:
+  simt::Machine before_;
+};
+
 // Holds a stream at this point until let_go(). Nothing here depends on time.
 class Hold {
  public:

@@ -4,17 +4,6 @@
 
 namespace {
 
-// Changes the stand-in's machine for one test.
-class ChangedMachine {
- public:
-  ChangedMachine() : before_(simt::Machine::process()) {}
-  ~ChangedMachine() { simt::Machine::process() = before_; }
-  simt::Machine* operator->() const { return &simt::Machine::process(); }
-
- private:
-  simt::Machine before_;
-};
-
 int32_t open() { return upbeat_device_open(0, 0, UPBEAT_SIMD_AUTO); }
 
 __global__ void write_kernel(Global<int> at) { at[0] = 1; }
