@@ -69,6 +69,17 @@ test("the device seldom waits for a late launch where the durations of steps var
   assertLess(idleTime, 0.002 * busyTime);
 });
 
+test("a step that ends sooner than was foretold is read at once, and the device does not wait for the foretold end", () => {
+  let calls = 0;
+  const { engine, error } = runScript(running(4, 60), setUp(true, () => ++calls === 40 ? -0.7 : 0));
+  assertEquals(error, null);
+  const { forwards } = engine.device.accounting;
+  const short = forwards.findIndex(({ start, end }) => end - start < 0.5 * DECODE);
+  assertAlmostEquals(forwards[short]!.end - forwards[short]!.start, 0.3 * DECODE, 0.01);
+  // Nothing was launched behind it: what the host does between two steps is added, and no more.
+  assertLess(forwards[short + 1]!.start - forwards[short]!.end, 0.5);
+});
+
 test("late launches change no token and lose none, whatever arrives while they wait", () => {
   const random = new Random(8);
   const script = Array.from({ length: 40 }, (_, index) => ({

@@ -119,13 +119,16 @@ test("the device's queue never runs dry in steady decode with overlap, and in ev
 
 test("the device does not wait for the dispatch of sampling either, where no first token does", () => {
   for (const mode of ["overlap", "early"] as const) {
-    const run = runScript(atOnce([submission(1, { maxTokens: 60 })]), {
-      ...MODES[mode],
-      // As long as the device takes for a step: there is time for one dispatch in it, but not behind the forward pass.
-      device: { durations: { forward: 300, sampling: 100 }, costs: { upbeat_sample: 400 } },
-    });
-    const { forwards } = run.engine.device.accounting;
-    assertAlmostEquals(forwards[59]!.start - forwards[9]!.start, 50 * 0.4, 0.1);
+    // Steps whose launch never waits, and longer ones, where it would if the dispatch took less.
+    for (const step of [400, 2000]) {
+      const run = runScript(atOnce([submission(1, { maxTokens: 60 })]), {
+        ...MODES[mode],
+        // As long as the device takes for a step: there is time for one dispatch in it, but not behind the forward pass.
+        device: { durations: { forward: step - 100, sampling: 100 }, costs: { upbeat_sample: step } },
+      });
+      const { forwards } = run.engine.device.accounting;
+      assertAlmostEquals(forwards[59]!.start - forwards[9]!.start, 50 * step / 1000, 0.1);
+    }
   }
 });
 

@@ -153,7 +153,9 @@ export function attentionSymbols(state: DeviceState) {
       const { query, keys, values, blockTables, queryStarts, sequenceLengths, output } = operands;
       stream.enqueue({
         name: "upbeat_attention",
-        duration: forward === null ? 0 : forwardDuration(forward),
+        get duration() {
+          return forward === null ? 0 : forwardDuration(forward);
+        },
         forward,
         operands: [query, keys, values, blockTables, queryStarts, sequenceLengths, output],
         run: () => {

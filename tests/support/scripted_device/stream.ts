@@ -16,7 +16,7 @@ import type { DeviceState } from "./state.ts";
 export interface Work {
   /** The function that enqueues it. */
   readonly name: SymbolName;
-  /** Microseconds. */
+  /** Microseconds; asked for once whenever it is launched, within a graph too. */
   readonly duration: number;
   /** The memory it reads and writes. */
   readonly operands: readonly (Operand | null)[];
@@ -94,11 +94,12 @@ export class Stream {
     const now = clock.now();
     if (this.#hasWorked && now > this.#end) accounting.addGap(this.#end, now);
     const start = Math.max(this.#end, now);
-    const end = effect === "stall" ? Infinity : start + work.duration;
+    const { duration } = work;
+    const end = effect === "stall" ? Infinity : start + duration;
     this.#queue.push({ work: effect === "fault" ? brokenWork(work) : work, end });
     this.#end = end;
     this.#hasWorked = true;
-    accounting.addBusy(work.duration);
+    accounting.addBusy(duration);
     if (work.forward) accounting.addForward(work.forward, now, start, end);
     if (execution === "eager" && effect !== "stall") this.runTo(this.point, Number.MAX_VALUE);
   }
@@ -196,7 +197,6 @@ export class Event {
 export class Graph implements Work {
   static readonly title = "a graph";
   readonly name = "upbeat_graph_launch";
-  readonly duration: number;
   readonly forward: ForwardWork | null;
   readonly operands: readonly (Operand | null)[];
   /** The calls that were captured. */
@@ -205,10 +205,13 @@ export class Graph implements Work {
 
   constructor(works: readonly Work[]) {
     this.#works = works;
-    this.duration = works.reduce((sum, { duration }) => sum + duration, 0);
     this.forward = works.find(({ forward }) => forward)?.forward ?? null;
     this.calls = works.map(({ name }) => name);
     this.operands = works.flatMap(({ operands }) => operands);
+  }
+
+  get duration(): number {
+    return this.#works.reduce((sum, { duration }) => sum + duration, 0);
   }
 
   run(): void {
