@@ -64,6 +64,8 @@ export class ExecutorThread {
   readonly #gone = Promise.withResolvers<void>();
   #unsent: InboxMessage[] = [];
   #isReady = false;
+  /** Whether requests have failed with their executor, whose end is told next. */
+  #isFailing = false;
   #hasEnded = false;
   #isGone = false;
   /** Once the thread is asked to end: until when it is waited for, and what happens then. */
@@ -119,7 +121,8 @@ export class ExecutorThread {
     // A thread that is waited for holds the process until it is gone.
     if (this.#hasEnded || this.#wait !== null) return;
     if (hold) this.#worker.ref();
-    else this.#worker.unref();
+    // Who waits for the end of a failing executor would otherwise wait in a process that ends.
+    else if (!this.#isFailing) this.#worker.unref();
   }
 
   /**
@@ -189,6 +192,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "updates":
+        this.#isFailing ||= tellsOfFailure(message.delivery);
         this.#deliveries.receivePosted(message);
         break;
       case "failed":
@@ -220,6 +224,11 @@ export class ExecutorThread {
     if (this.#wait !== null) clearTimeout(this.#wait.timer);
     this.#gone.resolve();
   }
+}
+
+/** Whether requests fail because the executor does. Errors are never in the ring: such a delivery is posted. */
+function tellsOfFailure({ updates }: Delivery): boolean {
+  return updates.some(({ moments }) => moments.at(-1)?.type === "failure");
 }
 
 function died(reason: string): UpbeatError {

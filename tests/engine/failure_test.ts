@@ -18,6 +18,7 @@ import {
   waiters,
   withFaultyLibrary,
 } from "../support/faulty_engine.ts";
+import { runScript } from "../support/run_script.ts";
 import { writeRandomModel } from "../support/random_model.ts";
 import { submit } from "../support/scripted_executor.ts";
 import { withModelFolder } from "../support/test_engine.ts";
@@ -147,6 +148,22 @@ for (const [mode, reason] of [["exit", "it exited with code 3"], ["throw", "nobo
     await thread.end({ drain: false, deadline: null, timeout: 60_000, grace: 60_000 });
   });
 }
+
+test("when requests fail with their executor, its thread keeps the process alive until the end is told", async () => {
+  const { code, stdout, stderr } = await runScript(`
+    import { ExecutorThread } from "./engine/executor_thread.ts";
+    const thread = new ExecutorThread({
+      modelFolder: "fail", options: {}, clockOrigin: 0, onProgress: null, log: null, onLog: null,
+      module: new URL(${JSON.stringify(DYING_WORKER.href)}),
+    });
+    // As an engine whose last request has ended.
+    thread.onUpdates = ({ updates }) => { console.log(updates.length, "failed"); thread.holdOpen(false); };
+    thread.onEnd = ({ code }) => console.log(code);
+    // Not awaited: that keeps the process alive by itself.
+    void thread.ready.then(() => thread.holdOpen(true));
+  `);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "1 failed\nDEVICE_FAULT\n", stderr: "" });
+});
 
 faulty(
   "a thread that the library holds is given up, its requests fail, and it still frees the device when it can",

@@ -1,13 +1,37 @@
 /**
- * A worker that dies, or hangs, before it is ready, in the way that its model folder names.
+ * A worker that dies, hangs or fails, in the way that its model folder names.
  *
  * @module
  */
 import process from "node:process";
-import { workerData } from "node:worker_threads";
-import type { WorkerStart } from "../../engine/protocol.ts";
+import { parentPort, workerData } from "node:worker_threads";
+import { serializeError, UpbeatError } from "../../errors.ts";
+import { requestError } from "../../engine/event_payloads.ts";
+import type { EngineInfo, OutboxMessage, RequestUpdate, WorkerStart } from "../../engine/protocol.ts";
+
+function post(message: OutboxMessage): void {
+  parentPort!.postMessage(message);
+}
+
+function sleep(milliseconds?: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Its requests hear of it a while before its end is told. */
+function failSlowly(): void {
+  post({ type: "ready", info: {} as EngineInfo });
+  const error = new UpbeatError("DEVICE_FAULT", "the device faulted");
+  const updates: RequestUpdate[] = [
+    { id: 1, moments: [{ type: "failure", time: 1, error: requestError(error, 1, false) }] },
+  ];
+  const delivery = { updates, counters: null, emittedAt: 1, settledUntil: 1 };
+  post({ type: "updates", number: 1, delivery });
+  sleep(300);
+  post({ type: "failed", error: serializeError(error) });
+}
 
 const { modelFolder } = workerData as WorkerStart;
 if (modelFolder === "exit") process.exit(3);
-if (modelFolder === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-throw new RangeError("nobody catches this");
+if (modelFolder === "hang") sleep();
+if (modelFolder === "fail") failSlowly();
+else throw new RangeError("nobody catches this");
