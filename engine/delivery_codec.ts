@@ -27,39 +27,46 @@ const REASONS = ["stop", "length", "cancelled"] as const;
 /** Stands where there is nothing: no counters, no log-probability, no token for a reason, no reports, no times of the device. */
 const NONE = NaN;
 
-/**
- * Encode a delivery: `emittedAt, settledUntil`, the counters; the reports of steps; the uses of the KV cache; then of each
- * update the request, the number of moments, and of each moment its type, its time and its fields.
- *
- * @param delivery The delivery.
- * @returns The numbers; null where something in it is none: an error, a stop string.
- */
-export function encodeDelivery({ updates, counters, emittedAt, settledUntil, steps }: Delivery): number[] | null {
-  const numbers = [emittedAt, settledUntil];
-  encodeCounters(counters, numbers);
-  numbers.push(steps?.length ?? NONE);
-  for (const report of steps ?? []) encodeReport(report, numbers);
-  const usages = usagesOf(updates);
-  numbers.push(usages.length);
-  for (const { step, blocksTotal, blocksAllocated, blocksActive, activeTokens } of usages) {
-    numbers.push(step, blocksTotal, blocksAllocated, blocksActive, activeTokens);
+/** Encodes one delivery after the other into memory of its own. */
+export class DeliveryEncoder {
+  readonly #numbers = new NumberWriter();
+
+  /**
+   * Encode a delivery: `emittedAt, settledUntil`, the counters; the reports of steps; the uses of the KV cache; then of each
+   * update the request, the number of moments, and of each moment its type, its time and its fields.
+   *
+   * @param delivery The delivery.
+   * @returns The numbers, which the next call overwrites; null where something in it is none: an error, a stop string.
+   */
+  encode({ updates, counters, emittedAt, settledUntil, steps }: Delivery): Float64Array | null {
+    const numbers = this.#numbers;
+    numbers.clear();
+    numbers.push(emittedAt, settledUntil);
+    encodeCounters(counters, numbers);
+    numbers.push(steps?.length ?? NONE);
+    for (const report of steps ?? []) encodeReport(report, numbers);
+    const usages = usagesOf(updates);
+    numbers.push(usages.length);
+    for (const { step, blocksTotal, blocksAllocated, blocksActive, activeTokens } of usages) {
+      numbers.push(step, blocksTotal, blocksAllocated, blocksActive, activeTokens);
+    }
+    for (const { id, moments } of updates) {
+      numbers.push(id, moments.length);
+      for (const moment of moments) if (!encodeMoment(moment, usages, numbers)) return null;
+    }
+    return numbers.written;
   }
-  for (const { id, moments } of updates) {
-    numbers.push(id, moments.length);
-    for (const moment of moments) if (!encodeMoment(moment, usages, numbers)) return null;
-  }
-  return numbers;
 }
 
 /** Name by name, and in the same order in {@linkcode decodeCounters}: a loop over names takes far longer. */
-function encodeCounters(counters: ExecutorCounters | null, numbers: number[]): void {
+function encodeCounters(counters: ExecutorCounters | null, numbers: NumberWriter): void {
   if (counters === null) return void numbers.push(NONE);
   numbers.push(counters.steps, counters.stepTime, counters.waitTime, counters.usedBlocks, counters.cachedBlocks);
   numbers.push(counters.running, counters.paused, counters.waiting, counters.pauses, counters.evictions);
   numbers.push(counters.wastedSteps, counters.prefixQueriedTokens, counters.prefixHitTokens);
 }
 
-function encodeReport(report: StepReport, numbers: number[]): void {
+function encodeReport(report: StepReport, numbers: NumberWriter): void {
   numbers.push(report.step, report.start, report.forwardLaunched, report.sampling, report.launched);
   numbers.push(report.waiting, report.known, report.firstTokensSent, report.processing, report.end);
   numbers.push(report.held, report.requests, report.prefillRequests, report.prefillTokens, report.decodeTokens);
@@ -88,7 +95,7 @@ function usagesOf(updates: readonly RequestUpdate[]): StepUsage[] {
   return usages;
 }
 
-function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: number[]): boolean {
+function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: NumberWriter): boolean {
   switch (moment.type) {
     case "token": {
       const { time, tokenId, usage, logprob, topLogprobs = [] } = moment;
@@ -119,10 +126,10 @@ function encodeMoment(moment: Moment, usages: readonly StepUsage[], numbers: num
 /**
  * Decode a delivery.
  *
- * @param numbers What {@linkcode encodeDelivery} gave.
+ * @param numbers What {@linkcode DeliveryEncoder.encode} gave.
  * @returns The delivery.
  */
-export function decodeDelivery(numbers: readonly number[]): Delivery {
+export function decodeDelivery(numbers: Float64Array): Delivery {
   const reader = new NumberReader(numbers);
   const [emittedAt, settledUntil] = [reader.next(), reader.next()];
   const counters = decodeCounters(reader);
@@ -253,12 +260,38 @@ function decodeToken(reader: NumberReader, time: number, usages: readonly StepUs
   return { type: "token", time, tokenId, logprob, topLogprobs, ...(usage === undefined ? {} : { usage }) };
 }
 
-/** Numbers, one after the other. */
+/** Numbers, written one after the other into memory that is kept: an array of numbers becomes slow where one is no number. */
+class NumberWriter {
+  #numbers = new Float64Array(1024);
+  #length = 0;
+
+  /** What was written since the last {@linkcode clear}. */
+  get written(): Float64Array {
+    return this.#numbers.subarray(0, this.#length);
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  push(...values: readonly number[]): void {
+    if (this.#length + values.length > this.#numbers.length) this.#grow();
+    for (const value of values) this.#numbers[this.#length++] = value;
+  }
+
+  #grow(): void {
+    const numbers = this.#numbers;
+    this.#numbers = new Float64Array(2 * numbers.length);
+    this.#numbers.set(numbers);
+  }
+}
+
+/** Numbers, read one after the other. */
 class NumberReader {
-  readonly #numbers: readonly number[];
+  readonly #numbers: Float64Array;
   #at = 0;
 
-  constructor(numbers: readonly number[]) {
+  constructor(numbers: Float64Array) {
     this.#numbers = numbers;
   }
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { decodeDelivery, encodeDelivery } from "./delivery_codec.ts";
+import { decodeDelivery, DeliveryEncoder } from "./delivery_codec.ts";
 import type { Delivery, PostedDelivery } from "./protocol.ts";
 
 /** Numbers in the ring, a power of two: some hundred steps of a full batch. */
@@ -57,19 +57,33 @@ class Ring {
     return (Atomics.load(this.counters, HEADER.WRITTEN) - Atomics.load(this.counters, HEADER.READ)) >>> 0;
   }
 
+  /** Write a number behind as many as were written before. */
+  put(before: number, value: number): void {
+    this.#numbers[this.#at(before)] = value;
+  }
+
   /** Write numbers behind as many as were written before. */
-  write(before: number, values: readonly number[]): void {
+  write(before: number, values: Float64Array): void {
     const at = this.#at(before);
     const beforeEnd = this.capacity - at;
     if (values.length <= beforeEnd) return this.#numbers.set(values, at);
-    this.#numbers.set(values.slice(0, beforeEnd), at);
-    this.#numbers.set(values.slice(beforeEnd), 0);
+    this.#numbers.set(values.subarray(0, beforeEnd), at);
+    this.#numbers.set(values.subarray(beforeEnd), 0);
   }
 
-  /** Read numbers behind as many as were read before. */
-  read(before: number, count: number): number[] {
-    const values: number[] = [];
-    for (let index = before; index < before + count; index++) values.push(this.#numbers[this.#at(index)]!);
+  /** A number behind as many as were read before. */
+  get(before: number): number {
+    return this.#numbers[this.#at(before)]!;
+  }
+
+  /** Numbers behind as many as were read before; they are only there until more is written. */
+  read(before: number, count: number): Float64Array {
+    const at = this.#at(before);
+    const beforeEnd = this.capacity - at;
+    if (count <= beforeEnd) return this.#numbers.subarray(at, at + count);
+    const values = new Float64Array(count);
+    values.set(this.#numbers.subarray(at));
+    values.set(this.#numbers.subarray(0, count - beforeEnd), beforeEnd);
     return values;
   }
 
@@ -88,6 +102,7 @@ class Ring {
 export class DeliverySender {
   readonly #ring: Ring;
   readonly #post: (message: PostedDelivery) => void;
+  readonly #encoder = new DeliveryEncoder();
   #sent = 0;
 
   /**
@@ -106,15 +121,16 @@ export class DeliverySender {
    */
   send(delivery: Delivery): void {
     const number = ++this.#sent;
-    const numbers = encodeDelivery(delivery);
+    const numbers = this.#encoder.encode(delivery);
     if (numbers === null || !this.#write(number, numbers)) this.#post({ type: "updates", number, delivery });
   }
 
-  #write(number: number, numbers: number[]): boolean {
+  #write(number: number, numbers: Float64Array): boolean {
     const { counters, capacity, length } = this.#ring;
     if (length + ENTRY_HEADER + numbers.length > capacity) return false;
     const written = counters[HEADER.WRITTEN]!;
-    this.#ring.write(written, [numbers.length, number]);
+    this.#ring.put(written, numbers.length);
+    this.#ring.put(written + 1, number);
     this.#ring.write(written + ENTRY_HEADER, numbers);
     // The numbers are there for whoever reads this counter.
     Atomics.store(counters, HEADER.WRITTEN, written + ENTRY_HEADER + numbers.length);
@@ -188,12 +204,13 @@ export class DeliveryReceiver {
     if (this.#ring.length === 0) return null;
     const { counters } = this.#ring;
     const read = counters[HEADER.READ]!;
-    const [length, number] = this.#ring.read(read, ENTRY_HEADER) as [number, number];
+    const length = this.#ring.get(read);
     // One that was posted comes before it.
-    if (number !== turn) return null;
-    const numbers = this.#ring.read(read + ENTRY_HEADER, length);
+    if (this.#ring.get(read + 1) !== turn) return null;
+    const delivery = decodeDelivery(this.#ring.read(read + ENTRY_HEADER, length));
+    // Now the sender may write over it.
     Atomics.store(counters, HEADER.READ, read + ENTRY_HEADER + length);
-    return decodeDelivery(numbers);
+    return delivery;
   }
 
   async #listen(): Promise<void> {

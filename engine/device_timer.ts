@@ -51,7 +51,7 @@ export class DeviceTimer {
   readonly #origin: EventHandle;
   #originTime = 0;
   #turn = 0;
-  #lastEnd: number | null = null;
+  #lastTimes: DeviceTimes | null = null;
 
   /**
    * @param device The device.
@@ -100,19 +100,22 @@ export class DeviceTimer {
   }
 
   /**
-   * The oldest step under way has ended.
+   * A step has ended.
    *
+   * @param arrived Its `end`.
    * @returns Its times.
    */
-  stepEnded(): DeviceTimes {
+  stepEnded(arrived: EventHandle): DeviceTimes {
+    // It was said before.
+    if (this.#launched[0]?.end !== arrived) return this.#lastTimes!;
     const step = this.#launched.shift()!;
     // A stream is in order: what seems to come before the end of the last step shows how far the clocks were off.
-    this.#originTime += Math.max(0, (this.#lastEnd ?? 0) - this.#timeOf(step.begin));
+    this.#originTime += Math.max(0, (this.#lastTimes?.end ?? 0) - this.#timeOf(step.begin));
     const [begin, forwardEnd] = [this.#timeOf(step.begin), this.#timeOf(step.forwardEnd)];
     const [samplingBegin, end] = [this.#timeOf(step.samplingBegin), this.#timeOf(step.end!)];
-    const before = this.#lastEnd === null ? 0 : begin - this.#lastEnd;
-    this.#lastEnd = end;
-    return { begin, forwardEnd, samplingBegin, end, idle: before + samplingBegin - forwardEnd };
+    const before = this.#lastTimes === null ? 0 : begin - this.#lastTimes.end;
+    this.#lastTimes = { begin, forwardEnd, samplingBegin, end, idle: before + samplingBegin - forwardEnd };
+    return this.#lastTimes;
   }
 
   /** With nothing under way, an event passes at once: its time is known on both clocks. */

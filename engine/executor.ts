@@ -16,12 +16,12 @@ import { requestError } from "./event_payloads.ts";
 import { Inbox, type MessageSource } from "./inbox.ts";
 import type { KvBlockPool } from "./kv_cache.ts";
 import type { Log } from "./log.ts";
-import { LaunchTimer } from "./launch_timer.ts";
+import { LaunchGate } from "./launch_gate.ts";
 import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
-import { bringsFirstTokens, endsWithFirstToken, isPrefill, sizeOf, type StepInFlight } from "./step_in_flight.ts";
+import { bringsFirstTokens, endsWithFirstToken, isPrefill, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
@@ -62,6 +62,8 @@ export interface ExecutorParts {
   readonly options: ExecutorOptions;
   /** What makes reports of steps; null: there are none. */
   readonly reports: StepReports | null;
+  /** Whether the device computes on the cores that the loop runs on; false unless given. */
+  readonly sharesCores?: boolean;
   /** The thread's log. */
   readonly log?: Log | null;
 }
@@ -78,7 +80,9 @@ export class Executor {
   readonly #inbox: Inbox;
   readonly #updates = new Updates();
   /** null: launches do not wait. */
-  readonly #launchTimer: LaunchTimer | null;
+  readonly #gate: LaunchGate | null;
+  /** Whether the device computes on the cores of this thread. */
+  readonly #sharesCores: boolean;
   /** Whether the loop had nothing to do before the step that is launched next. */
   #hasRested = true;
   /** Milliseconds for which the launch of the next step has waited for messages. */
@@ -100,8 +104,11 @@ export class Executor {
     this.#now = parts.now;
     this.#options = parts.options;
     this.#reports = parts.reports;
-    this.#launchTimer = parts.options.lateLaunch ? new LaunchTimer() : null;
+    this.#sharesCores = parts.sharesCores ?? false;
     this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now, parts.log ?? null);
+    this.#gate = parts.options.lateLaunch
+      ? new LaunchGate({ ...parts, inbox: this.#inbox, sharesCores: this.#sharesCores })
+      : null;
     this.#lapStart = parts.now();
   }
 
@@ -139,13 +146,15 @@ export class Executor {
         this.#rest();
         continue;
       }
-      // A prefill takes the host a while to launch: what is there already does not wait for that.
-      if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
+      // What is known to be there does not wait for the launch. That of a prefill takes a while: then this asks.
+      if (previous?.arrivalTime != null || (isPrefill(step) && this.#hasArrived(previous))) {
+        this.#readFirstTokens(previous);
+      }
       const next = step === null ? null : this.#launchForward(step);
-      this.#timeLaunch(next, previous);
+      if (next !== null) this.#gate?.launched(next, previous);
       // Sampling is dispatched while step k - 1 runs; behind its tokens where those are first ones, or where it is about to end.
       const isUrgent = bringsFirstTokens(previous);
-      if (!isUrgent && this.#held === 0) this.#launchSampling(next);
+      if (!isUrgent && (this.#held === 0 || this.#sharesCores)) this.#launchSampling(next);
       this.#readFirstTokens(previous);
       if (isUrgent && !endsWithFirstToken(previous)) this.#launchSampling(next);
       // So that callers have taken in how it begins when its first tokens come.
@@ -180,30 +189,11 @@ export class Executor {
    */
   #takeMessages(inFlight: StepInFlight | null = null): boolean {
     this.#inbox.drain();
-    this.#held = 0;
     const start = this.#now();
-    for (let slack = this.#slack(inFlight); slack > 0; slack = this.#slack(inFlight)) {
-      const isOver = this.#hasArrived(inFlight, slack);
-      this.#inbox.drain();
-      this.#held = this.#now() - start;
-      if (isOver) break;
-    }
+    this.#held = this.#gate?.wait(inFlight) ? this.#now() - start : 0;
     this.#lapStart += this.#held;
     this.#endCancelled();
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
-  }
-
-  /** Milliseconds for which the launch of the next step can wait for who arrives, or until this is to be asked again. */
-  #slack(inFlight: StepInFlight | null): number {
-    if (this.#launchTimer === null || inFlight === null || this.#inbox.isShutDown) return 0;
-    return this.#launchTimer.slack(sizeOf(inFlight.step), this.#scheduler.hasPrompts, this.#now());
-  }
-
-  /** Learn how long a launch takes, and whether it came in time for the device. */
-  #timeLaunch(next: StepInFlight | null, previous: StepInFlight | null): void {
-    if (this.#launchTimer === null || next === null || previous === null) return;
-    const isLate = previous.tokenTime !== null || this.#hasArrived(previous);
-    this.#launchTimer.launched(isPrefill(next.step), this.#now() - next.launchTime, isLate, this.#held > 0);
   }
 
   /** Nothing can be computed and nothing is in flight: wait for a message. */
@@ -245,7 +235,7 @@ export class Executor {
       request.stepsInFlight++;
       if (samples) request.tokensInFlight++;
     }
-    return { step, launchTime: start, report, usage, results: null, tokenTime: null };
+    return { step, launchTime: start, report, usage, results: null, arrivalTime: null, tokenTime: null };
   }
 
   /** Enqueue the choice of its tokens and their way to the host. */
@@ -254,7 +244,7 @@ export class Executor {
     inFlight.report?.mark("sampling");
     const start = this.#now();
     inFlight.results = this.#runner.launchSampling(inFlight.step);
-    this.#launchTimer?.dispatched(this.#now() - start);
+    this.#gate?.dispatched(this.#now() - start);
     inFlight.report?.mark("launched");
   }
 
@@ -265,12 +255,13 @@ export class Executor {
 
   /** Wait until its tokens are on the host. */
   #resolve(inFlight: StepInFlight): void {
-    const start = this.#now();
+    const begin = this.#now();
     this.#runner.waitForResults(inFlight.results!);
-    const end = this.#now();
+    const end = inFlight.arrivalTime ?? this.#now();
+    const start = Math.min(begin, end);
     this.#waitTime += end - start;
     inFlight.tokenTime = end;
-    this.#launchTimer?.ended(sizeOf(inFlight.step), end);
+    this.#gate?.ended(inFlight);
     inFlight.report?.waited(start, end, this.#runner.deviceTimes);
     for (const { request, samples } of inFlight.step.scheduled) {
       request.stepsInFlight--;

@@ -44,6 +44,20 @@ export interface StepSize {
   readonly tokens: number;
 }
 
+/** The launch of a step. */
+export interface Launch {
+  /** Whether some prompt is in the step. */
+  readonly isPrefill: boolean;
+  /** When it began. */
+  readonly start: number;
+  /** When it was done. */
+  readonly end: number;
+  /** By then, whether the step before still ran, had ended without having been read, or was over, if there was one. */
+  readonly device: "busy" | "done" | "idle";
+  /** Whether it has waited. Where it has not, it is not late for that. */
+  readonly hasWaited: boolean;
+}
+
 /** What the last steps of a kind took. */
 class StepKind {
   readonly durations: { readonly tokens: number; readonly duration: number }[] = [];
@@ -66,12 +80,21 @@ export class LaunchTimer {
   readonly #decode = new StepKind();
   readonly #prefill = new StepKind();
   readonly #dispatches: number[] = [];
-  #lastEnd = -Infinity;
+  /** When the step in flight began. */
+  #begin = -Infinity;
+  /** When the step behind it began, where the device had to wait for its launch; null: it begins when this one ends. */
+  #nextBegin: number | null = null;
   #caution = 1;
-  /** Whether the device had to wait for the step in flight, so that its end tells nothing of its duration. */
-  #isLate = true;
-  /** The same of the step behind it. */
-  #isNextLate = true;
+
+  /**
+   * Whether a step takes so little that no launch waits for it.
+   *
+   * @param step The step in flight.
+   */
+  isShort(step: StepSize): boolean {
+    const duration = this.#usualDuration(step);
+    return duration !== null && duration < SHORTEST_STEP;
+  }
 
   /**
    * How long the launch of the step behind the one in flight can wait until it is to be asked again.
@@ -82,28 +105,26 @@ export class LaunchTimer {
    * @returns Milliseconds; 0 where the time has come, or where that cannot be told.
    */
   slack(inFlight: StepSize, hasPrompts: boolean, now: number): number {
-    const duration = this.#kindOf(inFlight.isPrefill).usualDuration(inFlight.tokens);
+    const duration = this.#usualDuration(inFlight);
     const launch = this.#kindOf(hasPrompts).usualLaunch();
     if (duration === null || launch === null || duration < SHORTEST_STEP) return 0;
     // Where the launch has waited, sampling is dispatched when the step in flight has ended: within the next forward pass.
     if (Math.max(...this.#dispatches) > LONGEST_DISPATCH * duration) return 0;
     const reserve = Math.max(RESERVE.least, RESERVE.part * duration) * this.#caution;
-    const slack = this.#lastEnd + duration - launch - reserve - now;
+    const slack = this.#begin + duration - launch - reserve - now;
     return slack < SHORTEST_WAIT ? 0 : Math.max(SHORTEST_WAIT, NEXT_LOOK * slack);
   }
 
   /**
-   * A step was launched behind the one in flight.
+   * A step was launched.
    *
-   * @param isPrefill Whether some prompt is in it.
-   * @param cost How long that took.
-   * @param isLate Whether the step in flight had ended by then: the device had nothing to do.
-   * @param hasWaited Whether the launch has waited. Where it has not, it is not late for that.
+   * @param launch The launch.
    */
-  launched(isPrefill: boolean, cost: number, isLate: boolean, hasWaited: boolean): void {
-    this.#isNextLate = isLate;
-    add(this.#kindOf(isPrefill).launches, cost);
-    if (!isLate) this.#caution = Math.max(1, this.#caution * CAUTION.decay);
+  launched({ isPrefill, start, end, device, hasWaited }: Launch): void {
+    add(this.#kindOf(isPrefill).launches, end - start);
+    if (device === "idle") this.#begin = end;
+    else this.#nextBegin = device === "done" ? end : null;
+    if (device === "busy") this.#caution = Math.max(1, this.#caution * CAUTION.decay);
     else if (hasWaited) this.#caution = Math.min(CAUTION.most, this.#caution * CAUTION.growth);
   }
 
@@ -117,16 +138,19 @@ export class LaunchTimer {
   }
 
   /**
-   * The step in flight has ended.
+   * The step in flight has ended, and the one behind it begins, if there is one.
    *
    * @param step The step.
    * @param time When its tokens were known.
    */
   ended({ isPrefill, tokens }: StepSize, time: number): void {
-    if (!this.#isLate) add(this.#kindOf(isPrefill).durations, { tokens, duration: time - this.#lastEnd });
-    this.#lastEnd = time;
-    this.#isLate = this.#isNextLate;
-    this.#isNextLate = true;
+    if (this.#begin > -Infinity) add(this.#kindOf(isPrefill).durations, { tokens, duration: time - this.#begin });
+    this.#begin = this.#nextBegin ?? time;
+    this.#nextBegin = null;
+  }
+
+  #usualDuration({ isPrefill, tokens }: StepSize): number | null {
+    return this.#kindOf(isPrefill).usualDuration(tokens);
   }
 
   #kindOf(isPrefill: boolean): StepKind {

@@ -236,7 +236,7 @@ export class ModelRunner {
   }
 
   /**
-   * Wait until a step's results are on the host, however long that takes.
+   * Wait until a step's results are on the host, however long that takes. May be called again.
    *
    * @param results What {@linkcode ModelRunner.launchSampling} returned.
    * @throws {UpbeatError} `DEVICE_FAULT`, or `DEVICE_STALLED` when nothing came for too long.
@@ -250,7 +250,7 @@ export class ModelRunner {
         { stallTimeout: this.#stallTimeout },
       );
     }
-    this.deviceTimes = this.#timer?.stepEnded() ?? null;
+    this.deviceTimes = this.#timer?.stepEnded(results.arrived) ?? null;
   }
 
   /** Rows of the graph that runs a decode step. */

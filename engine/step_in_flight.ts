@@ -19,7 +19,9 @@ export interface StepInFlight {
   readonly usage: StepUsage | null;
   /** Where its tokens arrive; null until its sampling is launched. */
   results: PendingResults | null;
-  /** When its tokens were known to the host; null until then. */
+  /** When its results were found on the host, where that was before they were read. */
+  arrivalTime: number | null;
+  /** When its tokens were known to the host; null until they are read. */
   tokenTime: number | null;
 }
 

@@ -57,12 +57,17 @@ const log = createLog("executor", now, {
 function createPort(): ExecutorPort {
   const deliveries = new DeliverySender(start.deliveries, post);
   let heard = Atomics.load(doorbell, 0);
+  /** The doorbell when the channel was found empty: until it rings again there is nothing in it, and asking takes longer. */
+  let emptyAt = -1;
   let arrived: InboxMessage[] = [];
   let next = 0;
   return {
     receive: () => {
       if (next === arrived.length) {
+        const rung = Atomics.load(doorbell, 0);
+        if (rung === emptyAt) return null;
         arrived = (receiveMessageOnPort(inbox)?.message as InboxMessage[] | undefined) ?? [];
+        if (arrived.length === 0) emptyAt = rung;
         next = 0;
       }
       return next < arrived.length ? arrived[next++]! : null;
@@ -163,6 +168,7 @@ async function run(): Promise<void> {
       now,
       options: start.options,
       reports,
+      sharesCores: device.info().library === "cpu",
       log,
     });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });

@@ -4,7 +4,7 @@
  * @module
  */
 import { clockOrigin, createClock } from "../../engine/clock.ts";
-import { encodeDelivery } from "../../engine/delivery_codec.ts";
+import { DeliveryEncoder } from "../../engine/delivery_codec.ts";
 import { createDeliveryRing, DeliveryReceiver, DeliverySender } from "../../engine/delivery_ring.ts";
 import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
 import { KvBlockPool } from "../../engine/kv_cache.ts";
@@ -111,9 +111,10 @@ export class NullRun {
   }
 
   /** What was sent, encoded. */
-  receive(): number[][] {
-    const messages: number[][] = [];
-    const receiver = new DeliveryReceiver(this.#ring, (delivery) => messages.push(encodeDelivery(delivery)!));
+  receive(): Float64Array[] {
+    const messages: Float64Array[] = [];
+    const encoder = new DeliveryEncoder();
+    const receiver = new DeliveryReceiver(this.#ring, (delivery) => messages.push(encoder.encode(delivery)!.slice()));
     receiver.drain();
     receiver.close();
     return messages;

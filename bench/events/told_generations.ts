@@ -13,7 +13,7 @@ import { type Load, NullRun, PROMPT_TOKENS } from "./null_executor.ts";
 import { RequestTotals } from "../../engine/stats.ts";
 
 /** A message of the executor, encoded. */
-export type UpdatesMessage = readonly number[];
+export type UpdatesMessage = Float64Array;
 
 /**
  * What an executor says.

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
-import { decodeDelivery, encodeDelivery } from "../../engine/delivery_codec.ts";
+import { decodeDelivery, DeliveryEncoder } from "../../engine/delivery_codec.ts";
 import type {
   Delivery,
   ExecutorCounters,
@@ -79,33 +79,35 @@ const moment: fc.Arbitrary<Moment> = fc.oneof(
   }),
 );
 
+const encoder = new DeliveryEncoder();
+
 test("decodeDelivery() gives what was encoded", () => {
   const updates = fc.array(fc.record({ id: fc.nat(2 ** 31 - 1), moments: fc.array(moment, { maxLength: 4 }) }));
   fc.assert(
     fc.property(updates, fc.constantFrom(undefined, [], REPORTS), fc.boolean(), (updates, steps, hasCounters) => {
       const original = { ...delivery(updates, steps), ...(hasCounters ? {} : { counters: null }) };
-      assertEquals(decodeDelivery(encodeDelivery(original)!), original);
+      assertEquals(decodeDelivery(encoder.encode(original)!), original);
     }),
     { seed: 20261122 },
   );
 });
 
-test("encodeDelivery() encodes nothing where something is no number", () => {
+test("DeliveryEncoder encodes nothing where something is no number", () => {
   const moments: Moment[] = [
     { type: "refused", time: 1, error: requestError(true) },
     { type: "failure", time: 1, error: requestError(false) },
     { type: "finish", time: 1, reason: "stop", stopReason: "\n", wastedSteps: 0 },
   ];
-  for (const moment of moments) assertEquals(encodeDelivery(delivery([{ id: 1, moments: [moment] }])), null);
+  for (const moment of moments) assertEquals(encoder.encode(delivery([{ id: 1, moments: [moment] }])), null);
 });
 
-test("encodeDelivery() tells the use of the KV cache once for all tokens of a step", () => {
+test("DeliveryEncoder tells the use of the KV cache once for all tokens of a step", () => {
   const updates = (count: number): RequestUpdate[] =>
     Array.from(
       { length: count },
       (_, id) => ({ id, moments: [{ type: "token", time: 7, tokenId: 1, usage: USAGES[1]! }] }),
     );
-  const lengths = [1, 2, 3].map((count) => encodeDelivery(delivery(updates(count)))!.length);
+  const lengths = [1, 2, 3].map((count) => encoder.encode(delivery(updates(count)))!.length);
   assertEquals(lengths[2]! - lengths[1]!, lengths[1]! - lengths[0]!);
   assert(lengths[1]! - lengths[0]! <= 7, lengths.join());
 });

@@ -30,7 +30,10 @@ function idleDevice() {
     host.time += milliseconds;
     device.symbols.upbeat_event_record(end);
     timer.stepEnds(end as never);
-    return timer.stepEnded();
+    const times = timer.stepEnded(end as never);
+    // Who asks again hears the same.
+    assertEquals(timer.stepEnded(end as never), times);
+    return times;
   };
   return { host, interruptions, step };
 }

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { test } from "node:test";
-import { LaunchTimer, type StepSize } from "../../engine/launch_timer.ts";
+import { type Launch, LaunchTimer, type StepSize } from "../../engine/launch_timer.ts";
 import { Random } from "../ops/random.ts";
 import { type ScriptedEngineSetUp, submission } from "../support/scripted_engine.ts";
 import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../support/scripted_run.ts";
@@ -122,11 +122,16 @@ test("a cancel does not wait for a late launch", () => {
 const decoding = (tokens: number) => ({ isPrefill: false, tokens });
 const PROMPT = { isPrefill: true, tokens: 64 };
 
+/** A launch at some time that took so long, and in what it found the device. */
+function launch(at: number, cost: number, device: Launch["device"] = "busy", more: Partial<Launch> = {}): Launch {
+  return { isPrefill: false, start: at - cost, end: at, device, hasWaited: true, ...more };
+}
+
 /** A timer that has seen steps of 10 ms, the last of which ended at 100. */
 function seasoned(tokens = 4, cost = 0.5): LaunchTimer {
   const timer = new LaunchTimer();
   for (let step = 0; step <= 10; step++) {
-    timer.launched(false, cost, false, true);
+    timer.launched(launch(10 * step - 1, cost));
     timer.ended(decoding(tokens), 10 * step);
   }
   return timer;
@@ -170,7 +175,7 @@ test("launches do not wait where steps are short", () => {
   for (const [duration, waits] of [[0.45, false], [0.55, true]] as const) {
     const timer = new LaunchTimer();
     for (let step = 0; step <= 10; step++) {
-      timer.launched(false, 0.01, false, true);
+      timer.launched(launch(duration * step - 0.1, 0.01));
       timer.ended(decoding(4), duration * step);
     }
     assertEquals(timer.slack(decoding(4), false, duration * 10) > 0, waits);
@@ -183,7 +188,7 @@ test("a launch foretells nothing of what it has not seen some times", () => {
   assertEquals(timer.slack(PROMPT, false, 100), 0);
   assertEquals(timer.slack(decoding(4), true, 100), 0);
   for (let step = 0; step < 5; step++) {
-    timer.launched(true, 1.5, false, true);
+    timer.launched(launch(130 + 40 * step, 1.5, "busy", { isPrefill: true }));
     timer.ended(PROMPT, 140 + 40 * step);
   }
   // The first of them followed upon a step of another kind, and took what it took all the same.
@@ -191,7 +196,7 @@ test("a launch foretells nothing of what it has not seen some times", () => {
   assertAlmostEquals(latest(timer, decoding(4), true, 300), 310 - 1.5 - 1, BIT);
   const young = new LaunchTimer();
   for (let step = 0; step < 4; step++) {
-    young.launched(false, 0.5, false, true);
+    young.launched(launch(10 * step - 1, 0.5));
     young.ended(decoding(4), 10 * step);
   }
   assertEquals(young.slack(decoding(4), false, 30), 0);
@@ -200,11 +205,11 @@ test("a launch foretells nothing of what it has not seen some times", () => {
 test("a launch goes by the medians of the last steps and the last launches", () => {
   const timer = seasoned();
   // One that is short, and one that is long to launch: neither counts.
-  timer.launched(false, 3, false, true);
+  timer.launched(launch(103, 3));
   timer.ended(decoding(4), 104);
   assertAlmostEquals(latest(timer, decoding(4), false, 104), 114 - 0.5 - 1, BIT);
   for (let step = 1; step <= 5; step++) {
-    timer.launched(false, 1, false, true);
+    timer.launched(launch(103 + 20 * step, 1));
     timer.ended(decoding(4), 104 + 20 * step);
   }
   assertAlmostEquals(latest(timer, decoding(4), false, 204), 224 - 1 - 2, BIT);
@@ -213,37 +218,43 @@ test("a launch goes by the medians of the last steps and the last launches", () 
 test("the reserve grows when a launch that has waited came too late, and comes back slowly", () => {
   const timer = seasoned();
   assertAlmostEquals(latest(timer, decoding(4), false, 100), 108.5, BIT);
-  timer.launched(false, 0.5, true, true);
+  timer.launched(launch(112, 0.5, "done"));
   timer.ended(decoding(4), 110);
-  assertAlmostEquals(latest(timer, decoding(4), false, 110), 120 - 0.5 - 1.2, BIT);
-  // The end of the step that the device had to wait for tells nothing of its duration.
-  timer.launched(false, 0.5, true, true);
-  timer.ended(decoding(4), 125);
+  // The step that the device had to wait for began when it was launched.
+  assertAlmostEquals(latest(timer, decoding(4), false, 112), 122 - 0.5 - 1.2, BIT);
+  timer.ended(decoding(4), 122);
+  timer.launched(launch(125, 0.5, "idle"));
   assertAlmostEquals(latest(timer, decoding(4), false, 125), 135 - 0.5 - 1.44, BIT);
   for (let step = 1; step <= 20; step++) {
-    timer.launched(false, 0.5, false, true);
+    timer.launched(launch(124 + 10 * step, 0.5));
     timer.ended(decoding(4), 125 + 10 * step);
   }
   assertAlmostEquals(latest(timer, decoding(4), false, 325), 335 - 0.5 - 1, BIT);
 });
 
-test("the reserve does not grow when a launch came too late that has not waited", () => {
-  const timer = seasoned();
-  for (let step = 1; step <= 5; step++) {
-    timer.launched(false, 0.5, true, false);
-    timer.ended(decoding(4), 100 + 12 * step);
-  }
-  assertAlmostEquals(latest(timer, decoding(4), false, 160), 170 - 0.5 - 1, BIT);
-});
+for (const device of ["done", "idle"] as const) {
+  /** Steps of 10 ms that are launched 2 ms too late. */
+  const lateLaunches = (timer: LaunchTimer, count: number, hasWaited: boolean) => {
+    for (let step = 1; step <= count; step++) {
+      const end = 88 + 12 * step;
+      if (device === "idle" && step > 1) timer.ended(decoding(4), end);
+      timer.launched(launch(end + 2, 0.5, device, { hasWaited }));
+      if (device === "done") timer.ended(decoding(4), end);
+    }
+  };
 
-test("the reserve has an end, however many launches came too late", () => {
-  const timer = seasoned();
-  for (let step = 1; step <= 100; step++) {
-    timer.launched(false, 0.5, true, true);
-    timer.ended(decoding(4), 100 + 12 * step);
-  }
-  assertAlmostEquals(latest(timer, decoding(4), false, 1300), 1310 - 0.5 - 8, BIT);
-});
+  test(`the reserve does not grow when a launch came too late that has not waited (${device})`, () => {
+    const timer = seasoned();
+    lateLaunches(timer, 9, false);
+    assertAlmostEquals(latest(timer, decoding(4), false, 198), 208 - 0.5 - 1, BIT);
+  });
+
+  test(`the reserve has an end, however many launches came too late (${device})`, () => {
+    const timer = seasoned();
+    lateLaunches(timer, 100, true);
+    assertAlmostEquals(latest(timer, decoding(4), false, 1290), 1300 - 0.5 - 8, BIT);
+  });
+}
 
 test("launches do not wait where the dispatch of sampling, which then comes last, takes half a step", () => {
   const timer = seasoned();
