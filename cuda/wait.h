@@ -1,9 +1,9 @@
-// How a host thread waits for the device: it asks, briefly in a loop, then between ever longer sleeps.
+// How a host thread waits for the device: it asks in a loop, then between sleeps.
 //
-// CUDA's own waits know neither a timeout nor a fault that another stream has met. An engine that launches the next step
-// shortly before the end of the one in flight waits for that end briefly: the loop lasts about as long, so that nothing
-// is read later than it is there. A sleeping thread comes late by its sleep and by the kernel's timer slack; it uses a few
-// percent of a core.
+// CUDA's own waits know neither a timeout nor a fault that another stream has met. They ask in a loop for as long as it
+// takes, unless told otherwise; a thread that sleeps comes late by its sleep and by the kernel's timer slack, and finds its
+// caches cold, which doubles what it takes to launch and read a step. So a step that takes a few milliseconds is waited for
+// in a loop, which lets others have the core, and only longer ones cost sleeps: those take a few percent of a core.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace upbeat {
 // Waits until ready() or the deadline; returns ready().
 template <typename Ready>
 bool wait_until(Ready&& ready, int64_t deadline) {
-  constexpr int64_t kSpinNs = 200'000;
+  constexpr int64_t kSpinNs = 2'000'000;
   constexpr int64_t kLongestSleepNs = 30'000;
   if (ready()) return true;
   const int64_t start = now_ns();

@@ -21,7 +21,7 @@ import type { ModelRunner } from "./model_runner.ts";
 import type { Delivery, ExecutorCounters, ResolvedEngineOptions } from "./protocol.ts";
 import type { FinishReason, Request } from "./request.ts";
 import type { Scheduler, SchedulingListener } from "./scheduler.ts";
-import { bringsFirstTokens, endsWithFirstToken, isPrefill, type StepInFlight } from "./step_in_flight.ts";
+import { bringsFirstTokens, endsWithFirstToken, isKnown, isPrefill, type StepInFlight } from "./step_in_flight.ts";
 import type { Step } from "./step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
@@ -140,16 +140,14 @@ export class Executor {
     let previous: StepInFlight | null = null;
     while (this.#takeMessages(previous) || previous !== null) {
       // Blocks change hands only while nothing is in flight.
-      if (this.#scheduler.mustPreempt) previous = this.#settle(previous);
+      if (this.#scheduler.mustPreempt || this.#mustTell(previous)) previous = this.#settle(previous);
       const step = this.#scheduler.schedule(this.#listener);
       if (step === null && previous === null) {
         this.#rest();
         continue;
       }
       // What is known to be there does not wait for the launch. That of a prefill takes a while: then this asks.
-      if (previous?.arrivalTime != null || (isPrefill(step) && this.#hasArrived(previous))) {
-        this.#readFirstTokens(previous);
-      }
+      if (isKnown(previous) || (isPrefill(step) && this.#hasArrived(previous))) this.#readFirstTokens(previous);
       const next = step === null ? null : this.#launchForward(step);
       if (next !== null) this.#gate?.launched(next, previous);
       // Sampling is dispatched while step k - 1 runs; behind its tokens where those are first ones, or where it is about to end.
@@ -204,6 +202,12 @@ export class Executor {
     this.#inbox.wait();
     this.#lapStart = this.#now();
     this.#hasRested = true;
+  }
+
+  /** Whether first tokens that do not leave early are known, and would wait for cores once the next step is launched. */
+  #mustTell(inFlight: StepInFlight | null): boolean {
+    if (!this.#sharesCores || this.#options.earlyFirstToken) return false;
+    return this.#hasArrived(inFlight) && bringsFirstTokens(inFlight);
   }
 
   /** Read and process a step before the next one is scheduled. */

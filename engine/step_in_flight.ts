@@ -26,6 +26,15 @@ export interface StepInFlight {
 }
 
 /**
+ * Whether a step's results were found on the host before they were read.
+ *
+ * @param inFlight The step; null: none.
+ */
+export function isKnown(inFlight: StepInFlight | null): boolean {
+  return inFlight !== null && inFlight.arrivalTime !== null;
+}
+
+/**
  * Whether tokens that were not read yet are the first ones of some request.
  *
  * @param inFlight The step; null: none.

@@ -20,7 +20,7 @@ export interface Bar {
 /** Figures of the scenarios that were run. */
 export type Scenarios = Partial<Readonly<Record<ScenarioName, ScenarioFigures>>>;
 
-/** Microseconds that the loop may take for a step of so many decoding requests, in the median. */
+/** Microseconds that the loop may take for a step of so many decoding requests, in the median run. */
 const HOST_TIME = { decode1: 30, decode32: 150 } as const;
 
 /** Microseconds from the first token's arrival on the host to when it is handed over, and to the caller's loop. */
@@ -29,7 +29,7 @@ const LAG = { p50: 60, p99: 500 } as const;
 /** Where requests arrive and first tokens matter. */
 const WITH_FIRST_TOKENS: readonly ScenarioName[] = ["single", "burst", "arrivals", "prefills"];
 
-const OVERLAPPING: readonly ModeName[] = ["overlap", "early", "late"];
+const OVERLAPPING: readonly ModeName[] = ["atOnce", "overlap", "early"];
 
 /**
  * Hold the figures of a device to what is demanded of it.
@@ -39,17 +39,17 @@ const OVERLAPPING: readonly ModeName[] = ["overlap", "early", "late"];
  * @returns Every bar, met or not.
  */
 export function barsOf(device: BenchDevice["name"], scenarios: Scenarios): Bar[] {
-  const own = device === "scripted" ? scriptedBars(scenarios) : ttftBars(scenarios);
-  return [...own, ...throughputBars(scenarios)];
+  const own = device === "scripted" ? scriptedBars(scenarios) : [];
+  return [...own, ...ttftBars(device, scenarios), ...throughputBars(scenarios)];
 }
 
 function scriptedBars(scenarios: Scenarios): Bar[] {
   const bars: Bar[] = [];
   for (const name of ["decode1", "decode32"] as const) {
-    const own = scenarios[name]?.modes.late.ownHostUs;
+    const own = scenarios[name]?.modes.early.steadyHostUs;
     if (own === null || own === undefined) continue;
     bars.push({
-      what: `${titleOf(scenarios, name)}: host time per step at most ${HOST_TIME[name]} us (median)`,
+      what: `${titleOf(scenarios, name)}: host time per step at most ${HOST_TIME[name]} us (median run)`,
       figure: `${own.median.toFixed(0)} us`,
       isMet: own.median <= HOST_TIME[name],
     });
@@ -66,7 +66,7 @@ function scriptedBars(scenarios: Scenarios): Bar[] {
   for (const name of WITH_FIRST_TOKENS) {
     const scenario = scenarios[name];
     if (scenario === undefined) continue;
-    const { emissionLagUs, deliveryLagUs } = scenario.modes.late;
+    const { emissionLagUs, deliveryLagUs } = scenario.modes.early;
     for (
       const [where, { p50, p99 }] of [["handed over", emissionLagUs], ["in the caller's loop", deliveryLagUs]] as const
     ) {
@@ -94,27 +94,34 @@ function scriptedBars(scenarios: Scenarios): Bar[] {
 
 /** Throughput must not suffer, as far as can be told. */
 function throughputBars(scenarios: Scenarios): Bar[] {
-  return overlapping(scenarios, "throughput not lower than plain", ({ tokensPerSecond }) => {
+  return overlapping(scenarios, OVERLAPPING, "throughput not lower than plain", ({ tokensPerSecond }) => {
     return { ratio: tokensPerSecond, isMet: tokensPerSecond.high >= 1 };
   });
 }
 
 /**
- * Nor the first token. On a scripted GPU it may, without late launches: a request that arrives finds one step more launched
- * already than in the plain loop, which there takes as long as any other.
+ * Nor the first token, unless it is made to wait: for the launch of the next step on a scripted GPU, where that takes a
+ * while and `earlyFirstToken` is there to avoid it; and for a whole step where that was launched at once.
  */
-function ttftBars(scenarios: Scenarios): Bar[] {
-  return overlapping(scenarios, "TTFT not higher than plain", ({ ttft }) => ({ ratio: ttft, isMet: ttft.low <= 1 }));
+function ttftBars(device: BenchDevice["name"], scenarios: Scenarios): Bar[] {
+  const modes: readonly ModeName[] = device === "scripted" ? ["early"] : ["overlap", "early"];
+  return overlapping(
+    scenarios,
+    modes,
+    "TTFT not higher than plain",
+    ({ ttft }) => ({ ratio: ttft, isMet: ttft.low <= 1 }),
+  );
 }
 
 function overlapping(
   scenarios: Scenarios,
+  modes: readonly ModeName[],
   what: string,
   judge: (toPlain: ToPlain) => { ratio: Comparison; isMet: boolean },
 ): Bar[] {
-  return Object.values(scenarios).flatMap(({ title, modes }) =>
-    OVERLAPPING.map((mode) => {
-      const { ratio: { median, low, high }, isMet } = judge(modes[mode].toPlain);
+  return Object.values(scenarios).flatMap(({ title, modes: figures }) =>
+    modes.map((mode) => {
+      const { ratio: { median, low, high }, isMet } = judge(figures[mode].toPlain);
       const figure = `${median.toFixed(3)} of plain (${low.toFixed(3)} to ${high.toFixed(3)})`;
       return { what: `${title}, ${mode}: ${what}`, figure, isMet };
     })

@@ -40,7 +40,7 @@ interface Piece {
 export async function drawTimeline(): Promise<string> {
   using device = scriptedDevice(false);
   const plain = await traceRun(device, MODES[0]!, ATTEMPTS);
-  const early = await traceRun(device, MODES[2]!, ATTEMPTS);
+  const early = await traceRun(device, MODES.at(-1)!, ATTEMPTS);
   return drawRuns(plain, early);
 }
 

@@ -78,9 +78,9 @@ const PARTS: readonly PartResult[] = [
     loadMs: 1,
     weightBytes: 2 ** 30,
     rounds: 3,
-    ttft: [{ promptTokens: 128, flops: 1e12, modes: { plain: figure([15]), late: figure([12, 20, 10]) } }],
-    decode: [{ batch: 8, context: 9, bytes: 1e9, modes: { late: figure([2]) } }],
-    steps: [{ batch: 8, idle: { late: figure([0.5]) }, host: { late: figure([70]) } }],
+    ttft: [{ promptTokens: 128, flops: 1e12, modes: { plain: figure([15]), early: figure([12, 20, 10]) } }],
+    decode: [{ batch: 8, context: 9, bytes: 1e9, modes: { early: figure([2]) } }],
+    steps: [{ batch: 8, idle: { early: figure([0.5]) }, host: { early: figure([70]) } }],
   },
   {
     part: "dependent",
@@ -174,7 +174,7 @@ test("reportLines() holds the largest shape against its goals", () => {
     kernel({ rows: 1, op: "attention", name: "decode", microseconds: 250 }),
   ];
   const model = PARTS.find((part) => part.part === "model")!;
-  const decode = [1, 8].map((batch) => ({ batch, context: 9, bytes: 9e9, modes: { late: figure([batch * 10]) } }));
+  const decode = [1, 8].map((batch) => ({ batch, context: 9, bytes: 9e9, modes: { early: figure([batch * 10]) } }));
   const parts = RUN.parts.map((part) => {
     if (part.result?.part === "kernels") return { ...part, result: { ...part.result, results } };
     return part.result === model ? { ...part, result: { ...model, shape, decode } } : part;

@@ -86,6 +86,16 @@ test("a first token leaves when it is known, before the next launch; later ones 
   assertGreater(deliveryOfToken(run, 99, 1).emittedAt - second!.time, 0.29);
 });
 
+test("a first token that is not told early is told before the next launch all the same, with all of its step", () => {
+  const device = { costs: { upbeat_graph_launch: 300 } };
+  const script = [...running(4, 40), { at: 50, message: submission(99, { maxTokens: 9 }) }];
+  const run = runScript(script, setUp({ device, earlyFirstToken: false }));
+  const [first, second] = momentsOf(run, 99, "token");
+  assertLess(deliveryOfToken(run, 99, 0).emittedAt - first!.time, 0.05);
+  assertEquals(deliveryOfToken(run, 99, 0).updates.length, 5);
+  assertGreater(deliveryOfToken(run, 99, 1).emittedAt - second!.time, 0.29);
+});
+
 test("a token is known when its step is over, not when the next one is launched, or who comes next is admitted", () => {
   const device = { costs: { upbeat_graph_launch: 300, upbeat_copy_to_device: 300 } };
   const newcomer = { at: 50, message: submission(99) };

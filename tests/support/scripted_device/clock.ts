@@ -31,10 +31,10 @@ export class VirtualClock implements DeviceClock {
   }
 }
 
-/** A sleeping thread wakes up late by less than this, mostly. */
-const WAKE_UP_DELAY = 200;
+/** Microseconds for which a wait asks in a loop, and those of each sleep from then on; both as in `cuda/wait.h`. */
+const WAIT = { loop: 2000, sleep: 30 } as const;
 
-/** The machine's own time: work is a busy loop, a wait is a sleep with a spin at its end. */
+/** The machine's own time: work is a busy loop, and waits are what they are in the CUDA library. */
 export class RealClock implements DeviceClock {
   readonly #origin = performance.now();
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -49,9 +49,10 @@ export class RealClock implements DeviceClock {
   }
 
   waitUntil(time: number): void {
-    for (let left = time - this.now(); left > 0; left = time - this.now()) {
+    const start = this.now();
+    for (let now = start; now < time; now = this.now()) {
       // Nobody wakes the sleeper: it wakes up by its timeout.
-      if (left > WAKE_UP_DELAY) Atomics.wait(this.#sleeper, 0, 0, (left - WAKE_UP_DELAY) / 1000);
+      if (now - start > WAIT.loop) Atomics.wait(this.#sleeper, 0, 0, Math.min(WAIT.sleep, time - now) / 1000);
     }
   }
 }
