@@ -42,11 +42,6 @@ export interface ModeFigures {
   readonly ownHostUs: Quartiles | null;
   /** Of the steady part of each run, by the scripted device's own account. */
   readonly steadyIdle: { readonly gaps: number; readonly idleUs: Quartiles; readonly steps: number } | null;
-  /**
-   * Microseconds of the executor's thread per step of the steady part, of each run, in engines that report nothing; waits and
-   * a scripted device's functions left out.
-   */
-  readonly steadyHostUs: Quartiles | null;
   /** Relative to the plain loop, round by round. */
   readonly toPlain: ToPlain;
 }
@@ -109,7 +104,6 @@ export function scenarioFigures(
       hostUs: maybe(host),
       ownHostUs: maybe(ownHost),
       steadyIdle: steadyIdle(own),
-      steadyHostUs: maybe(own.flatMap((run) => run.steadyHost ?? [])),
       toPlain: {
         ttft: ratios(medianTtft)!,
         tpot: ratios((run) => percentiles(run.served.flatMap(timePerToken))?.p50 ?? null),

@@ -65,7 +65,6 @@ function printScenario({ title, modes, earlyGainMs, earlyLagGainMs }: ScenarioFi
   line("device idle per step, us", ({ deviceIdleUs }) => spread(deviceIdleUs, 0));
   line("host time per step, us", ({ hostUs }) => spread(hostUs, 0));
   line("  without the device's functions", ({ ownHostUs }) => spread(ownHostUs, 0));
-  line("  of a steady run without reports", ({ steadyHostUs }) => spread(steadyHostUs, 0));
   line("wasted steps", ({ wastedSteps }) => String(wastedSteps));
   const relative = (name: string, of: (figures: ModeFigures) => Comparison | null) => {
     const shown = others.map((mode) => comparison(of(modes[mode.name])).padStart(WIDTH)).join("");

@@ -5,8 +5,7 @@
  * @module
  */
 import { measure } from "mitata";
-import type { EngineStats, StepReport } from "../../mod.ts";
-import type { DeviceTotals } from "./device_log.ts";
+import type { StepReport } from "../../mod.ts";
 import { type BenchDevice, type ModeEngine, type ModeName, MODES } from "./devices.ts";
 import type { Scenario, ScenarioRun } from "./scenarios.ts";
 import { type StepFigures, stepFigures } from "./steps.ts";
@@ -33,11 +32,6 @@ export interface SteadyIdle {
 export interface MeasuredRun extends ScenarioRun {
   /** null: the scenario has no steady part, or the device keeps no log. */
   readonly steadyIdle: SteadyIdle | null;
-  /**
-   * Microseconds of the executor's thread per step of the steady part, waits and a scripted device's functions left out; null
-   * where there is no steady part.
-   */
-  readonly steadyHost: number | null;
 }
 
 /** The rounds of one scenario. */
@@ -136,35 +130,20 @@ async function runOnce(
   scenario: Scenario,
   round: number,
 ): Promise<MeasuredRun> {
-  const look = (): Look => ({ stats: engine.stats(), totals: log?.totals ?? null });
-  let before: Look | null = null;
-  let after: Look | null = null;
-  const events = { onSteady: () => before = look(), onUnsteady: () => after = look() };
-  const run = await scenario.run(engine, sizes, round, events);
-  if (scenario.steadyRows === null) return { ...run, steadyIdle: null, steadyHost: null };
-  return { ...run, ...steadyFigures(before!, after!) };
-}
-
-/** How things stand at some moment. */
-interface Look {
-  readonly stats: EngineStats;
-  readonly totals: DeviceTotals | null;
-}
-
-function steadyFigures(before: Look, after: Look): Pick<MeasuredRun, "steadyIdle" | "steadyHost"> {
-  // Where all that happened in between was told at once, nothing can be said of it.
-  const steps = after.stats.steps - before.stats.steps || null;
-  const time = after.stats.stepMs - before.stats.stepMs - (after.stats.deviceWaitMs - before.stats.deviceWaitMs);
-  if (before.totals === null || after.totals === null) {
-    return { steadyIdle: null, steadyHost: steps && (1000 * time) / steps };
-  }
-  const library = after.totals.library - before.totals.library;
-  const steadyIdle = {
-    gaps: after.totals.gaps - before.totals.gaps,
-    idle: (after.totals.idle - before.totals.idle) * 1000,
-    steps: after.totals.forwards - before.totals.forwards,
+  let before = log?.totals;
+  let after = before;
+  const events = {
+    onSteady: () => before = log?.totals,
+    onUnsteady: () => after = log?.totals,
   };
-  return { steadyIdle, steadyHost: steps && (1000 * (time - library)) / steps };
+  const run = await scenario.run(engine, sizes, round, events);
+  const isSteady = scenario.steadyRows !== null && before !== undefined && after !== undefined;
+  const steadyIdle = !isSteady ? null : {
+    gaps: after!.gaps - before!.gaps,
+    idle: (after!.idle - before!.idle) * 1000,
+    steps: after!.forwards - before!.forwards,
+  };
+  return { ...run, steadyIdle };
 }
 
 /** An engine whose steps are reported. */
