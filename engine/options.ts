@@ -71,8 +71,8 @@ export interface EngineOptions extends TrackingOptions {
    */
   readonly overlap?: boolean | undefined;
   /**
-   * Whether the launch of a decode step waits until shortly before the last one ends, as far as that can be told, so that a
-   * request that arrives meanwhile is in it. Only with `overlap`. Default true.
+   * Whether the launch of a step waits until shortly before the last one ends, as far as that can be told, or on the CPU
+   * library until it has ended, so that a request that arrives meanwhile is in it. Only with `overlap`. Default true.
    */
   readonly lateLaunch?: boolean | undefined;
   /**

@@ -32,7 +32,17 @@ interface Band {
 interface Piece {
   readonly from: number;
   readonly to: number;
-  readonly kind: "launch" | "sampling" | "wait" | "first" | "process" | "between" | "forward" | "prefill" | "sample";
+  readonly kind:
+    | "launch"
+    | "sampling"
+    | "wait"
+    | "first"
+    | "process"
+    | "between"
+    | "hold"
+    | "forward"
+    | "prefill"
+    | "sample";
   readonly label: string;
 }
 
@@ -87,6 +97,7 @@ const COLOURS: Readonly<Record<Piece["kind"], string>> = {
   first: "#e53e3e",
   process: "#dd8a1b",
   between: "#9aa5b1",
+  hold: "#dbe7f5",
   forward: "#8fbf9f",
   prefill: "#3f9560",
   sample: "#805ad5",
@@ -105,12 +116,13 @@ const STYLE = `
 
 function legend(): string {
   const entries: readonly (readonly [Piece["kind"], string, number])[] = [
-    ["launch", "launch forward", 120],
-    ["sampling", "launch sampling", 128],
-    ["wait", "wait for the device", 142],
-    ["first", "hand over first tokens", 158],
-    ["process", "process", 84],
-    ["between", "hand over, inbox, schedule", 190],
+    ["launch", "launch forward", 114],
+    ["sampling", "launch sampling", 122],
+    ["wait", "wait for the device", 136],
+    ["first", "hand over first tokens", 152],
+    ["process", "process", 76],
+    ["between", "tell, schedule", 112],
+    ["hold", "wait for arrivals", 120],
   ];
   let x: number = LEFT;
   const items = entries.map(([kind, name, width]) => {
@@ -152,7 +164,7 @@ function drawBand(run: TracedRun, band: Band, title: string): string {
         }"/>`,
       );
       if (width < piece.label.length * 6.2 + 4) continue;
-      const isLight = piece.kind === "wait" || piece.kind === "forward" || piece.kind === "between";
+      const isLight = ["wait", "forward", "between", "hold"].includes(piece.kind);
       lines.push(
         `  <text class="in${isLight ? "" : " light"}" x="${fixed(left + width / 2)}" y="${
           laneTop(lane) + 17
@@ -190,7 +202,7 @@ function drawBand(run: TracedRun, band: Band, title: string): string {
   return lines.join("\n");
 }
 
-/** What the executor did, and between two iterations: told of it, took messages, scheduled. */
+/** What the executor did, and between two iterations: told of it, waited with the next launch, scheduled. */
 function hostPieces(reports: readonly StepReport[]): Piece[] {
   const pieces: Piece[] = [];
   for (const [index, report] of reports.entries()) {
@@ -205,7 +217,8 @@ function hostPieces(reports: readonly StepReport[]): Piece[] {
     );
     const next = reports.slice(index + 1).find((later) => later.start >= end);
     if (next !== undefined && !next.followsRest) {
-      pieces.push({ from: end, to: next.start, kind: "between", label: "hand over, schedule" });
+      pieces.push({ from: end, to: next.start, kind: "between", label: "tell, schedule" });
+      pieces.push({ from: next.start - next.held, to: next.start, kind: "hold", label: `${next.step} waits` });
     }
   }
   return pieces;

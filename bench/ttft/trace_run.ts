@@ -84,7 +84,11 @@ function disturbance(run: TracedRun): number {
   const noticed = steps.map((report) => report.known - report.device!.end);
   const later = run.reports.filter((report) => report.known >= known).map((report) => report.known);
   const lags = run.arrived.map((time, index) => time - (later[index] ?? time));
-  return [...noticed, ...lags].reduce((sum, lag) => sum + lag, 0);
+  // Also of the running requests: the last of those tokens was the sign for the one that arrives.
+  const others = steps.map((report) =>
+    (run.tokens.find((time) => time >= report.known) ?? report.known) - report.known
+  );
+  return [...noticed, ...lags, ...others].reduce((sum, lag) => sum + lag, 0);
 }
 
 /** A report with other times. */
