@@ -50,7 +50,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/engine/load_progress_test.ts",
     "tests/ops/",
   ],
-  "what they run is about the CPU library": ["tests/bench/ttft_test.ts"],
+  "what they run is about the CPU library": ["tests/bench/ttft_test.ts", "tests/engine/shared_cores_test.ts"],
   "their device is a scripted one": [
     "tests/engine/library_module_test.ts",
     "tests/engine/scripted_device_test.ts",

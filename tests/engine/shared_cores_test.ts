@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { test } from "node:test";
+import { Engine, type StepReport } from "../../mod.ts";
 import { Random } from "../ops/random.ts";
+import { writeRandomModel } from "../support/random_model.ts";
 import { type ScriptedEngineSetUp, submission } from "../support/scripted_engine.ts";
 import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../support/scripted_run.ts";
+import { withModelFolder } from "../support/test_engine.ts";
 
 // A device that computes on the cores of the loop, as the CPU library does.
 
@@ -121,4 +124,22 @@ test("a fault and a stall are told as such while a launch waits", () => {
     const failures = [{ at: "upbeat_graph_launch", call: 20, kind }] as const;
     assertEquals(runScript(running(2, 80), setUp({ failures, stallTimeout: 500 })).error?.code, code);
   }
+});
+
+test("launches wait for ends on the CPU library, and not without late launches", async () => {
+  await withModelFolder(async (folder) => {
+    writeRandomModel(folder, {});
+    for (const lateLaunch of [true, false]) {
+      const reports: StepReport[] = [];
+      await using engine = await Engine.load(folder, {
+        device: "cpu",
+        lateLaunch,
+        onStep: (report) => reports.push(report),
+      });
+      await engine.generate([1, 2, 3], { maxTokens: 5, ignoreEos: true }).result;
+      assertEquals(reports.length, 5);
+      // Nothing is known of how long its steps take yet: later ones are too short to be waited for.
+      assertEquals(reports.some(({ held }) => held > 0), lateLaunch);
+    }
+  });
 });
