@@ -189,7 +189,7 @@ export class Executor {
     this.#inbox.drain();
     const start = this.#now();
     this.#held = this.#gate?.wait(inFlight) ? this.#now() - start : 0;
-    this.#lapStart += this.#held;
+    this.#waitTime += this.#held;
     this.#endCancelled();
     return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
   }
