@@ -141,13 +141,15 @@ export class Executor {
     while (this.#takeMessages(previous) || previous !== null) {
       // Blocks change hands only while nothing is in flight.
       if (this.#scheduler.mustPreempt || this.#mustTell(previous)) previous = this.#settle(previous);
+      // Nor does who is known to have ended need a step.
+      if (isKnown(previous)) this.#readTokens(previous);
       const step = this.#scheduler.schedule(this.#listener);
       if (step === null && previous === null) {
         this.#rest();
         continue;
       }
-      // What is known to be there does not wait for the launch. That of a prefill takes a while: then this asks.
-      if (isKnown(previous) || (isPrefill(step) && this.#hasArrived(previous))) this.#readFirstTokens(previous);
+      // A prefill takes the host a while to launch: what is there already does not wait for that.
+      if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
       const next = step === null ? null : this.#launchForward(step);
       if (next !== null) this.#gate?.launched(next, previous);
       // Sampling is dispatched while step k - 1 runs; behind its tokens where those are first ones, or where it is about to end.
@@ -206,8 +208,7 @@ export class Executor {
 
   /** Whether first tokens that do not leave early are known, and would wait for cores once the next step is launched. */
   #mustTell(inFlight: StepInFlight | null): boolean {
-    if (!this.#sharesCores || this.#options.earlyFirstToken) return false;
-    return this.#hasArrived(inFlight) && bringsFirstTokens(inFlight);
+    return this.#sharesCores && !this.#options.earlyFirstToken && isKnown(inFlight) && bringsFirstTokens(inFlight);
   }
 
   /** Read and process a step before the next one is scheduled. */
@@ -290,6 +291,12 @@ export class Executor {
     // Other tokens of the step are to come, with the same time; counters come with those.
     this.#flush(inFlight.tokenTime!, false);
     inFlight.report?.mark("firstTokensSent");
+  }
+
+  /** Take in its tokens, first ones first; what follows from them comes when it is processed. */
+  #readTokens(inFlight: StepInFlight): void {
+    this.#readFirstTokens(inFlight);
+    for (const [row, { samples }] of inFlight.step.scheduled.entries()) if (samples) this.#accept(inFlight, row);
   }
 
   /** Take in its tokens, let later requests find its full blocks, end the requests that are complete, and tell of it all. */

@@ -30,7 +30,7 @@ export interface StepInFlight {
  *
  * @param inFlight The step; null: none.
  */
-export function isKnown(inFlight: StepInFlight | null): boolean {
+export function isKnown(inFlight: StepInFlight | null): inFlight is StepInFlight {
   return inFlight !== null && inFlight.arrivalTime !== null;
 }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Engine, type StepReport } from "../../mod.ts";
 import { Random } from "../ops/random.ts";
 import { writeRandomModel } from "../support/random_model.ts";
+import type { TokenScript } from "../support/scripted_device.ts";
 import { type ScriptedEngineSetUp, submission } from "../support/scripted_engine.ts";
 import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../support/scripted_run.ts";
 import { withModelFolder } from "../support/test_engine.ts";
@@ -97,6 +98,20 @@ test("a first token that is not told early is told before the next launch all th
   assertLess(deliveryOfToken(run, 99, 0).emittedAt - first!.time, 0.05);
   assertEquals(deliveryOfToken(run, 99, 0).updates.length, 5);
   assertGreater(deliveryOfToken(run, 99, 1).emittedAt - second!.time, 0.29);
+});
+
+test("who has ended is in no further step: nothing is computed that nobody sees", () => {
+  const [eos, other] = [3, 1];
+  const script: TokenScript = ({ promptTokens, outputTokens }) =>
+    outputTokens.length === promptTokens.length ? eos : other;
+  const request = (id: number) => submission(id, { prompt: 5 * id, maxTokens: 60, eosTokenIds: [eos] });
+  const requests = atOnce([1, 2, 3].map(request));
+  const wasted = [true, false].map((lateLaunch) => {
+    const run = runScript(requests, setUp({ lateLaunch, device: { script } }));
+    for (const id of [1, 2, 3]) assertEquals(finishOf(run, id).reason, "stop");
+    return run.engine.counters.wastedSteps;
+  });
+  assertEquals(wasted, [0, 3]);
 });
 
 test("a token is known when its step is over, not when the next one is launched, or who comes next is admitted", () => {
