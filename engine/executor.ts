@@ -141,7 +141,7 @@ export class Executor {
     while (this.#takeMessages(previous) || previous !== null) {
       // Blocks change hands only while nothing is in flight.
       if (this.#scheduler.mustPreempt || this.#mustTell(previous)) previous = this.#settle(previous);
-      // Nor does who is known to have ended need a step.
+      // Who is known to have ended needs no step.
       if (isKnown(previous)) this.#readTokens(previous);
       const step = this.#scheduler.schedule(this.#listener);
       if (step === null && previous === null) {
