@@ -2,8 +2,8 @@
 //
 // CUDA's own waits know neither a timeout nor a fault that another stream has met. They ask in a loop for as long as it
 // takes, unless told otherwise; a thread that sleeps comes late by its sleep and by the kernel's timer slack, and finds its
-// caches cold, which doubles what it takes to launch and read a step. So a step that takes a few milliseconds is waited for
-// in a loop, which lets others have the core, and only longer ones cost sleeps: those take a few percent of a core.
+// caches cold. So a step that takes a few milliseconds is waited for in a loop, which lets others have the core, and longer
+// ones between sleeps, which take a few percent of a core.
 #pragma once
 
 #include <algorithm>

@@ -62,8 +62,8 @@ export interface ExecutorParts {
   readonly options: ExecutorOptions;
   /** What makes reports of steps; null: there are none. */
   readonly reports: StepReports | null;
-  /** Whether the device computes on the cores that the loop runs on; false unless given. */
-  readonly sharesCores?: boolean;
+  /** Whether the device computes on the cores that the loop runs on. */
+  readonly sharesCores: boolean;
   /** The thread's log. */
   readonly log?: Log | null;
 }
@@ -104,11 +104,9 @@ export class Executor {
     this.#now = parts.now;
     this.#options = parts.options;
     this.#reports = parts.reports;
-    this.#sharesCores = parts.sharesCores ?? false;
+    this.#sharesCores = parts.sharesCores;
     this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now, parts.log ?? null);
-    this.#gate = parts.options.lateLaunch
-      ? new LaunchGate({ ...parts, inbox: this.#inbox, sharesCores: this.#sharesCores })
-      : null;
+    this.#gate = parts.options.lateLaunch ? new LaunchGate({ ...parts, inbox: this.#inbox }) : null;
     this.#lapStart = parts.now();
   }
 
@@ -253,9 +251,9 @@ export class Executor {
     inFlight.report?.mark("launched");
   }
 
-  /** Whether its tokens are on the host already, or come within some milliseconds. */
-  #hasArrived(inFlight: StepInFlight | null, within = 0): boolean {
-    return inFlight !== null && this.#runner.haveArrived(inFlight.results!, within);
+  /** Whether its tokens are on the host already. */
+  #hasArrived(inFlight: StepInFlight | null): boolean {
+    return inFlight !== null && this.#runner.haveArrived(inFlight.results!);
   }
 
   /** Wait until its tokens are on the host. */

@@ -79,7 +79,7 @@ const TINY_SIZES: Partial<Sizes> = {
   arrivals: 2,
   prefills: 3,
   output: 4,
-  decode: 24,
+  decode: 12,
   observedDecode: 12,
   running: 3,
 };

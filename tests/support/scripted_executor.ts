@@ -216,6 +216,7 @@ export class ScriptedExecutor {
       now,
       options: { ...PLAIN, ...setUp.options },
       reports,
+      sharesCores: false,
     });
   }
 
