@@ -13,16 +13,19 @@
  *
  * @module
  */
-export { Engine } from "./engine/engine.ts";
-export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/generate_options.ts";
-export { formatLogEntry, type LogEntry } from "./engine/log.ts";
-export type { DisposeOptions, EngineOptions, LoadProgress } from "./engine/options.ts";
-export type { DeviceTimes } from "./engine/device_timer.ts";
-export type { EngineInfo, StepReport } from "./engine/protocol.ts";
+export { Engine } from "./engine/caller/engine.ts";
+export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/caller/generate_options.ts";
+export { formatLogEntry, type LogEntry } from "./engine/telemetry/log.ts";
+export type { DisposeOptions, EngineOptions, LoadProgress } from "./engine/config/engine_options.ts";
+export type { DeviceTimes } from "./engine/telemetry/device_times.ts";
+export type { EngineInfo } from "./engine/config/engine_info.ts";
+export type { StepReport } from "./engine/telemetry/step_report.ts";
 export type { DeviceLibrary } from "./ffi/interface.ts";
-export { Generation } from "./engine/generation.ts";
-export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from "./engine/generation_result.ts";
-export { SHIPPED_MODEL } from "./engine/shipped_model.ts";
+export { Generation } from "./engine/caller/generation.ts";
+export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from "./engine/caller/generation_result.ts";
+export { BUNDLED_MODEL } from "./engine/caller/bundled_model.ts";
+/** @deprecated Renamed to {@linkcode BUNDLED_MODEL}. */
+export { BUNDLED_MODEL as SHIPPED_MODEL } from "./engine/caller/bundled_model.ts";
 export {
   type CancelReason,
   type CompactTokenEvent,
@@ -39,8 +42,10 @@ export {
   type RequestEventType,
   type StoredEvent,
   type TokenLogprob,
-} from "./engine/events.ts";
-export { checkEventOrder, EventLog } from "./engine/event_log.ts";
+} from "./engine/events/events.ts";
+export { checkEventOrder, EventOrder } from "./engine/events/event_order.ts";
+/** @deprecated Renamed to {@linkcode EventOrder}. */
+export { EventOrder as EventLog } from "./engine/events/event_order.ts";
 export {
   deserializeEvent,
   deserializeRecord,
@@ -55,9 +60,9 @@ export {
   type SerializeOptions,
   serializeRecord,
   serializeRequest,
-} from "./engine/event_serialization.ts";
-export type { EventStream, EventStreamOptions } from "./engine/event_stream.ts";
-export type { RequestMetrics } from "./engine/metrics.ts";
+} from "./engine/events/event_serialization.ts";
+export type { EventStream, EventStreamOptions } from "./engine/caller/event_stream.ts";
+export type { RequestMetrics } from "./engine/telemetry/request_metrics.ts";
 export {
   type MergedRequest,
   type RecordStatus,
@@ -65,10 +70,10 @@ export {
   type RequestSegment,
   type SegmentRequest,
   type StepLogprobs,
-} from "./engine/request_record.ts";
-export { LATENCY_RELATIVE_ERROR, type LatencySummary } from "./engine/latency_histogram.ts";
-export type { EngineStats } from "./engine/stats.ts";
-export type { Tracking, TrackingOptions } from "./engine/tracking.ts";
+} from "./engine/events/request_record.ts";
+export { LATENCY_RELATIVE_ERROR, type LatencySummary } from "./engine/telemetry/latency_histogram.ts";
+export type { EngineStats } from "./engine/telemetry/engine_stats.ts";
+export type { Tracking, TrackingOptions } from "./engine/config/tracking.ts";
 export {
   deserializeError,
   ERROR_CODES,
@@ -79,8 +84,8 @@ export {
   serializeError,
   UpbeatError,
 } from "./errors.ts";
-export type { FinishReason } from "./engine/request.ts";
-export type { Prompt } from "./engine/prompt.ts";
-export { MAX_LOGIT_BIASES, MAX_LOGPROBS, type SamplingOptions } from "./engine/sampling.ts";
+export type { FinishReason } from "./engine/events/finish_reason.ts";
+export type { Prompt } from "./engine/caller/prompt.ts";
+export { MAX_LOGIT_BIASES, MAX_LOGPROBS, type SamplingOptions } from "./engine/config/sampling_options.ts";
 export type { ChatMessage } from "./engine/text/chat_template.ts";
 export { Tokenizer } from "./engine/text/tokenizer.ts";

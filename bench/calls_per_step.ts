@@ -5,15 +5,16 @@
  */
 import { openDevice } from "../ffi/device.ts";
 import type { Device } from "../ffi/interface.ts";
-import { ModelRunner } from "../engine/model_runner.ts";
-import { KvBlockPool } from "../engine/kv_cache.ts";
+import { ModelRunner } from "../engine/runner/model_runner.ts";
+import { KvBlockPool } from "../engine/scheduler/kv_block_pool.ts";
 import { readModelConfig } from "../engine/models/config.ts";
-import { planWeights } from "../engine/models/tensors.ts";
-import { resolveEngineOptions, resolveLimits } from "../engine/options.ts";
-import { Request } from "../engine/request.ts";
-import { resolveSampling } from "../engine/sampling.ts";
-import { Scheduler } from "../engine/scheduler.ts";
-import { StopCriteria } from "../engine/stop_criteria.ts";
+import { planWeights } from "../engine/models/weight_plan.ts";
+import { resolveEngineOptions } from "../engine/config/engine_options.ts";
+import { resolveLimits } from "../engine/runner/limits.ts";
+import { Request } from "../engine/scheduler/request.ts";
+import { resolveSampling } from "../engine/config/sampling_options.ts";
+import { Scheduler } from "../engine/scheduler/scheduler.ts";
+import { StopCriteria } from "../engine/scheduler/stop_criteria.ts";
 import { openCheckpoint } from "../engine/weights/checkpoint.ts";
 
 /** Calls per step, the wait included. */

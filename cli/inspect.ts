@@ -6,7 +6,7 @@
 import { readModelConfig } from "../engine/models/config.ts";
 import type { ModelConfig } from "../engine/models/config.ts";
 import { estimateMemory } from "../engine/models/memory.ts";
-import { planWeights } from "../engine/models/tensors.ts";
+import { planWeights } from "../engine/models/weight_plan.ts";
 import { ChatTemplate } from "../engine/text/chat_template.ts";
 import { Tokenizer } from "../engine/text/tokenizer.ts";
 import { openCheckpoint } from "../engine/weights/checkpoint.ts";

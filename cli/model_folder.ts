@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UpbeatError } from "../errors.ts";
-import { SHIPPED_MODEL } from "../engine/shipped_model.ts";
+import { BUNDLED_MODEL } from "../engine/caller/bundled_model.ts";
 import { UsageError } from "./usage.ts";
 
 /** A command's model and what it was told besides. */
@@ -26,11 +26,11 @@ export interface ModelAndText {
  * @throws {UpbeatError} `MODEL_NOT_FOUND` when it was not installed.
  */
 export function shippedModel(): string {
-  if (existsSync(join(SHIPPED_MODEL, "config.json"))) return SHIPPED_MODEL;
+  if (existsSync(join(BUNDLED_MODEL, "config.json"))) return BUNDLED_MODEL;
   throw new UpbeatError(
     "MODEL_NOT_FOUND",
-    `the model that comes with Upbeat is not in ${SHIPPED_MODEL}: name a model folder, or restore that one`,
-    { folder: SHIPPED_MODEL },
+    `the model that comes with Upbeat is not in ${BUNDLED_MODEL}: name a model folder, or restore that one`,
+    { folder: BUNDLED_MODEL },
   );
 }
 

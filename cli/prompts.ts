@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SHIPPED_MODEL } from "../engine/shipped_model.ts";
+import { BUNDLED_MODEL } from "../engine/caller/bundled_model.ts";
 import type { Prompt } from "../mod.ts";
 import type { ENGINE_FLAGS } from "./engine_flags.ts";
 import type { FlagValues } from "./flags.ts";
@@ -64,7 +64,7 @@ export function commandPrompts(
     throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a prompt with spaces`);
   }
   const sources = flags.length + (text === undefined ? 0 : 1);
-  if (sources === 0 && model === SHIPPED_MODEL) {
+  if (sources === 0 && model === BUNDLED_MODEL) {
     return { model, prompts: [STORY], defaults: { maxTokens: STORY_TOKENS } };
   }
   if (sources !== 1) throw new UsageError(`${command} needs exactly one of PROMPT, --prompt-ids and --prompts-file`);

@@ -8,7 +8,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type ChatMessage, Engine, type Prompt, SHIPPED_MODEL } from "../../mod.ts";
+import { BUNDLED_MODEL, type ChatMessage, Engine, type Prompt } from "../../mod.ts";
 
 /** Names that the corpus program does not have in its lists. */
 const NAMES = (
@@ -47,7 +47,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 });
 const { details = false } = options;
-await using engine = await Engine.load(positionals[0] ?? SHIPPED_MODEL);
+await using engine = await Engine.load(positionals[0] ?? BUNDLED_MODEL);
 
 interface Answer {
   readonly text: string;

@@ -3,17 +3,18 @@
  *
  * @module
  */
-import { clockOrigin, createClock } from "../../engine/clock.ts";
-import { DeliveryEncoder } from "../../engine/delivery_codec.ts";
-import { createDeliveryRing, DeliveryReceiver, DeliverySender } from "../../engine/delivery_ring.ts";
-import type { Executor, ExecutorPort, StepRunner } from "../../engine/executor.ts";
-import { KvBlockPool } from "../../engine/kv_cache.ts";
+import { clockOrigin, createClock } from "../../engine/telemetry/clock.ts";
+import { DeliveryEncoder } from "../../engine/channel/delivery_codec.ts";
+import { createDeliveryRing, DeliveryReceiver, DeliverySender } from "../../engine/channel/delivery_ring.ts";
+import type { Executor, ExecutorPort } from "../../engine/executor/executor.ts";
+import type { StepRunner } from "../../engine/runner/step_runner.ts";
+import { KvBlockPool } from "../../engine/scheduler/kv_block_pool.ts";
 import { UpbeatError } from "../../errors.ts";
-import { PrefixCache } from "../../engine/prefix_cache.ts";
-import type { InboxMessage, SubmitMessage } from "../../engine/protocol.ts";
-import type { PendingResults } from "../../engine/step_outputs.ts";
-import { resolveSampling } from "../../engine/sampling.ts";
-import { Scheduler } from "../../engine/scheduler.ts";
+import { PrefixCache } from "../../engine/scheduler/prefix_cache.ts";
+import type { InboxMessage, SubmitMessage } from "../../engine/channel/messages.ts";
+import type { PendingResults } from "../../engine/runner/step_outputs.ts";
+import { resolveSampling } from "../../engine/config/sampling_options.ts";
+import { Scheduler } from "../../engine/scheduler/scheduler.ts";
 
 /** Tokens of each prompt. */
 export const PROMPT_TOKENS = 16;

@@ -4,7 +4,7 @@
  * @module
  */
 import { deserializeRecord, type EventMode, type RequestRecord, serializeRecord } from "../../mod.ts";
-import { Generation } from "../../engine/generation.ts";
+import { Generation } from "../../engine/caller/generation.ts";
 import { interleave, type Rounds, timePerToken, type Variant } from "./rounds.ts";
 import { checkFinished, openGenerations, tell, updatesOf } from "./told_generations.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { EventHub, type EventStream } from "../../engine/event_stream.ts";
-import { type EventSink, Generation } from "../../engine/generation.ts";
+import { EventHub, type EventStream } from "../../engine/caller/event_stream.ts";
+import { type EventSink, Generation } from "../../engine/caller/generation.ts";
 import type { Load } from "./null_executor.ts";
 import { interleave, type Rounds, type Variant } from "./rounds.ts";
 import { checkFinished, openGenerations, tell, type UpdatesMessage, updatesOf } from "./told_generations.ts";

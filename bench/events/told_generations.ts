@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { clockOrigin, createClock } from "../../engine/clock.ts";
-import { Executor } from "../../engine/executor.ts";
-import type { EventSink, Generation } from "../../engine/generation.ts";
-import { decodeDelivery } from "../../engine/delivery_codec.ts";
-import type { Delivery } from "../../engine/protocol.ts";
+import { clockOrigin, createClock } from "../../engine/telemetry/clock.ts";
+import { Executor } from "../../engine/executor/executor.ts";
+import type { EventSink, Generation } from "../../engine/caller/generation.ts";
+import { decodeDelivery } from "../../engine/channel/delivery_codec.ts";
+import type { Delivery } from "../../engine/channel/messages.ts";
 import { UpbeatError } from "../../mod.ts";
 import { type Load, NullRun, PROMPT_TOKENS } from "./null_executor.ts";
-import { RequestTotals } from "../../engine/stats.ts";
+import { RequestTotals } from "../../engine/telemetry/engine_stats.ts";
 
 /** A message of the executor, encoded. */
 export type UpdatesMessage = Float64Array;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Executor } from "../../engine/executor.ts";
-import type { Generation } from "../../engine/generation.ts";
+import type { Executor } from "../../engine/executor/executor.ts";
+import type { Generation } from "../../engine/caller/generation.ts";
 import { ModuleCopies, TRACKING_COMPILED_OUT } from "./module_copies.ts";
 import { NullRun } from "./null_executor.ts";
 import { interleave, type Rounds, timePerToken, type Variant } from "./rounds.ts";

@@ -217,9 +217,9 @@ models() {
   need_library
   export UPBEAT_LIBRARY=$LIBRARY
   if [ -n "$REHEARSAL" ]; then
-    bun_test tests/models/random_model_test.ts
+    bun_test tests/support/random_model_test.ts
   else
-    bun_test tests/models tests/engine/families_test.ts tests/engine/goldens_test.ts
+    bun_test tests/engine/models tests/support/random_model_test.ts tests/support/reference_model_test.ts tests/behaviours/loading/families_test.ts tests/behaviours/loading/goldens_test.ts
   fi
 }
 
@@ -230,7 +230,7 @@ engine() {
   need_library
   export UPBEAT_LIBRARY=$LIBRARY
   if [ -n "$REHEARSAL" ]; then
-    bun_test tests/engine/dummy_weights_test.ts
+    bun_test tests/behaviours/loading/dummy_weights_test.ts
   else
     mapfile -t files < <("$BUN_PATH" bench/gpu/test_files.ts)
     bun_test "${files[@]}"

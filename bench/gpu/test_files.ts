@@ -6,7 +6,11 @@
 import { EMULATED } from "../../scripts/support/emulated.ts";
 
 // Those of models are a part of their own.
-const OF_MODELS = ["tests/models/", "tests/engine/families_test.ts", "tests/engine/goldens_test.ts"];
+const OF_MODELS = [
+  "tests/support/random_model_test.ts",
+  "tests/behaviours/loading/families_test.ts",
+  "tests/behaviours/loading/goldens_test.ts",
+];
 // These start a program after the other, the script among them, and are no test of the engine.
 const OF_PROGRAMS = ["tests/bench/", "tests/cli/", "tests/docs_test.ts"];
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setEnvironmentData } from "node:worker_threads";
 import { fileURLToPath } from "node:url";
-import { Engine, type EngineOptions, SHIPPED_MODEL } from "../../mod.ts";
+import { BUNDLED_MODEL, Engine, type EngineOptions } from "../../mod.ts";
 import { writeRandomModel } from "../../tests/support/random_model.ts";
 import { DeviceLog } from "./device_log.ts";
 import type { Sizes } from "./scenarios.ts";
@@ -91,7 +91,7 @@ const TINY_SIZES: Partial<Sizes> = {
  * @param isTiny Whether next to nothing is done, to see that it can be.
  */
 export function cpuDevice(folder: string | undefined, isTiny: boolean): BenchDevice {
-  const model = folder ?? SHIPPED_MODEL;
+  const model = folder ?? BUNDLED_MODEL;
   return {
     name: "cpu",
     title: `CPU library, ${model.split("/").at(-1)}`,

@@ -10,7 +10,7 @@
 import type { Dtype, Symbols } from "../../ffi/abi.ts";
 import type { Device, DeviceMemory } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle } from "../../ffi/types.ts";
-import type { DecoderConfig } from "./config.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
 import type { DecoderWeights, LayerWeights } from "./decoder_weights.ts";
 
 /** Where a step's inputs lie on the device, all int32. */

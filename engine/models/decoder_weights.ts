@@ -7,7 +7,7 @@ import { DTYPE, type Dtype } from "../../ffi/abi.ts";
 import type { Device, DeviceMemory } from "../../ffi/interface.ts";
 import type { EventHandle, Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
 import { DummyWeights } from "./dummy_weights.ts";
-import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "./tensors.ts";
+import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "./weight_plan.ts";
 
 /** One layer's weights; what the model does not have is null. */
 export interface LayerWeights {

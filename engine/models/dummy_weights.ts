@@ -6,7 +6,7 @@
  */
 import type { Device, HostMemory } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
-import type { WeightPart } from "./tensors.ts";
+import type { WeightPart } from "./weight_plan.ts";
 
 /** The standard deviation that checkpoints of these families are initialised with (`initializer_range`). */
 const DEVIATION = 0.02;

@@ -4,8 +4,8 @@
  * @module
  */
 import { weightElementBytes } from "../weights/dtypes.ts";
-import type { DecoderConfig } from "./config.ts";
-import type { MatrixPlan, VectorPlan, WeightPlan } from "./tensors.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import type { MatrixPlan, VectorPlan, WeightPlan } from "./weight_plan.ts";
 
 /** Element type of the KV cache. */
 export type CacheDtype = "F32" | "BF16";

@@ -4,7 +4,7 @@
  * @module
  */
 import { fromByteAlphabet } from "./byte_alphabet.ts";
-import { type DecoderStep, fallbackByte, replaceAll, strip } from "./decoder.ts";
+import { type DecoderStep, fallbackByte, replaceAll, strip } from "./token_decoder.ts";
 import { invalidTokenizer } from "./tokenizer_files.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

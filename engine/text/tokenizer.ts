@@ -11,7 +11,7 @@
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
 import { AddedVocabulary } from "./added_vocabulary.ts";
 import { BytePairEncoder } from "./bpe.ts";
-import { compileDecoder, type Decoder, decodeTokens } from "./decoder.ts";
+import { compileDecoder, type Decoder, decodeTokens } from "./token_decoder.ts";
 import { compileNormalizer, type Normalizer } from "./normalizer.ts";
 import { compilePostProcessor, type Surroundings } from "./post_processor.ts";
 import { compilePreTokenizer, type PreTokenizer } from "./pre_tokenizer.ts";

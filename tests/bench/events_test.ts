@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { ModuleCopies, TRACKING_COMPILED_OUT } from "../../bench/events/module_copies.ts";
 import { NullRun } from "../../bench/events/null_executor.ts";
 import { checkFinished, openGenerations, tell } from "../../bench/events/told_generations.ts";
-import { decodeDelivery } from "../../engine/delivery_codec.ts";
-import type { Executor } from "../../engine/executor.ts";
-import type { Generation } from "../../engine/generation.ts";
+import { decodeDelivery } from "../../engine/channel/delivery_codec.ts";
+import type { Executor } from "../../engine/executor/executor.ts";
+import type { Generation } from "../../engine/caller/generation.ts";
 
 const LOAD = { rows: 3, tokensPerRow: 5, trackTokens: true };
 

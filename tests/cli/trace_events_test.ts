@@ -12,8 +12,8 @@ import {
 import { traceEvents, type TraceSource } from "../../cli/trace_events.ts";
 import { formatTrace } from "../../cli/trace_format.ts";
 import type { TracedRequest } from "../../cli/trace_request.ts";
-import { createEvent, type EventPayloads, type RequestEventType } from "../../engine/events.ts";
-import { newSegment } from "../../engine/request_record.ts";
+import { createEvent, type EventPayloads, type RequestEventType } from "../../engine/events/events.ts";
+import { newSegment } from "../../engine/events/request_record.ts";
 import { type CheckedLane, checkTrace } from "../support/check_trace.ts";
 import { eventsOf, lives, segmentRequest } from "../support/events.ts";
 

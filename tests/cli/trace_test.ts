@@ -3,7 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
-import { chooseDevice } from "../../engine/open_device.ts";
+import { chooseDevice } from "../../engine/runner/open_device.ts";
 import { type CheckedLane, type CheckedTrace, checkTrace } from "../support/check_trace.ts";
 import { writeRandomModel } from "../support/random_model.ts";
 import { runCli } from "../support/run_cli.ts";

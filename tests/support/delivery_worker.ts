@@ -4,8 +4,8 @@
  * @module
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { DeliverySender } from "../../engine/delivery_ring.ts";
-import { NO_COUNTERS } from "../../engine/stats.ts";
+import { DeliverySender } from "../../engine/channel/delivery_ring.ts";
+import { NO_COUNTERS } from "../../engine/telemetry/engine_stats.ts";
 
 const { memory, count } = workerData as { memory: SharedArrayBuffer; count: number };
 const sender = new DeliverySender(memory, (message) => parentPort!.postMessage(message));

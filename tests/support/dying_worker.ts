@@ -6,8 +6,10 @@
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { serializeError, UpbeatError } from "../../errors.ts";
-import { requestError } from "../../engine/event_payloads.ts";
-import type { EngineInfo, OutboxMessage, RequestUpdate, WorkerStart } from "../../engine/protocol.ts";
+import { requestError } from "../../engine/events/event_payloads.ts";
+import type { OutboxMessage, WorkerStart } from "../../engine/channel/messages.ts";
+import type { EngineInfo } from "../../engine/config/engine_info.ts";
+import type { RequestUpdate } from "../../engine/events/moment.ts";
 
 function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);

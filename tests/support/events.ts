@@ -5,11 +5,11 @@
  */
 import fc from "fast-check";
 import { ERROR_CODES } from "../../errors.ts";
-import type { EventPayloads, RequestError, RequestEvent, RequestEventType } from "../../engine/events.ts";
-import { createEvent } from "../../engine/events.ts";
-import type { FinishReason } from "../../engine/request.ts";
-import type { SegmentRequest } from "../../engine/request_record.ts";
-import type { SamplingParameters } from "../../engine/sampling.ts";
+import type { EventPayloads, RequestError, RequestEvent, RequestEventType } from "../../engine/events/events.ts";
+import { createEvent } from "../../engine/events/events.ts";
+import type { FinishReason } from "../../engine/events/finish_reason.ts";
+import type { SegmentRequest } from "../../engine/events/request_record.ts";
+import type { SamplingParameters } from "../../engine/config/sampling_options.ts";
 
 /** Sampling parameters, with a seed that needs more than 32 bits and a bias that JSON cannot hold. */
 export const SAMPLING: SamplingParameters = {

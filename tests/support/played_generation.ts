@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { type EventSink, Generation } from "../../engine/generation.ts";
-import type { Moment } from "../../engine/protocol.ts";
-import type { SegmentRequest } from "../../engine/request_record.ts";
-import { RequestTotals } from "../../engine/stats.ts";
-import type { Tracking } from "../../engine/tracking.ts";
-import { byteLevelJson, tokenizerOf } from "../text/small_tokenizers.ts";
+import { type EventSink, Generation } from "../../engine/caller/generation.ts";
+import type { Moment } from "../../engine/events/moment.ts";
+import type { SegmentRequest } from "../../engine/events/request_record.ts";
+import { RequestTotals } from "../../engine/telemetry/engine_stats.ts";
+import type { Tracking } from "../../engine/config/tracking.ts";
+import { byteLevelJson, tokenizerOf } from "../engine/text/small_tokenizers.ts";
 import { requestError, segmentRequest } from "./events.ts";
 
 const tokenizer = tokenizerOf(byteLevelJson());

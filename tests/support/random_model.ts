@@ -5,7 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ModelFamily } from "../../engine/models/config.ts";
+import type { ModelFamily } from "../../engine/models/decoder_config.ts";
 import type { WeightDtype } from "../../engine/weights/dtypes.ts";
 import { writeTinyTokenizer } from "./random_tokenizer.ts";
 import { writeCheckpoint } from "./safetensors_writer.ts";

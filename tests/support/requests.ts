@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Request } from "../../engine/request.ts";
-import { resolveSampling, type SamplingParameters } from "../../engine/sampling.ts";
-import { StopCriteria } from "../../engine/stop_criteria.ts";
+import { Request } from "../../engine/scheduler/request.ts";
+import { resolveSampling, type SamplingParameters } from "../../engine/config/sampling_options.ts";
+import { StopCriteria } from "../../engine/scheduler/stop_criteria.ts";
 
 /** Greedy, with a fixed seed. */
 export const greedy: SamplingParameters = resolveSampling(

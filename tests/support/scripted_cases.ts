@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import process from "node:process";
-import type { SubmitMessage } from "../../engine/protocol.ts";
+import type { SubmitMessage } from "../../engine/channel/messages.ts";
 import type { FailurePoint, ScriptedFailure, TokenScript } from "./scripted_device.ts";
 import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "./scripted_engine.ts";
 import { cancel, shutdown, textScript } from "./scripted_run.ts";

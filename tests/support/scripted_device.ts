@@ -7,7 +7,7 @@
  */
 import type { Symbols } from "../../ffi/abi.ts";
 import type { DeviceLibrary } from "../../ffi/interface.ts";
-import { toMicroseconds } from "../../engine/clock.ts";
+import { toMicroseconds } from "../../engine/telemetry/clock.ts";
 import type { Accounting } from "./scripted_device/accounting.ts";
 import { attentionSymbols } from "./scripted_device/attention_symbols.ts";
 import { decoderSymbols } from "./scripted_device/decoder_symbols.ts";

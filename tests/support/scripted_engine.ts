@@ -4,23 +4,19 @@
  *
  * @module
  */
-import { toMicroseconds } from "../../engine/clock.ts";
-import { Executor, type ExecutorPort } from "../../engine/executor.ts";
-import { KvBlockPool } from "../../engine/kv_cache.ts";
-import { ModelRunner, type RunnerLimits } from "../../engine/model_runner.ts";
-import { PrefixCache } from "../../engine/prefix_cache.ts";
-import type {
-  Delivery,
-  ExecutorCounters,
-  InboxMessage,
-  Moment,
-  StepReport,
-  SubmitMessage,
-} from "../../engine/protocol.ts";
-import type { Request } from "../../engine/request.ts";
-import { resolveSampling, type SamplingOptions } from "../../engine/sampling.ts";
-import { Scheduler } from "../../engine/scheduler.ts";
-import { StepReports } from "../../engine/step_reports.ts";
+import { toMicroseconds } from "../../engine/telemetry/clock.ts";
+import { Executor, type ExecutorPort } from "../../engine/executor/executor.ts";
+import { KvBlockPool } from "../../engine/scheduler/kv_block_pool.ts";
+import { ModelRunner, type RunnerLimits } from "../../engine/runner/model_runner.ts";
+import { PrefixCache } from "../../engine/scheduler/prefix_cache.ts";
+import type { Delivery, InboxMessage, SubmitMessage } from "../../engine/channel/messages.ts";
+import type { ExecutorCounters } from "../../engine/telemetry/executor_counters.ts";
+import type { Moment } from "../../engine/events/moment.ts";
+import type { StepReport } from "../../engine/telemetry/step_report.ts";
+import type { Request } from "../../engine/scheduler/request.ts";
+import { resolveSampling, type SamplingOptions } from "../../engine/config/sampling_options.ts";
+import { Scheduler } from "../../engine/scheduler/scheduler.ts";
+import { StepReports } from "../../engine/executor/step_reports.ts";
 import { UpbeatError } from "../../errors.ts";
 import { openDevice } from "../../ffi/device.ts";
 import type { Device } from "../../ffi/interface.ts";

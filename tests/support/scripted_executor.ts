@@ -4,22 +4,19 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
-import { Executor, type ExecutorOptions, type ExecutorPort, type StepRunner } from "../../engine/executor.ts";
-import { KvBlockPool } from "../../engine/kv_cache.ts";
-import { PrefixCache } from "../../engine/prefix_cache.ts";
-import type {
-  Delivery,
-  ExecutorCounters,
-  InboxMessage,
-  Moment,
-  StepReport,
-  SubmitMessage,
-} from "../../engine/protocol.ts";
-import type { Request } from "../../engine/request.ts";
-import { Scheduler } from "../../engine/scheduler.ts";
-import type { PendingResults } from "../../engine/step_outputs.ts";
-import type { Step } from "../../engine/step_plan.ts";
-import { StepReports } from "../../engine/step_reports.ts";
+import { Executor, type ExecutorOptions, type ExecutorPort } from "../../engine/executor/executor.ts";
+import type { StepRunner } from "../../engine/runner/step_runner.ts";
+import { KvBlockPool } from "../../engine/scheduler/kv_block_pool.ts";
+import { PrefixCache } from "../../engine/scheduler/prefix_cache.ts";
+import type { Delivery, InboxMessage, SubmitMessage } from "../../engine/channel/messages.ts";
+import type { ExecutorCounters } from "../../engine/telemetry/executor_counters.ts";
+import type { Moment } from "../../engine/events/moment.ts";
+import type { StepReport } from "../../engine/telemetry/step_report.ts";
+import type { Request } from "../../engine/scheduler/request.ts";
+import { Scheduler } from "../../engine/scheduler/scheduler.ts";
+import type { PendingResults } from "../../engine/runner/step_outputs.ts";
+import type { Step } from "../../engine/scheduler/step_plan.ts";
+import { StepReports } from "../../engine/executor/step_reports.ts";
 import { greedy } from "./requests.ts";
 
 /** A message, and the number of steps run before it arrives. */

@@ -5,15 +5,16 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { UpbeatError } from "../../errors.ts";
-import { EventLog } from "../../engine/event_log.ts";
-import type { RequestEventType } from "../../engine/events.ts";
-import { Generation } from "../../engine/generation.ts";
-import type { GenerationChunk } from "../../engine/generation_result.ts";
-import type { InboxMessage, Moment, SubmitMessage } from "../../engine/protocol.ts";
-import { RequestTotals } from "../../engine/stats.ts";
-import { StopCriteria } from "../../engine/stop_criteria.ts";
-import { NO_TRACKING } from "../../engine/tracking.ts";
-import { byteLevelJson, tokenizerOf } from "../text/small_tokenizers.ts";
+import { EventOrder } from "../../engine/events/event_order.ts";
+import type { RequestEventType } from "../../engine/events/events.ts";
+import { Generation } from "../../engine/caller/generation.ts";
+import type { GenerationChunk } from "../../engine/caller/generation_result.ts";
+import type { InboxMessage, SubmitMessage } from "../../engine/channel/messages.ts";
+import type { Moment } from "../../engine/events/moment.ts";
+import { RequestTotals } from "../../engine/telemetry/engine_stats.ts";
+import { StopCriteria } from "../../engine/scheduler/stop_criteria.ts";
+import { NO_TRACKING } from "../../engine/config/tracking.ts";
+import { byteLevelJson, tokenizerOf } from "../engine/text/small_tokenizers.ts";
 import { segmentRequest } from "./events.ts";
 import { scriptedStream, type ScriptedToken, type TokenContext, type TokenScript } from "./scripted_device.ts";
 import {
@@ -279,14 +280,14 @@ const EVENTS: Readonly<Record<Moment["type"], readonly RequestEventType[]>> = {
  *
  * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`.
  */
-export function acceptMoment(log: EventLog, moment: Moment): void {
+export function acceptMoment(log: EventOrder, moment: Moment): void {
   const reason = moment.type === "finish" ? moment.reason : null;
   for (const type of EVENTS[moment.type]) log.accept(type, moment.time, reason);
 }
 
 /** A legal life, with exactly one end, which comes last. */
 function checkLife(id: number, moments: readonly Moment[]): void {
-  const log = new EventLog();
+  const log = new EventOrder();
   log.accept("ADD_ENGINE", 0);
   for (const [index, moment] of moments.entries()) {
     // A token that comes to a paused request was in flight when it was paused.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DecoderConfig } from "../config.ts";
+import type { DecoderConfig } from "../decoder_config.ts";
 import type { ConfigFields } from "../config_fields.ts";
 import { readRope } from "../rope_config.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DecoderConfig, ModelFamily } from "../config.ts";
+import type { DecoderConfig, ModelFamily } from "../decoder_config.ts";
 import type { ConfigFields } from "../config_fields.ts";
 
 /** One family of models. */

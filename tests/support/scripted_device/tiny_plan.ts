@@ -4,7 +4,7 @@
  * @module
  */
 import type { ModelConfig } from "../../../engine/models/config.ts";
-import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "../../../engine/models/tensors.ts";
+import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "../../../engine/models/weight_plan.ts";
 import { VOCABULARY_SIZE } from "./toy_model.ts";
 
 const HIDDEN_SIZE = 4;

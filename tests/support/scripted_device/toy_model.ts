@@ -9,7 +9,7 @@
  * @module
  */
 import { SAMPLING_FLOATS, SAMPLING_INTS } from "../../../ffi/abi.ts";
-import type { SamplingParameters } from "../../../engine/sampling.ts";
+import type { SamplingParameters } from "../../../engine/config/sampling_options.ts";
 import type { TokenScript } from "./options.ts";
 
 /** Elements of a row that mean something. */

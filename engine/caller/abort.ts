@@ -1,0 +1,68 @@
+/**
+ * Giving up on something when a signal aborts.
+ *
+ * @module
+ */
+import { UpbeatError } from "../../errors.ts";
+import type { Generation } from "./generation.ts";
+
+/**
+ * Refuse to begin what is not wanted any more.
+ *
+ * @param signal The signal that may have aborted.
+ * @param what What would begin, for the error: as in "loading the model".
+ * @throws {UpbeatError} `ENGINE_CLOSED` with the signal's reason.
+ */
+export function checkNotAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted === true) throw aborted(signal, what);
+}
+
+/**
+ * Wait for something, or for a signal to abort, whichever comes first.
+ *
+ * @param work What is waited for.
+ * @param signal The signal; without one this only waits.
+ * @param what What is given up, for the error.
+ * @returns What the work resolves to.
+ * @throws {UpbeatError} `ENGINE_CLOSED` with the signal's reason; else whatever the work rejects with.
+ */
+export async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal | undefined,
+  what: string,
+): Promise<Result> {
+  if (signal === undefined) return await work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(aborted(signal, what));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function aborted({ reason }: AbortSignal, what: string): UpbeatError {
+  const text = reason instanceof Error ? reason.message : String(reason);
+  return new UpbeatError("ENGINE_CLOSED", `${what} was aborted: ${text}`, { reason: text }, { cause: reason });
+}
+
+/**
+ * Cancel a generation when a signal aborts, and let go of the signal when the generation is over.
+ *
+ * @param generation The generation.
+ * @param signal The signal, where there is one.
+ */
+export function followSignal(generation: Generation, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const cancel = () => generation.cancel(isTimeout(signal.reason) ? "deadline" : "user");
+  if (signal.aborted) return cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  const letGo = () => signal.removeEventListener("abort", cancel);
+  generation.result.then(letGo, letGo);
+}
+
+/** Whether a signal aborted as `AbortSignal.timeout()` does. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === "TimeoutError";
+}

@@ -1,0 +1,387 @@
+/**
+ * The caller's handle on a loaded model.
+ *
+ * @module
+ */
+import process from "node:process";
+import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
+import { type Clock, clockOrigin, clockOriginForThread, createClock } from "../telemetry/clock.ts";
+import { UpbeatError } from "../../errors.ts";
+import { ExecutorThread } from "./executor_thread.ts";
+import { EventHub, type EventStream, type EventStreamOptions } from "./event_stream.ts";
+import { checkRequest, type GenerateOptions, type PreparedRequest, unknownRequest } from "./generate_options.ts";
+import { type EventSink, Generation } from "./generation.ts";
+import { callerLog, type Log } from "../telemetry/log.ts";
+import { type DisposeOptions, type EngineOptions, resolveEngineOptions } from "../config/engine_options.ts";
+import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
+import type { Prompt } from "./prompt.ts";
+import type { EngineInfo } from "../config/engine_info.ts";
+import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
+import type { RequestUpdate } from "../events/moment.ts";
+import type { SegmentRequest } from "../events/request_record.ts";
+import { integer } from "../config/checks.ts";
+import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "../telemetry/engine_stats.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { NO_TRACKING, resolveTracking, type Tracking } from "../config/tracking.ts";
+
+/** Milliseconds that a worker has to end once it may. */
+const SHUTDOWN_TIMEOUT = 10_000;
+
+/** Milliseconds that a worker which had not ended by then has to do so in the background, before it is terminated. */
+const SHUTDOWN_GRACE = 60_000;
+
+/** Milliseconds that requests may go on in a drain, unless said otherwise. */
+const DRAIN_TIMEOUT = 30_000;
+
+/**
+ * A model, loaded and ready to generate. Any number of generations may run at the same time; they share every step.
+ *
+ * @example
+ * ```ts
+ * await using engine = await Engine.load("path/to/model");
+ * const generation = engine.generate("Once upon a time", { maxTokens: 64, temperature: 0 });
+ * for await (const text of generation.text()) console.log(text);
+ * const { finishReason, metrics } = await generation.result;
+ * ```
+ */
+export class Engine implements AsyncDisposable {
+  /** What is loaded, and where. */
+  readonly info: EngineInfo;
+  /** The model's tokenizer; null when its folder has none, and prompts must be token ids. */
+  readonly tokenizer: Tokenizer | null;
+  /**
+   * When the engine's clock began, in milliseconds of Unix time: add it to a timestamp for the time of day. It is read
+   * from the wall clock once, so differences of timestamps never depend on that clock being set.
+   */
+  readonly timeOrigin: number;
+
+  readonly #thread: ExecutorThread;
+  readonly #log: Log | null;
+  readonly #now: Clock;
+  readonly #tracking: Tracking;
+  readonly #maxQueue: number;
+  readonly #generations = new Map<number, Generation>();
+  /** Requests that were submitted and not admitted yet. */
+  readonly #queued = new Set<number>();
+  /** Every event of every request passes here. */
+  readonly #sink: EventSink = { listener: null };
+  readonly #hub = new EventHub(this.#sink);
+  readonly #totals = new RequestTotals();
+  #nextRequestId = 1;
+  #tokenTableSent = false;
+  #counters: ExecutorCounters = NO_COUNTERS;
+  /** When the executor spoke last. */
+  #heardAt = 0;
+  /** All that happened in the executor before this time is known here. */
+  #settledUntil = 0;
+  #disposal: Promise<void> | null = null;
+  #isDraining = false;
+  /** What ended the executor, where that was not a disposal. */
+  #failure: UpbeatError | null = null;
+
+  private constructor(
+    thread: ExecutorThread,
+    info: EngineInfo,
+    tokenizer: Tokenizer | null,
+    timeOrigin: number,
+    limits: CallerLimits,
+  ) {
+    this.#thread = thread;
+    this.info = info;
+    this.tokenizer = tokenizer;
+    this.timeOrigin = timeOrigin;
+    const now = createClock(timeOrigin);
+    // Two threads' clocks agree to their resolution; what follows the executor's words must not seem to come before them.
+    this.#now = () => Math.max(now(), this.#heardAt);
+    this.#log = limits.log;
+    this.#tracking = limits.tracking;
+    this.#maxQueue = limits.maxQueue;
+    thread.onUpdates = ({ updates, counters, emittedAt, settledUntil, steps }) => {
+      if (counters !== null) this.#counters = counters;
+      this.#heardAt = emittedAt;
+      this.#settledUntil = settledUntil;
+      for (const update of updates) {
+        const generation = this.#generations.get(update.id);
+        if (generation === undefined) continue;
+        // Of a drain whose time was over the executor knows first.
+        if (this.#isDraining && endsCancelled(update)) generation.cancel("shutdown");
+        generation.handleUpdate(update, emittedAt);
+        if (generation.wasAdmitted) this.#queued.delete(update.id);
+        if (generation.isOver) this.#forget(update.id);
+      }
+      this.#releaseEvents();
+      for (const report of steps ?? []) limits.onStep?.(report);
+    };
+    thread.onEnd = (error) => {
+      this.#failure = error;
+      const cause = error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running");
+      for (const [id, generation] of this.#generations) {
+        generation.fail([cause]);
+        this.#forget(id);
+      }
+      this.#hub.close();
+      // With the thread, its blocks are gone.
+      this.#counters = { ...this.#counters, running: 0, paused: 0, usedBlocks: 0, cachedBlocks: 0 };
+    };
+  }
+
+  /**
+   * Load a model.
+   *
+   * @param model Path of a Hugging Face model folder: `config.json`, safetensors weights, `tokenizer.json`.
+   * @param options Device, threads, sizes.
+   * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
+   * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
+   * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`: each names the thing that is wrong. `ENGINE_CLOSED` where the signal
+   * aborted; nothing is left running or allocated then.
+   */
+  static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
+    const timeOrigin = clockOrigin();
+    const now = createClock(timeOrigin);
+    const resolved = resolveEngineOptions(options);
+    if (options.overlap === false && options.earlyFirstToken === true) {
+      process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
+        code: "UPBEAT_OPTION_IGNORED",
+      });
+    }
+    const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, now);
+    const limits = { ...callerLimits(options), log };
+    const what = `loading ${model}`;
+    checkNotAborted(options.signal, what);
+    const thread = new ExecutorThread({
+      modelFolder: model,
+      options: resolved,
+      clockOrigin: clockOriginForThread(timeOrigin),
+      onProgress: options.onProgress ?? null,
+      log,
+      onLog,
+    });
+    try {
+      // The tokenizer is read and warmed up while the worker reads the weights.
+      const loading = Promise.all([thread.ready, loadTokenizer(model, now)]);
+      const [info, tokenizer] = await unlessAborted(loading, options.signal, what);
+      checkTokenizer(tokenizer, info);
+      return new Engine(thread, info, tokenizer, timeOrigin, limits);
+    } catch (error) {
+      await thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+      throw error;
+    }
+  }
+
+  /**
+   * Start a generation.
+   *
+   * Generations that are started in one go, without an `await` between them, are scheduled together.
+   *
+   * It never throws: whatever is wrong with prompt or options fails the generation, whose result rejects with a typed
+   * error.
+   *
+   * @param prompt Text, token ids, or chat messages for the model's template.
+   * @param options Length, sampling, stops.
+   * @returns The generation, which runs whether it is iterated or not.
+   */
+  generate(prompt: Prompt, options: GenerateOptions = {}): Generation {
+    const arrival = this.#now();
+    const requestId = this.#nextRequestId++;
+    const unknown = unknownRequest(requestId, arrival, this.#tracking);
+    if (this.#disposal !== null || this.#thread.hasEnded) {
+      return this.#refuse(unknown, [engineClosed(this.#failure)]);
+    }
+    if (this.#queued.size >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
+    const { info, tokenizer } = this;
+    const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
+    const checked = checkRequest(requestId, arrival, prompt, options, limits);
+    if (!checked.isValid) return this.#refuse(checked.request, checked.errors);
+    const generation = this.#submit(checked.request, checked.tokenizeMs);
+    followSignal(generation, options.signal);
+    return generation;
+  }
+
+  #refuse(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
+    const generation = this.#open(request, null, () => {});
+    generation.fail(errors, transient);
+    this.#releaseEvents();
+    return generation;
+  }
+
+  #submit(request: PreparedRequest, tokenizeMs: number | null): Generation {
+    const { requestId: id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings, tracking } = request;
+    const generation = this.#open(request, tokenizeMs, () => this.#thread.post({ type: "cancel", id }));
+    if (stopStrings.length > 0 && !this.#tokenTableSent && this.tokenizer !== null) {
+      this.#thread.post({ type: "tokenTable", table: this.tokenizer.tokenTable.shared });
+      this.#tokenTableSent = true;
+    }
+    this.#generations.set(id, generation);
+    this.#queued.add(id);
+    this.#thread.holdOpen(true);
+    const trackTokens = tracking.generatedTokens;
+    this.#thread.post({
+      type: "submit",
+      id,
+      promptTokenIds,
+      maxTokens,
+      sampling,
+      eosTokenIds,
+      stopStrings,
+      trackTokens,
+    });
+    return generation;
+  }
+
+  #open(request: SegmentRequest, tokenizeMs: number | null, onCancel: () => void): Generation {
+    const tokenTable = this.tokenizer?.tokenTable ?? null;
+    const generation = new Generation({
+      request,
+      tokenizeMs,
+      tokenTable,
+      streamInterval: this.info.streamInterval,
+      now: this.#now,
+      sink: this.#sink,
+      totals: this.#totals,
+      onCancel,
+    });
+    this.#releaseEvents();
+    return generation;
+  }
+
+  /** Hand out the events that no other can come before. */
+  #releaseEvents(): void {
+    if (this.#hub.consumers === 0) return;
+    // When no request is running, the executor has nothing to tell.
+    let time = this.#generations.size === 0 ? Infinity : this.#settledUntil;
+    for (const { settledUntil } of this.#generations.values()) time = Math.min(time, settledUntil);
+    this.#hub.release(time);
+  }
+
+  #forget(id: number): void {
+    this.#generations.delete(id);
+    this.#queued.delete(id);
+    if (this.#generations.size === 0) this.#thread.holdOpen(false);
+  }
+
+  /**
+   * The events of all requests, in time order, from now on. Any number of such streams may be open; each gets every event,
+   * and none slows the engine or another stream: see {@linkcode EventStream} for what happens to one that is read slowly.
+   *
+   * An event is there as soon as nothing can come that was before it. That of a request's arrival may therefore wait for
+   * the end of a step that runs; the request's own stream has it at once.
+   *
+   * @param options How many events may wait to be read.
+   * @returns The stream, which takes events from this call on, iterated or not. It ends with the engine.
+   * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
+   * @example
+   * ```ts
+   * for await (const event of engine.events()) console.log(event.requestId, formatEvent(event));
+   * ```
+   */
+  events(options: EventStreamOptions = {}): EventStream {
+    return this.#hub.open(options, this.#now());
+  }
+
+  /**
+   * How the engine stands, as of the executor's last message, and what it has done since it was loaded.
+   *
+   * @returns A new plain value.
+   * @example
+   * ```ts
+   * const { running, waiting, kvBlocks, latency } = engine.stats();
+   * console.log(`${running} run, ${waiting} wait, ${kvBlocks.used} of ${kvBlocks.total} KV blocks in use`);
+   * console.log(`time to first token: p50 ${latency.ttftMs.p50} ms, p99 ${latency.ttftMs.p99} ms`);
+   * ```
+   */
+  stats(): EngineStats {
+    return engineStats({
+      counters: this.#counters,
+      totals: this.#totals,
+      live: this.#generations.size,
+      kvBlocks: this.info.kvBlocks,
+      events: { consumers: this.#hub.consumers, dropped: this.#hub.dropped },
+    });
+  }
+
+  /**
+   * Stop accepting requests, end those there are, free the device and end the thread. Every result, iterator and stream of
+   * events has ended then, and it takes no longer than the drain and ten seconds: where the thread has not ended by then, its
+   * requests fail with `ENGINE_FAILED`, it goes on in the background for a minute and is terminated.
+   *
+   * May be called more than once: later calls wait for the same end. One without `drain` during a drain cancels what runs.
+   *
+   * @param options Whether to cancel or to finish what runs.
+   * @returns When everything is over.
+   * @throws {UpbeatError} `INVALID_PARAMETER`, and the engine goes on.
+   * @example
+   * ```ts
+   * await engine.dispose({ drain: true, timeout: 5_000 });
+   * ```
+   */
+  dispose(options: DisposeOptions = {}): Promise<void> {
+    const { drain = false, timeout = DRAIN_TIMEOUT } = options;
+    this.#log?.("engine: dispose", { drain, live: this.#generations.size });
+    try {
+      integer("timeout", timeout, 0, 2 ** 31 - 1 - SHUTDOWN_TIMEOUT);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#disposal === null) {
+      this.#isDraining = drain;
+      this.#disposal = this.#end(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
+    } else if (this.#isDraining && !drain) {
+      this.#log?.("engine: drain cut short");
+      this.#isDraining = false;
+      void this.#end(null);
+    } else {
+      this.#log?.("engine: dispose returns the promise of the first call", { reason: "already disposed" });
+    }
+    return this.#disposal;
+  }
+
+  /** Ends the thread; what runs may go on for as many milliseconds, null: it is cancelled. */
+  async #end(drainTime: number | null): Promise<void> {
+    const drain = drainTime !== null;
+    if (!drain) this.#generations.forEach((generation) => generation.cancel("shutdown"));
+    const deadline = drain ? this.#now() + drainTime : null;
+    await this.#thread.end({ drain, deadline, timeout: (drainTime ?? 0) + SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+  }
+
+  /** The same as {@linkcode Engine.dispose} without `drain`, at the end of an `await using` scope. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+/** What of an engine's options concerns the caller's side alone. */
+interface CallerLimits {
+  readonly tracking: Tracking;
+  readonly maxQueue: number;
+  readonly onStep: EngineOptions["onStep"];
+  readonly log: Log | null;
+}
+
+function callerLimits(options: EngineOptions): Omit<CallerLimits, "log"> {
+  const { maxQueue } = options;
+  return {
+    tracking: resolveTracking(options, NO_TRACKING),
+    maxQueue: maxQueue === undefined ? Infinity : integer("maxQueue", maxQueue, 1, 2 ** 31 - 1),
+    onStep: options.onStep,
+  };
+}
+
+function engineClosed(failure: UpbeatError | null): UpbeatError {
+  if (failure === null) return new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate");
+  const message = `the engine has failed and must be loaded again: ${failure.message}`;
+  return new UpbeatError("ENGINE_CLOSED", message, { failure: failure.code }, { cause: failure });
+}
+
+function endsCancelled({ moments }: RequestUpdate): boolean {
+  const last = moments.at(-1);
+  return last?.type === "finish" && last.reason === "cancelled";
+}
+
+function queueFull(maxQueue: number): UpbeatError {
+  return new UpbeatError(
+    "QUEUE_FULL",
+    `${maxQueue} request${maxQueue === 1 ? " waits" : "s wait"} for admission already, as many as maxQueue allows: ` +
+      "try again later, or load the engine with a larger maxQueue",
+    { maxQueue },
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * The events of all requests of an engine, for any number of consumers that read at their own pace.
+ *
+ * @module
+ */
+import type { RequestEvent } from "../events/events.ts";
+import type { EventSink } from "./generation.ts";
+import { integer } from "../config/checks.ts";
+
+/** How a stream of all events is set up. */
+export interface EventStreamOptions {
+  /** Events that wait to be read, at most; beyond that the oldest are dropped. Default 4096. */
+  readonly capacity?: number | undefined;
+}
+
+const DEFAULT_CAPACITY = 4096;
+
+/**
+ * One consumer's view of the events of all requests, in time order, from the moment of `engine.events()` on.
+ *
+ * It holds a bounded number of events that were not read yet. When that is reached, each further event takes the place of
+ * the oldest one: the engine never waits for a consumer, and a slow one loses the past, not the present.
+ * {@linkcode EventStream.dropped} counts what was lost.
+ *
+ * It ends with the engine, after what was left to read. Leaving the loop, or `using` going out of scope, ends it before.
+ * A stream that waits for events does not keep the process alive.
+ */
+export class EventStream implements AsyncIterableIterator<RequestEvent, void, undefined>, Disposable {
+  /** A ring of what was not read yet; it grows up to the capacity. */
+  readonly #ring: (RequestEvent | null)[] = [];
+  readonly #capacity: number;
+  readonly #since: number;
+  readonly #onClose: (stream: EventStream) => void;
+  #first = 0;
+  #length = 0;
+  #dropped = 0;
+  #isClosed = false;
+  /** Of those who wait for the next event; null when nobody does. */
+  #wake: PromiseWithResolvers<void> | null = null;
+
+  /** @internal Made by `Engine.events`. */
+  constructor(capacity: number, since: number, onClose: (stream: EventStream) => void) {
+    this.#capacity = capacity;
+    this.#since = since;
+    this.#onClose = onClose;
+  }
+
+  /** Events that were dropped so far because this stream was read too slowly. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Events that wait to be read. */
+  get buffered(): number {
+    return this.#length;
+  }
+
+  /**
+   * The next event.
+   *
+   * @returns The event as soon as it is there, or done.
+   */
+  async next(): Promise<IteratorResult<RequestEvent, void>> {
+    while (this.#length === 0 && !this.#isClosed) {
+      this.#wake ??= Promise.withResolvers<void>();
+      await this.#wake.promise;
+    }
+    if (this.#length === 0) return { done: true, value: undefined };
+    const event = this.#ring[this.#first]!;
+    this.#ring[this.#first] = null;
+    this.#first = (this.#first + 1) % this.#capacity;
+    this.#length--;
+    return { done: false, value: event };
+  }
+
+  /** End the stream; what was not read yet is gone. A loop that is left early calls this. */
+  return(): Promise<IteratorResult<RequestEvent, void>> {
+    this.#length = 0;
+    this.#ring.length = 0;
+    this.#first = 0;
+    this.close();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Ends the stream, at the end of a `using` scope. */
+  [Symbol.dispose](): void {
+    void this.return();
+  }
+
+  /** The stream itself: it is read once. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** @internal Add events in time order, unless they are from before this stream. */
+  push(events: readonly RequestEvent[]): void {
+    for (const event of events) if (event.timestamp >= this.#since) this.#add(event);
+    this.#notify();
+  }
+
+  /** @internal Take no more events; those that wait can still be read. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#onClose(this);
+    this.#notify();
+  }
+
+  #add(event: RequestEvent): void {
+    if (this.#length === this.#capacity) {
+      this.#first = (this.#first + 1) % this.#capacity;
+      this.#dropped++;
+    } else {
+      this.#length++;
+    }
+    this.#ring[(this.#first + this.#length - 1) % this.#capacity] = event;
+  }
+
+  #notify(): void {
+    this.#wake?.resolve();
+    this.#wake = null;
+  }
+}
+
+/**
+ * Brings the events of all requests to all streams in time order.
+ *
+ * Events reach this side out of order: those of a message from the executor one request after the other, and what happens
+ * on this side, such as the arrival of a request, before what the executor did at the same time and tells later. So
+ * events wait here until nothing can come that was before them. Without a stream no event comes here, and none is made.
+ */
+export class EventHub {
+  readonly #sink: EventSink;
+  readonly #streams = new Set<EventStream>();
+  #waiting: RequestEvent[] = [];
+  /** By streams that were closed. */
+  #dropped = 0;
+  #isClosed = false;
+
+  /** @param sink Where events pass; its listener is set while there are streams. */
+  constructor(sink: EventSink) {
+    this.#sink = sink;
+  }
+
+  /** Streams that are open. */
+  get consumers(): number {
+    return this.#streams.size;
+  }
+
+  /** Events that streams have dropped, closed ones included. */
+  get dropped(): number {
+    let dropped = this.#dropped;
+    for (const stream of this.#streams) dropped += stream.dropped;
+    return dropped;
+  }
+
+  /**
+   * Open a stream.
+   *
+   * @param options Its capacity.
+   * @param since The time now: earlier events are not for it.
+   * @returns The stream; one that has ended where the hub is closed.
+   * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
+   */
+  open({ capacity = DEFAULT_CAPACITY }: EventStreamOptions, since: number): EventStream {
+    const stream = new EventStream(
+      integer("capacity", capacity, 1, 2 ** 31 - 1),
+      since,
+      (closed) => this.#leave(closed),
+    );
+    this.#streams.add(stream);
+    if (this.#isClosed) stream.close();
+    else this.#sink.listener = (event) => this.#waiting.push(event);
+    return stream;
+  }
+
+  /**
+   * Hand out what can be handed out.
+   *
+   * @param time No event from before this is to come any more.
+   */
+  release(time: number): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting.sort((a, b) => a.timestamp - b.timestamp);
+    let count = 0;
+    while (count < waiting.length && waiting[count]!.timestamp <= time) count++;
+    if (count === 0) return;
+    this.#waiting = waiting.slice(count);
+    const events = waiting.slice(0, count);
+    for (const stream of this.#streams) stream.push(events);
+  }
+
+  /** Hand out everything and end all streams. */
+  close(): void {
+    this.release(Infinity);
+    this.#isClosed = true;
+    for (const stream of this.#streams) stream.close();
+  }
+
+  #leave(stream: EventStream): void {
+    this.#streams.delete(stream);
+    this.#dropped += stream.dropped;
+    if (this.#streams.size > 0) return;
+    this.#sink.listener = null;
+    this.#waiting = [];
+  }
+}

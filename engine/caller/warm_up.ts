@@ -1,0 +1,79 @@
+/**
+ * Run once what the first request would otherwise wait for on the caller's thread: a runtime compiles code at its first use,
+ * and the tokenizer, the chat template and the detokenizer come to 10 ms and more. The weights load meanwhile.
+ *
+ * @module
+ */
+import type { Clock } from "../telemetry/clock.ts";
+import { Generation } from "./generation.ts";
+import { unknownRequest } from "./generate_options.ts";
+import { preparePrompt, type Prompt } from "./prompt.ts";
+import type { Moment } from "../events/moment.ts";
+import { RequestTotals } from "../telemetry/engine_stats.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+import { NO_TRACKING } from "../config/tracking.ts";
+
+/** Each kind of prompt, with letters, digits, spaces and punctuation, and more than one word. */
+const PROMPTS: readonly Prompt[] = [
+  "Once upon a time, in 2026, there was…\n",
+  [{ role: "user", content: "Tell me a story, please. It's 12 o'clock!" }],
+];
+
+/** Enough for code to be compiled well where that takes a few runs. */
+const ROUNDS = 8;
+
+/**
+ * Prepare prompts and tell a generation, and forget them.
+ *
+ * @param tokenizer The model's tokenizer.
+ * @param now The engine's clock.
+ */
+export async function warmUpCaller(tokenizer: Tokenizer, now: Clock): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const prompt of PROMPTS) {
+      const promptTokenIds = attempt(() => preparePrompt(prompt, tokenizer, tokenizer.vocabularySize, {}));
+      if (promptTokenIds !== null) await tell(promptTokenIds, tokenizer, now);
+    }
+  }
+}
+
+/** A model may have no chat template, or one that refuses the messages: then there is nothing to warm up. */
+function attempt<Value>(prepare: () => Value): Value | null {
+  try {
+    return prepare();
+  } catch {
+    return null;
+  }
+}
+
+/** The life of a generation that repeats its prompt. */
+async function tell(promptTokenIds: Int32Array, tokenizer: Tokenizer, now: Clock): Promise<void> {
+  const time = now();
+  const generation = new Generation({
+    request: {
+      ...unknownRequest(0, time, NO_TRACKING),
+      promptTokenIds,
+      promptLength: promptTokenIds.length,
+      maxTokens: promptTokenIds.length,
+      stopStrings: ["\n\n"],
+    },
+    tokenizeMs: 0,
+    tokenTable: tokenizer.tokenTable,
+    streamInterval: 1,
+    now,
+    sink: { listener: null },
+    totals: new RequestTotals(),
+    onCancel: () => {},
+  });
+  const told = Array.fromAsync(generation.text());
+  const count = promptTokenIds.length;
+  const moments: Moment[] = [
+    { type: "chunk", time, tokens: count, computed: count, total: count, cached: 0 },
+    { type: "context", time },
+    ...Array.from(promptTokenIds, (tokenId): Moment => ({ type: "token", time, tokenId })),
+    { type: "finish", time, reason: "length", stopReason: null, wastedSteps: 0 },
+  ];
+  for (const moment of moments) generation.handleUpdate({ id: 0, moments: [moment] }, time);
+  await generation.result;
+  await told;
+}

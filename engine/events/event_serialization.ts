@@ -1,0 +1,224 @@
+/**
+ * Events, requests and records as plain values, for files and for other processes, and back exactly as they were.
+ *
+ * In full form a token is an object like every event. In compact form it is its bare id: smaller and faster where times
+ * and text are not needed. Everything else is the same in both.
+ *
+ * @module
+ */
+import { checkPayload } from "./event_payloads.ts";
+import { integerOf, invalidEvent, timeOf } from "./payload_checks.ts";
+import { type EventPayloads, isEventType, type RequestEventType, type StoredEvent } from "./events.ts";
+import { fromPlain, invalidRecord, type PlainValue, toPlain } from "./plain_value.ts";
+import { type MergedRequest, RequestRecord, type RequestSegment } from "./request_record.ts";
+import { readSegment } from "./segment_reader.ts";
+import type { TokenTable } from "../text/token_table.ts";
+
+/** The version of the format, in everything that is written. */
+export const SERIALIZATION_VERSION = 1;
+
+/** How tokens are written: as events with times, or as bare ids. */
+export type EventMode = "full" | "compact";
+
+/** How requests and records are written. */
+export interface SerializeOptions {
+  /** Default `"full"`. */
+  readonly mode?: EventMode;
+  /** Whether prompt tokens are written too; their number always is. Default false. */
+  readonly returnPromptTokens?: boolean;
+}
+
+/** A serialized event within a request: a bare token id in compact form. */
+export type SerializedEvent = number | {
+  readonly requestId: number;
+  readonly type: RequestEventType;
+  readonly timestamp: number | null;
+  readonly payload: PlainValue;
+};
+
+/** A serialized segment or merged request. */
+export interface SerializedRequest {
+  readonly version: number;
+  readonly requestId: number;
+  readonly promptLength: number;
+  readonly tokenIds: readonly number[];
+  readonly ttftMs: number | null;
+  readonly events: readonly SerializedEvent[];
+  readonly [field: string]: PlainValue;
+}
+
+/** A serialized record. */
+export interface SerializedRecord {
+  readonly version: number;
+  readonly segments: readonly SerializedRequest[];
+  readonly [field: string]: PlainValue;
+}
+
+/** What a compact token does not say by itself. */
+export interface EventContext {
+  /** The request it belongs to. */
+  readonly requestId: number;
+}
+
+/**
+ * An event as a plain value.
+ *
+ * @param event The event; nothing of it is shared with the result.
+ * @param mode In compact form a token is its bare id.
+ * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
+ * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID` for an event that is none.
+ */
+export function serializeEvent(
+  event: StoredEvent,
+  mode: EventMode = "full",
+): number | Extract<SerializedEvent, object> & { readonly version: number } {
+  const serialized = writeEvent(event, mode);
+  return typeof serialized === "number" ? serialized : { version: SERIALIZATION_VERSION, ...serialized };
+}
+
+/**
+ * The event that {@linkcode serializeEvent} wrote.
+ *
+ * @param serialized The plain value; it is not changed.
+ * @param context Whose event it is; only needed for a compact token.
+ * @returns The event. A compact token has no time and no text.
+ * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
+ */
+export function deserializeEvent(serialized: unknown, context: EventContext | null = null): StoredEvent {
+  if (typeof serialized === "number") {
+    if (context === null) throw invalidEvent("requestId", "must be given to read a compact token", undefined);
+    return readEvent(serialized, context.requestId);
+  }
+  const { version, ...event } = objectOf("event", serialized);
+  checkVersion("event.version", version);
+  return readEvent(event, null);
+}
+
+/**
+ * A segment or a merged request as a plain value.
+ *
+ * @param request The request; it is not changed, and nothing of it is shared with the result.
+ * @param options How tokens are written, and whether the prompt's are.
+ * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
+ */
+export function serializeRequest(
+  request: RequestSegment<StoredEvent> | MergedRequest<StoredEvent>,
+  options: SerializeOptions = {},
+): SerializedRequest {
+  const { mode = "full", returnPromptTokens = false } = options;
+  const { promptTokenIds, events, ...rest } = request;
+  const fields = toPlain(returnPromptTokens ? { ...rest, promptTokenIds } : rest, "request");
+  return {
+    ...(fields as unknown as SerializedRequest),
+    version: SERIALIZATION_VERSION,
+    events: events.map((event) => writeEvent(event, mode)),
+  };
+}
+
+/**
+ * The request that {@linkcode serializeRequest} wrote.
+ *
+ * @param serialized The plain value; it is not changed.
+ * @returns The request; `promptTokenIds` is null where they were not written, and `text` is there where it was.
+ * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
+ */
+export function deserializeRequest(
+  serialized: unknown,
+): RequestSegment<StoredEvent> & { readonly text?: string | null } {
+  return readRequest(serialized, "request");
+}
+
+/**
+ * A record with all of its segments as a plain value.
+ *
+ * @param record The record; it is not changed, and nothing of it is shared with the result.
+ * @param options How tokens are written, and whether the prompt's are.
+ * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
+ */
+export function serializeRecord(record: RequestRecord<StoredEvent>, options: SerializeOptions = {}): SerializedRecord {
+  const segments = record.segments.map((segment) => serializeRequest(segment, options));
+  return { version: SERIALIZATION_VERSION, segments };
+}
+
+/**
+ * The record that {@linkcode serializeRecord} wrote.
+ *
+ * @param serialized The plain value; it is not changed.
+ * @param tokenTable What tokens decode to, to merge with text; the text is null without it or without the prompt's tokens.
+ * @returns The record.
+ * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
+ */
+export function deserializeRecord(
+  serialized: unknown,
+  tokenTable: TokenTable | null = null,
+): RequestRecord<StoredEvent> {
+  const { version, segments, ...rest } = objectOf("record", serialized);
+  checkVersion("record.version", version);
+  for (const [field, value] of Object.entries(rest)) throw invalidRecord(`record.${field}`, "is not known", value);
+  if (!Array.isArray(segments)) throw invalidRecord("record.segments", "must be an array", segments);
+  return new RequestRecord(
+    segments.map((segment, index) => readRequest(segment, `record.segments[${index}]`)),
+    tokenTable,
+  );
+}
+
+// ---- Events --------------------------------------------------------------------------------------------------------
+
+function writeEvent(event: StoredEvent, mode: EventMode): SerializedEvent {
+  const { requestId, type, timestamp, payload } = event;
+  // A token read back from compact form has nothing but its id to write.
+  if (type === "GENERATED_TOKEN" && (mode === "compact" || timestamp === null)) return payload.tokenId;
+  return { requestId, type, timestamp, payload: toPlain(payload, "payload") };
+}
+
+/** @param requestId The request it must belong to; null: any. */
+function readEvent(serialized: unknown, requestId: number | null): StoredEvent {
+  if (typeof serialized === "number") {
+    integerOf("tokenId", serialized);
+    integerOf("requestId", requestId);
+    return { requestId, type: "GENERATED_TOKEN", timestamp: null, payload: { tokenId: serialized } };
+  }
+  const event = objectOf("event", serialized);
+  for (const field of ["requestId", "type", "timestamp", "payload"]) {
+    if (!Object.hasOwn(event, field)) throw invalidEvent(field, "is missing", undefined);
+  }
+  for (const field of Object.keys(event)) {
+    if (!["requestId", "type", "timestamp", "payload"].includes(field)) {
+      throw invalidEvent(field, "is not a field of an event", event[field]);
+    }
+  }
+  const { type, timestamp } = event;
+  integerOf("requestId", event["requestId"]);
+  if (requestId !== null && event["requestId"] !== requestId) {
+    throw invalidEvent("requestId", `must be the request's own, ${requestId}`, event["requestId"]);
+  }
+  if (!isEventType(type)) throw invalidEvent("type", "must be one of the known event types", type);
+  timeOf("timestamp", timestamp);
+  const payload = fromPlain(event["payload"], "payload") as EventPayloads[typeof type];
+  checkPayload(type, event["requestId"], payload);
+  return { requestId: event["requestId"], type, timestamp, payload } as StoredEvent;
+}
+
+// ---- Requests ------------------------------------------------------------------------------------------------------
+
+function readRequest(
+  serialized: unknown,
+  path: string,
+): RequestSegment<StoredEvent> & { readonly text?: string | null } {
+  const { version, events, ...rest } = objectOf(path, serialized);
+  checkVersion(`${path}.version`, version);
+  const segment = readSegment(fromPlain(rest, path) as Readonly<Record<string, unknown>>, path);
+  if (!Array.isArray(events)) throw invalidRecord(`${path}.events`, "must be an array", events);
+  return { ...segment, events: events.map((event) => readEvent(event, segment.requestId)) };
+}
+
+function checkVersion(field: string, version: unknown): void {
+  if (version !== SERIALIZATION_VERSION) throw invalidRecord(field, `must be ${SERIALIZATION_VERSION}`, version);
+}
+
+function objectOf(field: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  throw invalidRecord(field, "must be an object", value);
+}

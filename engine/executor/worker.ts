@@ -1,0 +1,228 @@
+/**
+ * The executor's thread: opens the device, loads the model, runs the loop, says how it ended, and gives everything back.
+ *
+ * @module
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { Device } from "../../ffi/interface.ts";
+import { createClock } from "../telemetry/clock.ts";
+import { serializeError, toUpbeatError, UpbeatError } from "../../errors.ts";
+import { DeliverySender } from "../channel/delivery_ring.ts";
+import { Executor, type ExecutorPort } from "./executor.ts";
+import { KvBlockPool } from "../scheduler/kv_block_pool.ts";
+import { createLog } from "../telemetry/log.ts";
+import { ModelRunner } from "../runner/model_runner.ts";
+import { type ModelConfig, readModelConfig } from "../models/config.ts";
+import { planDummyWeights, planWeights, type WeightPlan } from "../models/weight_plan.ts";
+import { chooseDevice, type ChosenDevice } from "../runner/open_device.ts";
+import { resolveLimits } from "../runner/limits.ts";
+import { PrefixCache } from "../scheduler/prefix_cache.ts";
+import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
+import type { EngineInfo } from "../config/engine_info.ts";
+import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
+import type { RunnerLimits } from "../runner/model_runner.ts";
+import { NvtxRunner } from "../runner/nvtx_runner.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import { StepReports } from "./step_reports.ts";
+import { warmUp } from "./warm_up.ts";
+import { openCheckpoint } from "../weights/checkpoint.ts";
+
+const start = workerData as WorkerStart;
+const inbox = start.inbox as MessagePort;
+const doorbell = new Int32Array(start.doorbell);
+const now = createClock(start.clockOrigin);
+
+/**
+ * Milliseconds that the device may take to finish what is enqueued when the loop has ended: less than the engine waits for
+ * this thread, so that what became of the device is told and not guessed.
+ */
+const SYNCHRONIZE_TIMEOUT = 5_000;
+
+/** Whether the model is loaded. */
+let isReady = false;
+/** Whether the last message was sent. */
+let hasClosed = false;
+
+function post(message: OutboxMessage): void {
+  parentPort!.postMessage(message);
+}
+
+const log = createLog("executor", now, {
+  standardError: start.options.logToStandardError,
+  take: !start.options.logToCaller ? null : (entry) => {
+    if (!hasClosed) post({ type: "log", entry });
+    return !hasClosed;
+  },
+});
+
+/** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
+function createPort(): ExecutorPort {
+  const deliveries = new DeliverySender(start.deliveries, post);
+  let heard = Atomics.load(doorbell, 0);
+  /** The doorbell when the channel was found empty: until it rings again there is nothing in it, and asking takes longer. */
+  let emptyAt = -1;
+  let arrived: InboxMessage[] = [];
+  let next = 0;
+  return {
+    receive: () => {
+      if (next === arrived.length) {
+        const rung = Atomics.load(doorbell, 0);
+        if (rung === emptyAt) return null;
+        arrived = (receiveMessageOnPort(inbox)?.message as InboxMessage[] | undefined) ?? [];
+        if (arrived.length === 0) emptyAt = rung;
+        next = 0;
+      }
+      return next < arrived.length ? arrived[next++]! : null;
+    },
+    waitForMessage: () => {
+      // A ring between the last receive and this wait changes the value, and the wait returns at once.
+      Atomics.wait(doorbell, 0, heard);
+      heard = Atomics.load(doorbell, 0);
+    },
+    send: (delivery) => {
+      if (delivery !== null) deliveries.send(delivery);
+    },
+  };
+}
+
+/**
+ * Give up where the engine is not wanted any more: until it is loaded, a shutdown is the only message that may come.
+ *
+ * @throws {UpbeatError} `ENGINE_CLOSED`.
+ */
+function checkWanted(): void {
+  if (Atomics.load(doorbell, 0) === 0) return;
+  throw new UpbeatError("ENGINE_CLOSED", "the engine was disposed while it was loading");
+}
+
+/** Everything that can be wrong with a model's files is found here, before any memory is taken. */
+function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: WeightPlan } {
+  const config = readModelConfig(folder);
+  const plan = weights === "dummy" ? planDummyWeights(config, "BF16") : planWeights(config, openCheckpoint(folder));
+  return { config, plan };
+}
+
+/** Whether kernels of captured steps are to overlap: where it was asked for, on a GPU; on others it means nothing. */
+function makesDependentLaunches(device: Device): boolean {
+  return start.options.dependentLaunches && device.info().library === "cuda";
+}
+
+function describe(
+  config: ModelConfig,
+  plan: WeightPlan,
+  limits: RunnerLimits,
+  { device, libraryPath, fallback }: ChosenDevice,
+): EngineInfo {
+  const { folder, ...model } = config;
+  return {
+    modelFolder: folder,
+    model,
+    weightBytes: plan.weightBytes,
+    device: device.info(),
+    deviceUsage: device.usage(),
+    libraryPath,
+    deviceFallback: fallback,
+    dependentLaunches: makesDependentLaunches(device),
+    maxContext: limits.maxContext,
+    maxBatchTokens: limits.maxBatchTokens,
+    maxBatchRequests: limits.maxBatchRequests,
+    kvBlocks: limits.kvBlocks,
+    blockSize: limits.blockSize,
+    kvDtype: limits.kvDtype,
+    activations: limits.activations,
+    overlap: start.options.overlap,
+    lateLaunch: start.options.lateLaunch,
+    earlyFirstToken: start.options.earlyFirstToken,
+    streamInterval: start.options.streamInterval,
+  };
+}
+
+/** Load the model and run the loop, to its end. */
+async function run(): Promise<void> {
+  const { config, plan } = readModel(start.modelFolder, start.options);
+  const { weights } = start.options;
+  log?.("worker: model read", { model: start.modelFolder, weights, weightBytes: plan.weightBytes });
+  checkWanted();
+  const chosen = await chooseDevice(start.options);
+  const { device } = chosen;
+  log?.("worker: device opened", { library: chosen.libraryPath, fallback: chosen.fallback });
+  let runner: ModelRunner | null = null;
+  try {
+    if (makesDependentLaunches(device)) device.useDependentLaunches(true);
+    const limits = resolveLimits(start.options, config, plan, device.info(), now);
+    runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
+      checkWanted();
+      post({ type: "progress", loadedBytes, totalBytes });
+    }, start.options.weightSeed);
+    warmUp(runner, limits, start.options, now);
+    checkWanted();
+    const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+    const port = createPort();
+    const prefixCache = start.options.prefixCache ? new PrefixCache(blocks) : null;
+    const scheduler = new Scheduler(blocks, limits, prefixCache);
+    const reports = start.options.trackSteps ? new StepReports(scheduler, blocks, now) : null;
+    const steps = start.options.ranges ? new NvtxRunner(runner, device) : runner;
+    const executor = new Executor({
+      port,
+      scheduler,
+      blocks,
+      runner: steps,
+      now,
+      options: start.options,
+      reports,
+      sharesCores: device.info().library === "cpu",
+      log,
+    });
+    log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
+    isReady = true;
+    post({ type: "ready", info: describe(config, plan, limits, chosen) });
+    executor.run();
+    log?.("worker: loop exit", { error: null });
+  } catch (thrown) {
+    // Before the device is closed, which may take long: who waits for tokens hears of the cause now.
+    fail(thrown);
+  } finally {
+    closeDevice(device, runner);
+  }
+}
+
+/** Say what ended loading or the loop. */
+function fail(thrown: unknown): void {
+  const error = toUpbeatError(thrown);
+  const { code, message } = error;
+  log?.(isReady ? "worker: loop exit" : "worker: loading ended", { error: code, message });
+  post({ type: "failed", error: serializeError(error) });
+}
+
+/**
+ * Free the device, unless it does not finish its work: closing it would then wait without bound, so it stays as it is
+ * until the process ends.
+ */
+function closeDevice(device: Device, runner: ModelRunner | null): void {
+  try {
+    // Without a runner nothing runs but reads of files, and closing waits for those.
+    if (runner !== null) {
+      if (!runner.close(SYNCHRONIZE_TIMEOUT)) {
+        log?.("worker: device left open", { reason: `its work was not done after ${SYNCHRONIZE_TIMEOUT / 1000} s` });
+        return;
+      }
+      log?.("worker: device synchronized, graphs released");
+    }
+  } catch (thrown) {
+    // A device that has faulted skips what is enqueued, and is closed without waiting.
+    log?.("worker: device not synchronized", { reason: toUpbeatError(thrown).message });
+  }
+  device.close();
+  log?.("worker: device closed");
+}
+
+log?.("worker: start");
+try {
+  await run();
+} catch (thrown) {
+  fail(thrown);
+}
+log?.("worker: exit");
+post({ type: "closed" });
+hasClosed = true;
+inbox.close();

@@ -1,0 +1,106 @@
+/**
+ * The sizes of everything that is allocated for one model on one device.
+ *
+ * @module
+ */
+import type { DeviceInfo } from "../../ffi/interface.ts";
+import { UpbeatError } from "../../errors.ts";
+import { invalid } from "../config/checks.ts";
+import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
+import type { ModelConfig } from "../models/config.ts";
+import { activationBytes } from "../models/decoder.ts";
+import { estimateMemory, kvBytesPerToken } from "../models/memory.ts";
+import type { WeightPlan } from "../models/weight_plan.ts";
+import type { Clock } from "../telemetry/clock.ts";
+import type { RunnerLimits } from "./model_runner.ts";
+
+/** The default for `maxContext` is the model's own length up to this: the KV cache must hold one such sequence. */
+const DEFAULT_MAX_CONTEXT = 8192;
+
+/** By default the KV pool holds this many tokens for each request that may run. */
+const DEFAULT_TOKENS_PER_REQUEST = 1024;
+
+/** By default the KV pool takes no more than this part of the memory that weights and activations leave. */
+const DEFAULT_KV_SHARE = 0.5;
+
+/**
+ * The sizes of everything that is allocated for a model, checked against the memory there is.
+ *
+ * @param options The engine's options.
+ * @param config The model's configuration.
+ * @param plan Its weights.
+ * @param device The device.
+ * @param now The engine's clock.
+ * @returns Sizes of steps, sequences and the KV cache.
+ * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with what is needed and what there is, before any
+ * memory is taken.
+ */
+export function resolveLimits(
+  options: ResolvedEngineOptions,
+  config: ModelConfig,
+  plan: WeightPlan,
+  device: DeviceInfo,
+  now: Clock,
+): RunnerLimits {
+  const { blockSize, activations, maxBatchTokens, stallTimeout } = options;
+  const kvDtype = options.kvDtype ?? (device.library === "cuda" ? "BF16" : "F32");
+  // Requests beyond the tokens of a step could not all move forward in it.
+  const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
+  const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);
+  if (wantedContext > config.maxPositions) {
+    throw invalid("maxContext", `must be at most ${config.maxPositions}, the model's own length`, wantedContext);
+  }
+
+  const weights = estimateMemory(config, plan, kvDtype).weightBytes;
+  const stepBytes = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
+  const blockBytes = kvBytesPerToken(config, kvDtype) * blockSize;
+  const available = device.memoryFree - weights - stepBytes;
+  const kvBlocks = options.kvBlocks ?? Math.max(
+    Math.ceil(wantedContext / blockSize),
+    Math.min(
+      Math.ceil((maxBatchRequests * Math.min(wantedContext, DEFAULT_TOKENS_PER_REQUEST)) / blockSize),
+      Math.floor((available * DEFAULT_KV_SHARE) / blockBytes),
+    ),
+  );
+  if (kvBlocks * blockBytes > available) {
+    throw new UpbeatError(
+      "DEVICE_OUT_OF_MEMORY",
+      `${config.folder} needs ${gibibytes(weights)} for weights, ${gibibytes(stepBytes)} for activations and ` +
+        `${gibibytes(kvBlocks * blockBytes)} for the KV cache of ${kvBlocks * blockSize} tokens; ${device.name} has ` +
+        `${
+          gibibytes(device.memoryFree)
+        } free: lower maxContext or kvBlocks, set kvDtype to "bf16", or use a smaller model`,
+      { weights, activations: stepBytes, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
+    );
+  }
+  // A pool smaller than the context is legal: it bounds the longest sequence.
+  const maxContext = Math.min(wantedContext, kvBlocks * blockSize);
+  const deviceClock = options.trackSteps ? now : null;
+  const graphSizes = graphSizesOf(device);
+  return {
+    maxBatchTokens,
+    maxBatchRequests,
+    maxContext,
+    blockSize,
+    kvBlocks,
+    kvDtype,
+    activations,
+    stallTimeout,
+    deviceClock,
+    graphSizes,
+  };
+}
+
+/**
+ * The numbers of requests that decode steps are captured for. A GPU computes a few rows more in the same time, and capturing
+ * is slow there; on a CPU each row costs time, and capturing is a matter of microseconds.
+ */
+function graphSizesOf({ library }: DeviceInfo): readonly number[] {
+  if (library === "cpu") return [];
+  const small = [1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256];
+  return [...small, ...Array.from({ length: 60 }, (_, i) => 256 + 64 * (i + 1))];
+}
+
+function gibibytes(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

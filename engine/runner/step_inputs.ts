@@ -1,0 +1,208 @@
+/**
+ * What steps read: written on the host into one of two places, so that the next step can be written while the device copies
+ * this one, and copied to the same place on the device.
+ *
+ * @module
+ */
+import { SAMPLING_FLOATS, SAMPLING_INTS } from "../../ffi/abi.ts";
+import type { Device } from "../../ffi/interface.ts";
+import type { Pointer } from "../../ffi/types.ts";
+import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
+import { MAX_LOGIT_BIASES } from "../config/sampling_options.ts";
+import type { ScheduledRequest, Step } from "../scheduler/step_plan.ts";
+
+/** Sizes that step buffers are made for. */
+export interface StepLimits {
+  /** Tokens in a step, at most. */
+  readonly maxBatchTokens: number;
+  /** Requests in a step, at most. */
+  readonly maxBatchRequests: number;
+  /** Tokens in a sequence, at most: the row length of the token table. */
+  readonly maxContext: number;
+  /** Tokens per KV block. */
+  readonly blockSize: number;
+}
+
+/** The arrays a step is made of; `upbeat.h` says what each holds. */
+export type StepInputName =
+  | "tokenSources"
+  | "positions"
+  | "slotMapping"
+  | "queryStarts"
+  | "sequenceLengths"
+  | "logitRows"
+  | "tokenDestinations"
+  | "samplingFloats"
+  | "samplingInts"
+  | "blockTables";
+
+/** What a copy to the device needs. */
+export interface WrittenInputs {
+  /** Where the copy reads. */
+  readonly source: Pointer;
+  /** Bytes that the step uses, from there on. */
+  readonly bytes: number;
+}
+
+/** The inputs of steps. */
+export class StepInputs {
+  /** Row length of the block tables. */
+  readonly maxBlocks: number;
+  readonly #layout: BufferLayout<StepInputName>;
+  readonly #onDevice: DeviceBuffer<StepInputName>;
+  readonly #places: readonly [StepWriter, StepWriter];
+  #turn = 0;
+
+  /**
+   * @param device Where they are read.
+   * @param limits Sizes of steps.
+   */
+  constructor(device: Device, limits: StepLimits) {
+    const { maxBatchTokens, maxBatchRequests, maxContext, blockSize } = limits;
+    this.maxBlocks = Math.ceil(maxContext / blockSize);
+    this.#layout = new BufferLayout({
+      tokenSources: maxBatchTokens,
+      positions: maxBatchTokens,
+      slotMapping: maxBatchTokens,
+      queryStarts: maxBatchRequests + 1,
+      sequenceLengths: maxBatchRequests,
+      logitRows: maxBatchRequests,
+      tokenDestinations: maxBatchRequests,
+      samplingFloats: maxBatchRequests * SAMPLING_FLOATS.LENGTH,
+      samplingInts: maxBatchRequests * SAMPLING_INTS.LENGTH,
+      // Last, so that a step copies only the rows it uses.
+      blockTables: maxBatchRequests * this.maxBlocks,
+    });
+    this.#onDevice = new DeviceBuffer(device, this.#layout);
+    const place = () => new StepWriter(new HostBuffer(device, this.#layout), limits, this.maxBlocks);
+    this.#places = [place(), place()];
+  }
+
+  /** Where the copy writes. */
+  get destination(): Pointer {
+    return this.#onDevice.memory.pointer;
+  }
+
+  /** The address of a field on the device. */
+  pointer(name: StepInputName): Pointer {
+    return this.#onDevice.pointer(name);
+  }
+
+  /**
+   * Write a step. The step before the last one must have been waited for: it was written to the same place.
+   *
+   * @param step The step.
+   * @param rows Rows to fill, at least as many as the step has tokens: those behind it are padding, which computes
+   * nothing that anybody reads. More than its tokens only where each request has one.
+   * @returns What is to be copied.
+   */
+  write(step: Step, rows: number): WrittenInputs {
+    this.#turn = 1 - this.#turn;
+    const place = this.#places[this.#turn]!;
+    place.write(step, rows);
+    const requests = step.scheduled.length + rows - step.tokens;
+    return { source: place.source, bytes: this.#layout.offset("blockTables") + requests * this.maxBlocks * 4 };
+  }
+}
+
+/** One of the two places on the host. */
+class StepWriter {
+  /** Where it begins. */
+  readonly source: Pointer;
+  readonly #limits: StepLimits;
+  readonly #maxBlocks: number;
+  readonly #tokenSources: Int32Array;
+  readonly #positions: Int32Array;
+  readonly #slotMapping: Int32Array;
+  readonly #queryStarts: Int32Array;
+  readonly #sequenceLengths: Int32Array;
+  readonly #logitRows: Int32Array;
+  readonly #tokenDestinations: Int32Array;
+  readonly #samplingFloats: Float32Array;
+  readonly #samplingInts: Int32Array;
+  readonly #blockTables: Int32Array;
+
+  constructor(buffer: HostBuffer<StepInputName>, limits: StepLimits, maxBlocks: number) {
+    this.source = buffer.memory.pointer;
+    this.#limits = limits;
+    this.#maxBlocks = maxBlocks;
+    this.#tokenSources = buffer.ints("tokenSources");
+    this.#positions = buffer.ints("positions");
+    this.#slotMapping = buffer.ints("slotMapping");
+    this.#queryStarts = buffer.ints("queryStarts");
+    this.#sequenceLengths = buffer.ints("sequenceLengths");
+    this.#logitRows = buffer.ints("logitRows");
+    this.#tokenDestinations = buffer.ints("tokenDestinations");
+    this.#samplingFloats = buffer.floats("samplingFloats");
+    this.#samplingInts = buffer.ints("samplingInts");
+    this.#blockTables = buffer.ints("blockTables");
+  }
+
+  write({ scheduled }: Step, rows: number): void {
+    let token = 0;
+    let row = 0;
+    for (const share of scheduled) {
+      this.#queryStarts[row] = token;
+      this.#sequenceLengths[row] = share.start + share.count;
+      this.#blockTables.set(share.request.blocks, row * this.#maxBlocks);
+      token = this.#writeTokens(share, token);
+      if (share.samples) this.#writeSampling(share, row, token - 1);
+      row++;
+    }
+    for (; token < rows; token++, row++) this.#writePadding(token, row);
+    this.#queryStarts[row] = rows;
+  }
+
+  /** A row without a request: what it gathers, computes and samples is nothing. */
+  #writePadding(token: number, row: number): void {
+    this.#queryStarts[row] = token;
+    this.#sequenceLengths[row] = 0;
+    this.#tokenSources[token] = -1;
+    this.#positions[token] = 0;
+    this.#slotMapping[token] = -1;
+    this.#logitRows[row] = -1;
+    this.#tokenDestinations[row] = -1;
+    this.#samplingInts[row * SAMPLING_INTS.LENGTH + SAMPLING_INTS.ACTIVE] = 0;
+  }
+
+  #writeTokens({ request, start, count }: ScheduledRequest, firstToken: number): number {
+    const { maxContext, blockSize } = this.#limits;
+    let token = firstToken;
+    for (let position = start; position < start + count; position++, token++) {
+      const block = request.blocks[Math.floor(position / blockSize)]!;
+      this.#tokenSources[token] = request.slot * maxContext + position;
+      this.#positions[token] = position;
+      this.#slotMapping[token] = block * blockSize + (position % blockSize);
+    }
+    return token;
+  }
+
+  #writeSampling({ request, start, count }: ScheduledRequest, row: number, lastToken: number): void {
+    const { sampling, slot } = request;
+    const length = start + count;
+    const tableRow = slot * this.#limits.maxContext;
+    this.#logitRows[row] = lastToken;
+    this.#tokenDestinations[row] = tableRow + length;
+
+    const floats = row * SAMPLING_FLOATS.LENGTH;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.TEMPERATURE] = sampling.temperature;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.TOP_P] = sampling.topP;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.MIN_P] = sampling.minP;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.REPETITION_PENALTY] = sampling.repetitionPenalty;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.PRESENCE_PENALTY] = sampling.presencePenalty;
+    this.#samplingFloats[floats + SAMPLING_FLOATS.FREQUENCY_PENALTY] = sampling.frequencyPenalty;
+
+    const ints = row * SAMPLING_INTS.LENGTH;
+    this.#samplingInts[ints + SAMPLING_INTS.ACTIVE] = 1;
+    this.#samplingInts[ints + SAMPLING_INTS.TOP_K] = sampling.topK;
+    this.#samplingInts[ints + SAMPLING_INTS.SEED_LOW] = sampling.seed | 0;
+    this.#samplingInts[ints + SAMPLING_INTS.SEED_HIGH] = Math.floor(sampling.seed / 2 ** 32) | 0;
+    this.#samplingInts[ints + SAMPLING_INTS.POSITION] = length;
+    this.#samplingInts[ints + SAMPLING_INTS.HISTORY_START] = tableRow;
+    this.#samplingInts[ints + SAMPLING_INTS.HISTORY_LENGTH] = length;
+    this.#samplingInts[ints + SAMPLING_INTS.PROMPT_LENGTH] = request.promptLength;
+    this.#samplingInts[ints + SAMPLING_INTS.LOGPROBS] = sampling.logprobs;
+    this.#samplingInts[ints + SAMPLING_INTS.BIAS_START] = slot * MAX_LOGIT_BIASES;
+    this.#samplingInts[ints + SAMPLING_INTS.BIAS_COUNT] = sampling.biasTokens.length;
+  }
+}

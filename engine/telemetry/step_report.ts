@@ -1,0 +1,59 @@
+/**
+ * The report of one step: its times, what it computed, and the state of the pool at its launch.
+ *
+ * @module
+ */
+import type { DeviceTimes } from "./device_times.ts";
+
+/**
+ * One step of the executor: when, in milliseconds on the engine's clock; what it computed; and how things stood when it
+ * was launched.
+ */
+export interface StepReport {
+  /** The step's number, counted from 1. */
+  readonly step: number;
+  /** When the launch of its forward pass began. */
+  readonly start: number;
+  /** When its forward pass was enqueued. */
+  readonly forwardLaunched: number;
+  /** When the launch of its sampling began. */
+  readonly sampling: number;
+  /** When everything was enqueued. */
+  readonly launched: number;
+  /** When the executor began to wait for the device. */
+  readonly waiting: number;
+  /** When the step's tokens were known to the host. */
+  readonly known: number;
+  /** When first tokens had been handed over; `known` where that is not done early. */
+  readonly firstTokensSent: number;
+  /** When its processing began. */
+  readonly processing: number;
+  /** When it was processed. */
+  readonly end: number;
+  /** When the device worked on it. */
+  readonly device: DeviceTimes | null;
+  /** Whether the loop had nothing to do before it, so that the device had to be idle too. */
+  readonly followsRest: boolean;
+  /** Milliseconds for which its launch waited for messages, as the device did not need it yet. */
+  readonly held: number;
+  /** Requests in the step. */
+  readonly requests: number;
+  /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
+  readonly prefillRequests: number;
+  /** Tokens of those chunks. */
+  readonly prefillTokens: number;
+  /** Tokens of the other requests, one each. */
+  readonly decodeTokens: number;
+  /** Tokens that the step sampled. */
+  readonly sampledTokens: number;
+  /** KV blocks that requests held. */
+  readonly usedBlocks: number;
+  /** KV blocks that nobody held and whose content was kept. */
+  readonly cachedBlocks: number;
+  /** Requests that held a slot and were not paused. */
+  readonly runningRequests: number;
+  /** Requests that held a slot and waited for KV blocks. */
+  readonly pausedRequests: number;
+  /** Requests that waited for a slot, evicted ones included. */
+  readonly waitingRequests: number;
+}

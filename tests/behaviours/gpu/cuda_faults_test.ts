@@ -1,0 +1,91 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Engine, type EngineOptions, UpbeatError } from "../../../mod.ts";
+import { writeRandomModel } from "../../support/random_model.ts";
+import { Simt, simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { withModelFolder } from "../../support/test_engine.ts";
+
+/** A model and the emulated machine, in working order. */
+function withMachine(use: (load: (options?: EngineOptions) => Promise<Engine>, stand: Simt) => Promise<void>) {
+  return withModelFolder(async (folder) => {
+    writeRandomModel(folder, { layers: 1, maxPositions: 256 });
+    using stand = await Simt.take();
+    const limits = { maxBatchTokens: 8, maxBatchRequests: 2, kvBlocks: 16 };
+    await use((options = {}) => Engine.load(folder, { library: SIMT_LIBRARY, ...limits, ...options }), stand);
+  });
+}
+
+const SHORT = { maxTokens: 3, temperature: 0, ignoreEos: true } as const;
+
+async function tokensOf(engine: Engine): Promise<readonly number[]> {
+  return (await engine.generate([4, 5, 6], SHORT).result).tokenIds;
+}
+
+/** What a request gets of a device that has faulted, and of an engine that has ended because of it. */
+function isOfFault({ code, details }: UpbeatError): boolean {
+  return code === "DEVICE_FAULT" || details["failure"] === "DEVICE_FAULT";
+}
+
+simt("a GPU that breaks down fails every request with the cause, and is loaded again in the same process", async () => {
+  await withMachine(async (load, stand) => {
+    const engine = await load();
+    const expected = await tokensOf(engine);
+    const endless = [1, 2, 3].map((token) => engine.generate([token], { ...SHORT, maxTokens: 200 }));
+    for await (const event of endless[0]!) {
+      if (event.type !== "GENERATED_TOKEN") continue;
+      stand.breakDevice();
+      break;
+    }
+    for (const generation of endless.slice(1)) {
+      const error = await assertRejects(() => generation.result, UpbeatError);
+      assertEquals(error.code, "DEVICE_FAULT");
+      assertStringIncludes(error.message, "a test has broken the device");
+    }
+    const late = await assertRejects(() => engine.generate([1]).result, UpbeatError);
+    assert(isOfFault(late), `${late.code}: ${late.message}`);
+    await engine.dispose();
+    await using again = await load();
+    assertEquals(await tokensOf(again), expected);
+  });
+});
+
+simt("a GPU that breaks down takes all engines on it, and works again when the last of them is closed", async () => {
+  await withMachine(async (load, stand) => {
+    const engines = [await load(), await load()];
+    stand.breakDevice();
+    for (const engine of engines) {
+      const error = await assertRejects(() => tokensOf(engine), UpbeatError);
+      assert(isOfFault(error), `${error.code}: ${error.message}`);
+      await engine.dispose();
+    }
+    await using again = await load();
+    assertEquals((await tokensOf(again)).length, 3);
+  });
+});
+
+simt(
+  "load() fails with DEVICE_OUT_OF_MEMORY wherever memory runs out, keeps nothing, and works when there is some",
+  async () => {
+    await withMachine(async (load, stand) => {
+      let refused = 0;
+      let expected: readonly number[] | null = null;
+      // The first are the device itself; then not every one, for each takes a load.
+      for (let number = 1; expected === null; number += number < 12 ? 1 : 4) {
+        stand.refuseAllocation(number);
+        const engine = await load().catch((error: unknown) => error);
+        if (engine instanceof Engine) {
+          // There are fewer allocations than that.
+          stand.refuseAllocation(0);
+          expected = await tokensOf(engine);
+          await engine.dispose();
+        } else {
+          assert(engine instanceof UpbeatError, String(engine));
+          assertEquals(engine.code, "DEVICE_OUT_OF_MEMORY", `allocation ${number}: ${engine.message}`);
+          refused++;
+        }
+      }
+      assert(refused > 15, `only ${refused} were refused`);
+      await using engine = await load();
+      assertEquals(await tokensOf(engine), expected);
+    });
+  },
+);

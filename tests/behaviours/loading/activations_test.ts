@@ -1,0 +1,78 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type EngineOptions, UpbeatError } from "../../../mod.ts";
+import { openDevice } from "../../../ffi/device.ts";
+import { CPU_LIBRARY } from "../../../scripts/support/paths.ts";
+import { GPU_LIBRARIES } from "../../support/gpu_libraries.ts";
+import { withRandomEngine } from "../../support/test_engine.ts";
+
+const PROMPT = Array.from({ length: 12 }, (_, index) => 3 + index * 7 % 300);
+
+/** Log-probabilities of the likeliest tokens, which say more than the tokens do. */
+function logprobs(options: EngineOptions): Promise<number[]> {
+  return withRandomEngine({ layers: 1 }, options, async (engine) => {
+    assertEquals(engine.info.activations, options.activations ?? "float32");
+    const generation = engine.generate(PROMPT, { maxTokens: 1, logprobs: 5, ignoreEos: true });
+    const { logprobs: places } = await generation.result;
+    return places![0]!.top.map(({ logprob }) => logprob);
+  });
+}
+
+test("Engine.load() refuses activations that there are not", async () => {
+  const error = await assertRejects(
+    () => withRandomEngine({}, { activations: "float16" as "float32" }, () => Promise.resolve()),
+    UpbeatError,
+  );
+  assertEquals(error.code, "INVALID_PARAMETER");
+  for (const words of ["activations", "float32, bfloat16", "float16"]) assertStringIncludes(error.message, words);
+});
+
+test("Engine.load() refuses bfloat16 activations where they cannot be had, and says what to do", async () => {
+  // With weights in F32, no library has them.
+  const error = await assertRejects(
+    () => withRandomEngine({ dtype: "F32" }, { activations: "bfloat16" }, () => Promise.resolve()),
+    UpbeatError,
+  );
+  assertEquals(error.code, "DEVICE_UNAVAILABLE");
+  for (const words of ["F32 weights with BF16 inputs", 'activations "float32"']) {
+    assertStringIncludes(error.message, words);
+  }
+});
+
+interface Target {
+  readonly title: string;
+  readonly options: EngineOptions;
+  readonly missing: string | null;
+}
+
+const TARGETS: readonly Target[] = [
+  { title: "AMX", options: { library: CPU_LIBRARY, simd: "amx" }, missing: amxIsHere() ? null : "no AMX" },
+  ...GPU_LIBRARIES.map(({ title, path, missing }) => (
+    { title, options: { library: path }, missing }
+  )),
+];
+
+function amxIsHere(): boolean {
+  try {
+    openDevice({ libraryPath: CPU_LIBRARY, simd: "AMX" }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof UpbeatError && error.code === "DEVICE_UNAVAILABLE") return false;
+    throw error;
+  }
+}
+
+for (const { title, options, missing } of TARGETS) {
+  const name = `Engine.generate() rounds activations when it is told to [${title}]`;
+  if (missing !== null) {
+    test.skip(`${name}: ${missing}`, () => {});
+    continue;
+  }
+  test(name, async () => {
+    const exact = await logprobs(options);
+    const rounded = await logprobs({ ...options, activations: "bfloat16" });
+    const differences = exact.map((value, index) => Math.abs(value - rounded[index]!));
+    assert(differences.some((difference) => difference > 0), "nothing was rounded");
+    assert(differences.every((difference) => difference < 0.2), `off by ${differences.join(", ")}`);
+  });
+}

@@ -1,0 +1,36 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { test } from "node:test";
+import { Engine, type LoadProgress } from "../../../mod.ts";
+import { CPU_LIBRARY } from "../../../scripts/support/paths.ts";
+import { writeRandomModel } from "../../support/random_model.ts";
+import { simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { withModelFolder } from "../../support/test_engine.ts";
+
+for (const [title, library, run] of [["CPU", CPU_LIBRARY, test], ["emulated CUDA", SIMT_LIBRARY, simt]] as const) {
+  run(
+    `load() tells after each layer how much has arrived, and all of it before it is done, on the ${title} library`,
+    async () => {
+      await withModelFolder(async (folder) => {
+        writeRandomModel(folder, { layers: 5, shards: 3 });
+        const told: LoadProgress[] = [];
+        let isLoaded = false;
+        const onProgress = ({ loadedBytes, totalBytes }: LoadProgress) => {
+          assert(!isLoaded, "told of after load() was done");
+          told.push({ loadedBytes, totalBytes });
+        };
+        await using engine = await Engine.load(folder, { library, onProgress, maxBatchTokens: 8 });
+        isLoaded = true;
+        // The embedding, each layer, the head.
+        assertEquals(told.length, 8);
+        told.forEach(({ loadedBytes, totalBytes }, i) => {
+          assertEquals(totalBytes, engine.info.weightBytes);
+          assertGreater(loadedBytes, told[i - 1]?.loadedBytes ?? -1);
+        });
+        assertEquals(told[0]!.loadedBytes, 0);
+        assertEquals(told.at(-1)!.loadedBytes, engine.info.weightBytes);
+        await engine.generate([1], { maxTokens: 2, ignoreEos: true }).result;
+        assertEquals(told.length, 8);
+      });
+    },
+  );
+}

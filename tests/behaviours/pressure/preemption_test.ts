@@ -1,0 +1,246 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { test } from "node:test";
+import type { ExecutorOptions } from "../../../engine/executor/executor.ts";
+import type { StepRunner } from "../../../engine/runner/step_runner.ts";
+import { ModelRunner } from "../../../engine/runner/model_runner.ts";
+import { readModelConfig } from "../../../engine/models/config.ts";
+import { planWeights } from "../../../engine/models/weight_plan.ts";
+import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
+import { resolveLimits } from "../../../engine/runner/limits.ts";
+import type { SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { Moment } from "../../../engine/events/moment.ts";
+import { resolveSampling } from "../../../engine/config/sampling_options.ts";
+import { Tokenizer } from "../../../engine/text/tokenizer.ts";
+import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
+import { openDevice } from "../../../ffi/device.ts";
+import { Engine, type GenerateOptions } from "../../../mod.ts";
+import { sized } from "../../support/emulated.ts";
+import { writeRandomModel } from "../../support/random_model.ts";
+import { ScriptedExecutor, type ScriptedMessage, type ScriptedSetUp } from "../../support/scripted_executor.ts";
+import { withModelFolder, withRandomEngine } from "../../support/test_engine.ts";
+
+const VOCABULARY = 320;
+
+/** Deterministic variety. */
+function varied(index: number, salt: number, below: number): number {
+  return ((index + 1) * 2654435761 + salt * 40503) % 4294967291 % below;
+}
+
+/** Requests with every part of sampling among them; every third begins like others of its family. */
+const requests = Array.from({ length: sized(28, 14) }, (_, index) => ({
+  prompt: Array.from({ length: 1 + varied(index, 1, 24) }, (_, position) => {
+    return index % 3 === 0 ? 3 + ((position * 11) % 300) : 3 + varied(index, position, 300);
+  }),
+  options: {
+    maxTokens: 4 + varied(index, 2, 24),
+    ignoreEos: true,
+    seed: 1000 + index,
+    temperature: index % 2 === 0 ? 0 : 0.9,
+    topP: index % 4 === 1 ? 0.9 : 1,
+    frequencyPenalty: index % 3 === 1 ? 0.7 : 0,
+    presencePenalty: index % 5 === 1 ? 0.4 : 0,
+    repetitionPenalty: index % 4 === 2 ? 1.3 : 1,
+    ...(index % 2 === 1 ? { logprobs: 2 } : {}),
+    ...(index % 6 === 4 ? { logitBias: { [20 + index]: 5 } } : {}),
+  } satisfies GenerateOptions,
+}));
+
+/** A request of the list as the executor gets it. */
+function message(index: number, stopStrings: readonly string[] = []): SubmitMessage {
+  const { prompt, options } = requests[index]!;
+  const none = { doSample: null, temperature: null, topK: null, topP: null, minP: null, repetitionPenalty: null };
+  return {
+    type: "submit",
+    id: index + 1,
+    promptTokenIds: Int32Array.from(prompt),
+    maxTokens: options.maxTokens,
+    sampling: resolveSampling(options, none, VOCABULARY),
+    eosTokenIds: [],
+    stopStrings,
+    trackTokens: false,
+  };
+}
+
+/** What must not depend on the pool: tokens, log-probabilities, the end. */
+function stream(moments: readonly Moment[]): unknown[] {
+  return moments.flatMap((moment): unknown[] => {
+    if (moment.type === "token") return [[moment.tokenId, moment.logprob ?? null, moment.topLogprobs ?? null]];
+    return moment.type === "finish" ? [[moment.reason, moment.stopReason]] : [];
+  });
+}
+
+/** Run with the real library on this thread, so that every step is the same each time. */
+function withRunner(
+  use: (runner: StepRunner, tokenizer: Tokenizer) => void,
+  graphSizes: readonly number[] = [],
+): Promise<void> {
+  return withModelFolder(async (folder) => {
+    writeRandomModel(folder, { tokenizer: true, vocabularySize: VOCABULARY });
+    const config = readModelConfig(folder);
+    const plan = planWeights(config, openCheckpoint(folder));
+    using device = openDevice({ threads: 2 });
+    const options = resolveEngineOptions({ maxContext: 64, blockSize: 4, kvBlocks: 64, maxBatchTokens: 32 });
+    const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
+    const runner = new ModelRunner(device, config, plan, { ...limits, graphSizes }, () => {});
+    use(runner, await Tokenizer.load(folder));
+  });
+}
+
+/** Run messages that all arrive at the start, with cancels at their steps. */
+function run(
+  messages: readonly ScriptedMessage["message"][],
+  setUp: ScriptedSetUp,
+  cancels: readonly ScriptedMessage[] = [],
+) {
+  const executor = new ScriptedExecutor([...messages.map((message) => ({ step: 0, message })), ...cancels], setUp);
+  executor.run();
+  assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
+  return executor;
+}
+
+const everybody = requests.map((_, index) => index);
+
+const allPools: readonly ScriptedSetUp[] = [
+  { blocks: 14, maxBatchTokens: 16, maxBatchRequests: 8 },
+  { blocks: 14, maxBatchTokens: 16, maxBatchRequests: 8, prefixCache: true },
+  { blocks: 20, maxBatchTokens: 5, maxBatchRequests: 5, prefixCache: true },
+  { blocks: 30, maxBatchTokens: 32, maxBatchRequests: 16, prefixCache: true },
+];
+const pools = sized(allPools, allPools.slice(1, 2));
+
+const OVERLAP = { overlap: true, earlyFirstToken: true };
+
+/** The plain loop, the overlap loop, and that with decode steps filled up to few sizes. */
+const allLoops = [{ options: {}, graphSizes: [] }, { options: OVERLAP, graphSizes: [] }, {
+  options: OVERLAP,
+  graphSizes: [3, 8],
+}];
+const loops = sized(allLoops, allLoops.slice(2));
+
+for (const { options, graphSizes } of loops) {
+  const how = `${"overlap" in options ? "overlap" : "plain"} loop, graphs of ${
+    graphSizes.join(" and ") || "all sizes"
+  }`;
+  test(`streams are bit-identical to their uncontended runs where requests are paused and evicted: ${how}`, () =>
+    withRunner((runner) => checkUnderPressure(runner, options), graphSizes));
+}
+
+function checkUnderPressure(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  for (const pool of pools) {
+    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options });
+    for (const index of everybody) {
+      assertEquals(stream(executor.moments(index + 1)), alone[index], `request ${index + 1}`);
+    }
+    const { pauses, evictions, prefixHitTokens } = executor.counters;
+    const many = sized(5, 1);
+    assert(pauses > many && evictions > many, `${pauses} pauses, ${evictions} evictions`);
+    assertEquals(prefixHitTokens > 0, pool.prefixCache === true);
+  }
+}
+
+test("streams of the others do not change when requests are cancelled at any step", () =>
+  withRunner((runner) => {
+    for (const options of sized([{}, OVERLAP], [OVERLAP])) checkCancels(runner, options);
+  }));
+
+function checkCancels(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  for (const [round, pool] of pools.entries()) {
+    const cancels = everybody
+      .filter((index) => varied(index, round, 3) === 0)
+      .map((index) => ({ step: varied(index, 7 + round, 90), message: { type: "cancel", id: index + 1 } as const }));
+    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options }, cancels);
+    let cancelled = 0;
+    for (const index of everybody) {
+      const got = stream(executor.moments(index + 1));
+      const end = executor.moments(index + 1).at(-1)!;
+      const wasCancelled = end.type === "finish" && end.reason === "cancelled";
+      if (wasCancelled) cancelled++;
+      const tokens = got.length - 1;
+      if (wasCancelled) assertEquals(got.slice(0, tokens), alone[index]!.slice(0, tokens));
+      else assertEquals(got, alone[index]);
+    }
+    assertGreater(cancelled, sized(3, 1));
+    assertGreater(executor.counters.evictions, 0);
+  }
+}
+
+test("a stop string that spans an eviction ends the stream where it does without one", () =>
+  withRunner((runner, tokenizer) => {
+    const table = { type: "tokenTable", table: tokenizer.tokenTable.shared } as const;
+    const setUp = { ...pools[0]!, runner };
+    const free = run(everybody.map((index) => message(index)), setUp);
+    let spanned = 0;
+    for (const index of everybody) {
+      const moments = free.moments(index + 1);
+      const before = moments.slice(0, moments.findIndex(({ type }) => type === "evict")).filter(isToken);
+      const tokens = free.tokens(index + 1);
+      if (before.length === 0 || before.length === moments.filter(isToken).length) continue;
+      const text = (count: number) => tokenizer.decode(tokens.slice(0, count), { skipSpecialTokens: true });
+      const [left, both] = [text(before.length), text(before.length + 1)];
+      // Bytes that are no text yet are shown as replacement characters; such cuts have no stop string.
+      if (!both.startsWith(left) || both.length === left.length || /\ufffd/.test(both.slice(-4))) continue;
+      const stop = both.slice(left.length - 1);
+      if (left.length === 0 || text(tokens.length).indexOf(stop) !== left.length - 1) continue;
+      const stopping = message(index, [stop]);
+      const alone = run([table, stopping], { runner }).moments(index + 1);
+      const crowd = run([table, ...everybody.map((other) => (other === index ? stopping : message(other)))], setUp);
+      assertEquals(stream(crowd.moments(index + 1)), stream(alone));
+      assert(crowd.story(index + 1).includes("evict"));
+      const end = alone.at(-1)!;
+      assert(end.type === "finish" && end.stopReason === stop);
+      assertEquals(alone.filter(isToken).length, before.length + 1);
+      spanned++;
+    }
+    assertGreater(spanned, 0);
+  }));
+
+function isToken({ type }: Moment): boolean {
+  return type === "token";
+}
+
+test("a prompt that is found in the prefix cache gives the same bits, log-probabilities included", () =>
+  withRunner((runner) => {
+    const prompt = Int32Array.from({ length: 33 }, (_, position) => 3 + ((position * 7) % 300));
+    const ask = (id: number, length: number, index: number): SubmitMessage => ({
+      ...message(index),
+      id,
+      promptTokenIds: prompt.slice(0, length),
+    });
+    // 33 tokens, then the same, then ends within and at the end of blocks.
+    const asked = [33, 33, 30, 32, 16, 17].map((length, place) => ask(place + 1, length, 5));
+    const script = asked.map((message, place) => ({ step: place * 40, message }));
+    const [on, off] = [true, false].map((prefixCache) => {
+      const executor = new ScriptedExecutor(script, { runner, blocks: 64, maxBatchTokens: 32, prefixCache });
+      executor.run();
+      return executor;
+    });
+    for (const { id } of asked) assertEquals(stream(on!.moments(id)), stream(off!.moments(id)));
+    const cached = asked.map(({ id }) =>
+      on!.moments(id).flatMap((moment) => moment.type === "chunk" ? [moment.cached] : [])
+    );
+    assertEquals(cached, [[0, 0], [32], [28], [28], [12], [16]]);
+  }));
+
+test("an engine under pressure gives every stream as an engine at ease does", async () => {
+  await withRandomEngine({}, { prefixCache: false }, async (atEase, folder) => {
+    const expected: unknown[] = [];
+    for (const { prompt, options } of requests) expected.push((await atEase.generate(prompt, options).result).tokenIds);
+    for (const prefixCache of [true, false]) {
+      await using engine = await Engine.load(folder, { kvBlocks: 14, blockSize: 4, maxBatchTokens: 16, prefixCache });
+      const results = await Promise.all(requests.map(({ prompt, options }) => engine.generate(prompt, options).result));
+      assertEquals(results.map(({ tokenIds }) => tokenIds), expected);
+      await checkCounters(engine, prefixCache);
+    }
+  });
+});
+
+async function checkCounters(engine: Engine, caches: boolean): Promise<void> {
+  // The counters of a step come with its updates; one more request brings those of the end.
+  await engine.generate([1], { maxTokens: 1, ignoreEos: true }).result;
+  const { preemptions: { pauses, evictions }, kvBlocks, running, paused, waiting, prefixCache } = engine.stats();
+  assertEquals([kvBlocks.used, running, paused, waiting], [0, 0, 0, 0]);
+  assert(pauses > 0 && evictions > 0, `${pauses} pauses, ${evictions} evictions`);
+  assertEquals(prefixCache.hitTokens > 0, caches);
+}

@@ -1,0 +1,218 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { test } from "node:test";
+import { checkEventOrder } from "../../../engine/events/event_order.ts";
+import type { RequestEvent, RequestEventType } from "../../../engine/events/events.ts";
+import {
+  newSegment,
+  RequestRecord,
+  type RequestSegment,
+  type StepLogprobs,
+} from "../../../engine/events/request_record.ts";
+import { Tokenizer } from "../../../engine/text/tokenizer.ts";
+import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
+import { eventsOf, segmentRequest } from "../../support/events.ts";
+import { byteLevelJson, tokenizerOf } from "../text/small_tokenizers.ts";
+
+/** Play events into a record, tokens with log-probabilities; ids count from 40. */
+function play(record: RequestRecord, types: readonly RequestEventType[]): void {
+  const [last] = record.merge().events.slice(-1);
+  const tokensBefore = record.merge().tokenIds.length;
+  let tokens = 0;
+  for (const event of eventsOf(types, last === undefined ? 100 : last.timestamp + 1)) {
+    if (event.type === "GENERATED_TOKEN") {
+      const tokenId = 40 + tokensBefore + tokens++;
+      const logprobs: StepLogprobs = { tokenId, logprob: -tokenId, top: [{ tokenId, logprob: -tokenId }] };
+      const payload = { ...event.payload, tokenId };
+      record.addToken(tokenId, event.timestamp, logprobs, { ...event, payload });
+    } else {
+      record.add(event.type, event);
+    }
+  }
+}
+
+function started(types: readonly RequestEventType[]): RequestRecord {
+  const record = new RequestRecord([newSegment(segmentRequest())]);
+  play(record, types);
+  return record;
+}
+
+function typesOf({ events }: { readonly events: readonly RequestEvent[] }): RequestEventType[] {
+  return events.map(({ type }) => type);
+}
+
+const TOKEN = "GENERATED_TOKEN";
+
+test("merge() of one segment is that segment", () => {
+  const record = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "PAUSE", TOKEN, "FINISH"]);
+  record.finish("stop", 41);
+  const { text, ...merged } = record.merge();
+  assertEquals(merged, record.segments[0]);
+  assertEquals([text, merged.status, merged.finishReason, merged.stopReason], [null, "finished", "stop", 41]);
+});
+
+test("merge() joins three segments with two pauses in a row and two evictions in order", () => {
+  const record = started(["ADD_ENGINE", "ERROR_TRANSIENT", "ADD_CONTEXT", TOKEN, TOKEN, "PAUSE", "PAUSE"]);
+  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, "PAUSE"]);
+  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN, "FINISH"]);
+  record.finish("length", null);
+
+  assertEquals(record.segments.map(typesOf), [
+    ["ADD_ENGINE", "ERROR_TRANSIENT", "ADD_CONTEXT", TOKEN, TOKEN, "PAUSE", "PAUSE"],
+    ["EVICT", "ADD_CONTEXT", TOKEN, "PAUSE"],
+    ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN, "FINISH"],
+  ]);
+  assertEquals(record.segments.map(({ tokenIds }) => tokenIds), [[40, 41], [42], [43, 44]]);
+  assertEquals(record.segments.map(({ status }) => status), ["evicted", "evicted", "finished"]);
+  const merged = record.merge();
+  assertEquals(merged.tokenIds, [40, 41, 42, 43, 44]);
+  assertEquals(merged.logprobs!.map(({ tokenId, logprob }) => tokenId + logprob), [0, 0, 0, 0, 0]);
+  assertEquals(merged.events, record.segments.flatMap(({ events }) => events));
+  assertEquals(checkEventOrder(merged.events, merged.finishReason).isOver, true);
+  assertEquals(
+    merged.events.flatMap((event) => (event.type === TOKEN ? [event.payload.tokenId] : [])),
+    merged.tokenIds,
+  );
+  const { requestId, arrival, promptTokenIds, promptLength, generatedBefore, maxTokens, sampling } = merged;
+  assertEquals(
+    { requestId, arrival, promptTokenIds, promptLength, generatedBefore, maxTokens, sampling },
+    (({ eosTokenIds: _, stopStrings: __, tracking: ___, ...rest }) => rest)(segmentRequest()),
+  );
+  assertEquals([merged.status, merged.finishReason], ["finished", "length"]);
+});
+
+test("checkpoint() makes what was generated part of the prompt, takes it off the budget, and carries all else over", () => {
+  const request = segmentRequest({ stopStrings: ["END"], eosTokenIds: [2], promptTokenIds: Int32Array.of(1, 2, 3) });
+  const record = new RequestRecord([newSegment(request)]);
+  play(record, ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN, "EVICT", "ADD_CONTEXT", TOKEN, "EVICT"]);
+  const [first, second, third] = record.segments;
+  const fresh = { finishReason: null, stopReason: null, status: "queued" as const };
+  assertEquals(second, {
+    ...request,
+    promptTokenIds: [1, 2, 3, 40, 41],
+    promptLength: 5,
+    generatedBefore: 2,
+    maxTokens: 18,
+    ...fresh,
+    status: "evicted",
+    tokenIds: [42],
+    logprobs: second!.logprobs,
+    events: second!.events,
+    ttftMs: 6,
+  });
+  assertEquals(third, {
+    ...request,
+    promptTokenIds: [1, 2, 3, 40, 41, 42],
+    promptLength: 6,
+    generatedBefore: 3,
+    maxTokens: 17,
+    ...fresh,
+    tokenIds: [],
+    logprobs: null,
+    events: third!.events,
+    ttftMs: null,
+  });
+  assertEquals(typesOf(third!), ["EVICT"]);
+  assertEquals([first!.tokenIds, first!.promptTokenIds], [[40, 41], Int32Array.of(1, 2, 3)]);
+});
+
+test("checkpoint() keeps token ids beyond 32 bits, in the prompt too", () => {
+  const record = new RequestRecord([newSegment(segmentRequest({ promptTokenIds: Int32Array.of(1), promptLength: 1 }))]);
+  record.addToken(2 ** 53 - 1, 101, null, null);
+  assertEquals(Array.from(record.checkpoint().promptTokenIds!), [1, 2 ** 53 - 1]);
+});
+
+test("the token list and ttft are independent of events", () => {
+  const record = new RequestRecord([newSegment(segmentRequest())]);
+  record.add("ADD_ENGINE", null);
+  record.addToken(5, 103.5, null, null);
+  record.addToken(6, 104, null, null);
+  assertEquals(record.merge().tokenIds, [5, 6]);
+  assertEquals(record.merge().events, []);
+  assertEquals([record.ttftMs, record.merge().logprobs], [3.5, null]);
+});
+
+test("ttft is the first that exists, from the original arrival, and survives segments without a token", () => {
+  const record = started(["ADD_ENGINE", "ADD_CONTEXT"]);
+  assertEquals(record.ttftMs, null);
+  play(record, ["EVICT", "ADD_CONTEXT"]);
+  assertEquals(record.merge().ttftMs, null);
+  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN]);
+  play(record, ["EVICT", "ADD_CONTEXT", TOKEN]);
+  assertEquals(record.segments.map(({ ttftMs }) => ttftMs), [null, null, 6, 10]);
+  assertEquals([record.ttftMs, record.merge().ttftMs], [6, 6]);
+});
+
+test("merge() tolerates empty and missing lists in any segment", () => {
+  const logprobs: StepLogprobs[] = [{ tokenId: 1, logprob: -1, top: [] }];
+  const segment = newSegment(segmentRequest());
+  const full: RequestSegment = { ...segment, tokenIds: [1], logprobs, events: eventsOf(["EVICT"]), ttftMs: 4 };
+  const empty: RequestSegment = { ...segment, logprobs: [] };
+  const orders: RequestSegment[][] = [[segment, empty, full], [full, segment, empty], [empty, full, segment]];
+  for (const segments of orders) {
+    const merged = new RequestRecord(segments).merge();
+    assertEquals([merged.tokenIds, merged.logprobs, merged.events.length, merged.ttftMs], [[1], logprobs, 1, 4]);
+  }
+  assertEquals(new RequestRecord([segment, segment]).merge().logprobs, null);
+});
+
+test("merge() changes nothing, and its lists are its own", () => {
+  const record = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "EVICT"]);
+  const before = structuredClone(record.segments);
+  const merged = record.merge();
+  (merged.tokenIds as number[]).push(1);
+  (merged.events as RequestEvent[]).pop();
+  (merged.logprobs as StepLogprobs[]).pop();
+  assertEquals(structuredClone(record.segments), before);
+});
+
+test("a record needs segments, and all of one request", () => {
+  assertUpbeatError(() => new RequestRecord([]), "RECORD_INVALID", "one segment at least");
+  const segments = [7, 8].map((requestId) => newSegment(segmentRequest({ requestId })));
+  assertUpbeatError(() => new RequestRecord(segments), "RECORD_INVALID", "requestId 7 and 8");
+});
+
+/** A record whose tokens are cut into segments, one with each number of tokens. */
+function recordOf(
+  tokenizer: Tokenizer,
+  tokenIds: readonly number[],
+  cuts: readonly number[],
+  stopStrings: string[] = [],
+) {
+  const promptTokenIds = tokenizer.encode("once");
+  const request = segmentRequest({ promptTokenIds, promptLength: promptTokenIds.length, stopStrings, maxTokens: 50 });
+  const record = new RequestRecord([newSegment(request)], tokenizer.tokenTable);
+  for (const [index, tokenId] of tokenIds.entries()) {
+    if (cuts.includes(index)) record.checkpoint();
+    record.addToken(tokenId, 101, null, null);
+  }
+  return record;
+}
+
+test("merge() decodes all tokens at once: characters that an eviction cut are whole again", () => {
+  const tokenizer = tokenizerOf(byteLevelJson());
+  const text = " été 你好 👩‍💻";
+  // Bytes as tokens, so that every cut is inside of some character.
+  const tokenIds = [...new TextEncoder().encode(text)].flatMap((byte) => byteToken(tokenizer, byte));
+  for (let cut = 1; cut < tokenIds.length; cut++) {
+    const record = recordOf(tokenizer, tokenIds, [cut, cut + 3]);
+    assertEquals(record.merge().text, text);
+    const joined = record.segments.map((segment) => new RequestRecord([segment], tokenizer.tokenTable).merge().text);
+    if (cut === 2) assertNotEquals(joined.join(""), text);
+  }
+});
+
+function byteToken(tokenizer: Tokenizer, byte: number): number {
+  for (let id = 0; id < 256; id++) {
+    const bytes = tokenizer.tokenTable.bytesOf(id);
+    if (bytes.length === 1 && bytes[0] === byte) return id;
+  }
+  return -1;
+}
+
+test("merge() ends the text at a stop string that an eviction cut", () => {
+  const tokenizer = tokenizerOf(byteLevelJson());
+  const tokenIds = [..." upon a STOP here"].map((character) => byteToken(tokenizer, character.charCodeAt(0)));
+  for (let cut = 1; cut < tokenIds.length; cut++) {
+    assertEquals(recordOf(tokenizer, tokenIds, [cut], ["STOP"]).merge().text, " upon a ");
+  }
+});

@@ -1,0 +1,269 @@
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { test } from "node:test";
+import { UpbeatError } from "../../../errors.ts";
+import type { Moment } from "../../../engine/events/moment.ts";
+import { ScriptedExecutor, type ScriptedMessage, SHUTDOWN, submit } from "../../support/scripted_executor.ts";
+
+const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
+const cancel = (id: number) => ({ type: "cancel", id }) as const;
+
+/** Run a script to its end. */
+function run(...parameters: ConstructorParameters<typeof ScriptedExecutor>): ScriptedExecutor {
+  const executor = new ScriptedExecutor(...parameters);
+  executor.run();
+  return executor;
+}
+
+/** The only moment of a type. */
+function only<Type extends Moment["type"]>(moments: readonly Moment[], type: Type): Extract<Moment, { type: Type }> {
+  const found = moments.filter((moment) => moment.type === type);
+  assertEquals(found.length, 1, type);
+  return found[0] as Extract<Moment, { type: Type }>;
+}
+
+test("run() generates maxTokens tokens and ends with reason length", () => {
+  const executor = run([at(0, submit(1, 5, 3))]);
+  assertEquals(executor.tokens(1), [105, 106, 107]);
+  assertEquals(executor.story(1), ["chunk 5 5/5", "context", "token x3", "finish length"]);
+  assertEquals(executor.pool.usedBlocks, 0);
+});
+
+test("run() ends at an end-of-sequence token, keeps it, and names it", () => {
+  const executor = run([at(0, submit(1, 5, 9, { eosTokenIds: [107] }))]);
+  assertEquals(executor.tokens(1), [105, 106, 107]);
+  const { reason, stopReason, wastedSteps } = only(executor.moments(1), "finish");
+  assertEquals([reason, stopReason, wastedSteps], ["stop", 107, 0]);
+});
+
+test("run() tells every chunk of a prompt, and the context with the last one", () => {
+  const executor = run([at(0, submit(1, 40, 2))], { maxBatchTokens: 16 });
+  assertEquals(executor.story(1), [
+    "chunk 16 16/40",
+    "chunk 16 32/40",
+    "chunk 8 40/40",
+    "context",
+    "token x2",
+    "finish length",
+  ]);
+});
+
+test("run() stamps chunks before the step, tokens once per step, and what is handed over after both", () => {
+  const executor = run([at(0, submit(1, 5, 3)), at(0, submit(2, 3, 3))]);
+  const tokenTimes = [1, 2].map((id) =>
+    executor.moments(id).flatMap(({ type, time }) => type === "token" ? [time] : [])
+  );
+  assertEquals(tokenTimes[0], tokenTimes[1]);
+  for (const id of [1, 2]) {
+    const times = executor.moments(id).map(({ time }) => time);
+    assertEquals(times, [...times].sort((a, b) => a - b));
+    assertEquals(only(executor.moments(id), "context").time, only(executor.moments(id), "chunk").time);
+  }
+  for (const [step, time] of tokenTimes[0]!.entries()) assertGreater(executor.emittedAt[step + 1]!, time);
+});
+
+test("run() gives the use of the KV cache with the tokens of requests that record them, the same for all of a step", () => {
+  const executor = run([
+    at(0, submit(1, 5, 2, { trackTokens: true })),
+    at(0, submit(2, 3, 2, { trackTokens: true })),
+    at(
+      0,
+      submit(3, 3, 2),
+    ),
+  ]);
+  const usages = (id: number) =>
+    executor.moments(id).flatMap((moment) => moment.type === "token" ? [moment.usage] : []);
+  const fixed = { blocksTotal: 24, blocksAllocated: 4, blocksActive: 4 };
+  assertEquals(usages(1), [{ step: 1, activeTokens: 11, ...fixed }, { step: 2, activeTokens: 14, ...fixed }]);
+  assert(usages(1).every((usage, index) => usage === usages(2)[index]));
+  assertEquals(usages(3), [undefined, undefined]);
+});
+
+test("run() lets requests join and leave at every step", () => {
+  const executor = run([at(0, submit(1, 2, 6)), at(2, submit(2, 3, 2)), at(3, submit(3, 1, 4))]);
+  assertEquals([1, 2, 3].map((id) => executor.tokens(id)), [
+    [102, 103, 104, 105, 106, 107],
+    [203, 204],
+    [301, 302, 303, 304],
+  ]);
+  assertEquals(executor.runner.steps.map(({ scheduled }) => scheduled.length), [1, 1, 2, 3, 2, 2, 1]);
+});
+
+test("run() tells a request that has to wait why, once per cause", () => {
+  const executor = run([1, 2, 3].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 2, blocks: 5 });
+  assertEquals(executor.story(2).slice(0, 2), ["refused KV_BLOCKS_EXHAUSTED", "chunk 8 8/8"]);
+  const { error } = only(executor.moments(3), "refused");
+  assertEquals([error.code, error.requestId, error.transient], ["KV_BLOCKS_EXHAUSTED", 3, true]);
+  const full = run([1, 2].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 1 });
+  assertEquals(full.story(2).slice(0, 2), ["refused BATCH_FULL", "chunk 8 8/8"]);
+});
+
+test("run() pauses a request that has no block to go on, and resumes it", () => {
+  const executor = run([1, 2].map((id) => at(0, submit(id, 3, 4))), { blocks: 3 });
+  assertEquals(executor.story(1), ["chunk 3 3/3", "context", "token x4", "finish length"]);
+  assertEquals(executor.story(2), [
+    "chunk 3 3/3",
+    "context",
+    "token x2",
+    "pause",
+    "resume",
+    "token x2",
+    "finish length",
+  ]);
+  assertEquals([executor.counters.pauses, executor.counters.evictions, executor.counters.paused], [1, 0, 0]);
+});
+
+test("run() evicts a request, recomputes it, and goes on with its stream", () => {
+  const executor = run([1, 2].map((id) => at(0, submit(id, 3, 9))), { blocks: 3, maxBatchTokens: 4 });
+  assertEquals(executor.story(1), ["chunk 3 3/3", "context", "token x9", "finish length"]);
+  assertEquals(executor.story(2), [
+    "chunk 1 1/3",
+    "chunk 2 3/3",
+    "context",
+    "token x2",
+    "pause",
+    "evict",
+    "chunk 4 4/5",
+    "chunk 1 5/5",
+    "context",
+    "token x7",
+    "finish length",
+  ]);
+  assertEquals(executor.tokens(2), [203, 204, 205, 206, 207, 208, 209, 210, 211]);
+  assertEquals([executor.counters.pauses, executor.counters.evictions], [1, 1]);
+});
+
+test("run() tells nobody of a refusal after an eviction", () => {
+  const executor = run([1, 2].map((id) => at(0, submit(id, 3, 9))), { blocks: 3 });
+  const story = executor.story(2);
+  assert(story.includes("evict") && !story.some((moment) => moment.startsWith("refused")), story.join(", "));
+});
+
+test("run() finds a prompt in the prefix cache the second time, and says so", () => {
+  const prompt = Int32Array.from({ length: 12 }, (_, index) => index);
+  const same = { promptTokenIds: prompt };
+  const executor = run([at(0, submit(1, 12, 3, same)), at(9, submit(2, 12, 3, same))], { prefixCache: true });
+  assertEquals([1, 2].map((id) => only(executor.moments(id), "chunk").cached), [0, 8]);
+  assertEquals([1, 2].map((id) => executor.story(id)[0]), ["chunk 12 12/12", "chunk 4 12/12"]);
+  assertEquals(executor.tokens(2), [212, 213, 214]);
+  const { prefixQueriedTokens, prefixHitTokens, usedBlocks, cachedBlocks } = executor.counters;
+  assertEquals([prefixQueriedTokens, prefixHitTokens, usedBlocks, cachedBlocks], [24, 8, 0, 3]);
+});
+
+test("run() enters only confirmed tokens: the token of an answer once it is computed", () => {
+  const executor = run([
+    at(0, submit(1, 2, 3)),
+    at(5, submit(2, 5, 1, { promptTokenIds: Int32Array.of(10_000, 10_001, 102, 103, 104) })),
+    // Tokens 103 and 104 are known; 104 was sampled last, and never computed.
+    at(6, submit(3, 3, 1, { promptTokenIds: Int32Array.of(10_000, 10_001, 102) })),
+  ], { prefixCache: true });
+  assertEquals([2, 3].map((id) => only(executor.moments(id), "chunk").cached), [4, 0]);
+});
+
+test("run() ends a cancelled request once, wherever it is, and frees what it held", () => {
+  for (const prefixCache of [false, true]) {
+    const script = [at(0, submit(1, 3, 20)), at(0, submit(2, 3, 20)), at(1, submit(3, 12, 20)), at(1, submit(4, 3, 2))];
+    const setUp = { blocks: 9, maxBatchTokens: 4, maxBatchRequests: 3, prefixCache };
+    const free = run(script, setUp);
+    // Each request is cancelled at every step; the story until then is that of the run without the cancel.
+    const seen = new Set<string>();
+    for (let step = 0; step < free.runner.steps.length; step++) {
+      for (const id of [1, 2, 3, 4]) {
+        const executor = run([...script, at(step, cancel(id))], setUp);
+        const moments = executor.moments(id);
+        const end = moments.at(-1)!;
+        assert(end.type === "finish" && moments.filter(({ type }) => type === "finish").length === 1);
+        if (end.reason === "cancelled") seen.add(moments.at(-2)?.type ?? "nothing");
+        assertEquals(executor.tokens(id), free.tokens(id).slice(0, executor.tokens(id).length));
+        for (const other of [1, 2, 3, 4]) if (other !== id) assertEquals(executor.tokens(other), free.tokens(other));
+        assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
+      }
+    }
+    // Before anything, refused, in the middle of a prefill, decoding, paused, resumed, evicted.
+    for (const last of ["nothing", "refused", "chunk", "token", "pause", "evict"]) assert(seen.has(last), last);
+  }
+});
+
+test("run() ends everything as cancelled at a shutdown", () => {
+  const executor = run([
+    ...[1, 2, 3, 4, 5].map((id) => at(0, submit(id, 8, 80))),
+    at(4, SHUTDOWN),
+  ]);
+  for (const id of [1, 2, 3, 4, 5]) assertEquals(executor.story(id).at(-1), "finish cancelled");
+  assertEquals(executor.pool.usedBlocks, 0);
+});
+
+test("run() fails every live request with the real cause when the device breaks", () => {
+  const executor = new ScriptedExecutor([1, 2, 3].map((id) => at(0, submit(id, 4, 9))));
+  executor.runner.failAt = 2;
+  assertThrows(() => executor.run(), UpbeatError, "the device broke");
+  for (const id of [1, 2, 3]) {
+    const { error } = only(executor.moments(id), "failure");
+    assertEquals([error.code, error.requestId, error.transient], ["DEVICE_FAULT", id, false]);
+  }
+});
+
+test("run() fails rather than hang when blocks are held by nobody", () => {
+  const executor = new ScriptedExecutor([at(0, submit(1, 4, 9))]);
+  executor.pool.allocate(2);
+  assertThrows(() => executor.run(), UpbeatError, "2 of 24 KV blocks");
+});
+
+/** What moments may follow each other; a comment of the caller's grammar in code. */
+const legal: Readonly<Record<string, readonly Moment["type"][]>> = {
+  start: ["refused", "chunk", "finish"],
+  refused: ["refused", "chunk", "finish"],
+  chunk: ["chunk", "context", "finish"],
+  context: ["token"],
+  token: ["token", "pause", "finish"],
+  pause: ["resume", "evict", "finish"],
+  resume: ["token"],
+  evict: ["chunk", "finish"],
+};
+
+test("run() gives every request its own tokens, legal moments and one end, whatever arrives and is cancelled when", () => {
+  const arrival = fc.record({
+    step: fc.nat({ max: 30 }),
+    prompt: fc.integer({ min: 1, max: 20 }),
+    output: fc.integer({ min: 1, max: 36 }),
+    shared: fc.boolean(),
+    cancelAfter: fc.option(fc.nat({ max: 40 }), { nil: null }),
+  });
+  const setUp = fc.record({
+    maxBatchTokens: fc.integer({ min: 1, max: 20 }),
+    maxBatchRequests: fc.integer({ min: 1, max: 6 }),
+    blocks: fc.integer({ min: 14, max: 24 }),
+    prefixCache: fc.boolean(),
+  });
+  const seen = { pauses: 0, evictions: 0, prefixHitTokens: 0 };
+  fc.assert(
+    fc.property(fc.array(arrival, { minLength: 1, maxLength: 12 }), setUp, (arrivals, setUp) => {
+      const script = arrivals.flatMap(({ step, prompt, output, shared, cancelAfter }, index) => {
+        const id = index + 1;
+        const promptTokenIds = Int32Array.from({ length: prompt }, (_, position) => position);
+        return [
+          at(step, submit(id, prompt, output, shared ? { promptTokenIds } : {})),
+          ...(cancelAfter === null ? [] : [at(step + cancelAfter, cancel(id))]),
+        ];
+      });
+      const executor = run(script, setUp);
+      for (const [index, { prompt, output, cancelAfter }] of arrivals.entries()) {
+        const id = index + 1;
+        const moments = executor.moments(id);
+        const tokens = executor.tokens(id);
+        assertEquals(tokens, tokens.map((_, offset) => 100 * id + prompt + offset));
+        const { reason } = only(moments, "finish");
+        assert(reason === "length" ? tokens.length === output : cancelAfter !== null);
+        for (const [place, { type, time }] of moments.entries()) {
+          const before = moments[place - 1];
+          assert(legal[before?.type ?? "start"]!.includes(type), executor.story(id).join(", "));
+          assert(time >= (before?.time ?? 0));
+        }
+      }
+      assertEquals(executor.pool.usedBlocks, 0);
+      for (const name of Object.keys(seen) as (keyof typeof seen)[]) seen[name] += executor.counters[name];
+    }),
+    { seed: 13, numRuns: 300 },
+  );
+  assert(Object.values(seen).every((count) => count > 50), JSON.stringify(seen));
+});

@@ -1,0 +1,123 @@
+import { test } from "node:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { UpbeatError } from "../../../errors.ts";
+import { ChatTemplate, type ChatVariables } from "../../../engine/text/chat_template.ts";
+import { listShared, MODELS, readShared, sharedTokenizer } from "./shared_tokenizers.ts";
+
+interface ChatCase {
+  readonly name: string;
+  readonly variables: ChatVariables & { readonly add_generation_prompt: boolean };
+  readonly rendered?: string;
+  readonly ids?: number[];
+  readonly error?: string;
+}
+
+interface ChatGolden {
+  readonly template?: string;
+  readonly tokenizer?: string;
+  readonly special: Record<string, string>;
+  readonly cases: ChatCase[];
+}
+
+for (const file of listShared("chat").filter((name) => /^[^.]*(?:\.\d[^.]*)*\.json$/.test(name))) {
+  test(`render() reproduces every conversation of ${file}`, async () => {
+    const golden = readShared<ChatGolden>("chat", file);
+    const tokenizer = golden.tokenizer === undefined ? null : await sharedTokenizer(golden.tokenizer);
+    const template = tokenizer === null
+      ? new ChatTemplate(
+        readFileSync(join(MODELS as string, "chat", `${golden.template}.jinja`), "utf8"),
+        golden.special,
+      )
+      : ChatTemplate.fromTokenizer(tokenizer);
+    assert(golden.cases.length > 0);
+    for (const { name, variables, rendered, ids, error } of golden.cases) {
+      const { add_generation_prompt, ...rest } = variables;
+      // The special tokens are the template's own business: they must come from the tokenizer.
+      for (const token of Object.keys(golden.special)) delete (rest as Record<string, unknown>)[token];
+      const render = (): string =>
+        template.render({ ...rest, addGenerationPrompt: add_generation_prompt } as ChatVariables);
+      if (error !== undefined) {
+        const thrown = assertThrows(render, UpbeatError);
+        assertEquals(thrown.code, "CHAT_TEMPLATE_INVALID");
+        assertStringIncludes(thrown.message, error.replace(/^\w+: /, ""), name);
+      } else {
+        assertEquals(render(), rendered, name);
+        if (ids !== undefined && tokenizer !== null) {
+          assertEquals(tokenizer.encode(render(), { addSpecialTokens: false }), ids, name);
+        }
+      }
+    }
+  });
+}
+if (MODELS === null) test.skip("render() against golden conversations: the shared models are not here", () => {});
+
+const SIMPLE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}" +
+  "{% if add_generation_prompt %}<assistant>{% endif %}";
+const HELLO = [{ role: "user", content: "Hello" }];
+
+async function withFolder<T>(files: Record<string, unknown>, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "upbeat-chat-"));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(folder, name), typeof content === "string" ? content : JSON.stringify(content));
+    }
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("fromFolder() reads a template from the config, a list of named ones, and its own file", async () => {
+  const eos = { eos_token: { content: "|" } };
+  const named = [{ name: "default", template: SIMPLE }, { name: "tool_use", template: "tools!" }];
+  for (
+    const files of [
+      { "tokenizer_config.json": { chat_template: SIMPLE, ...eos } },
+      { "tokenizer_config.json": { chat_template: named, ...eos } },
+      { "tokenizer_config.json": { chat_template: "old", ...eos }, "chat_template.jinja": SIMPLE },
+      { "special_tokens_map.json": eos, "chat_template.jinja": SIMPLE },
+    ]
+  ) {
+    const text = await withFolder(files, async (folder) => {
+      const template = await ChatTemplate.fromFolder(folder);
+      return template.render({ messages: HELLO, addGenerationPrompt: true });
+    });
+    assertEquals(text, "<user>Hello|<assistant>");
+  }
+});
+
+test("render() takes the template for tools when there are tools", () => {
+  const template = new ChatTemplate([{ name: "default", template: "d" }, { name: "tool_use", template: "t" }]);
+  assertEquals(template.render({ messages: HELLO }), "d");
+  assertEquals(template.render({ messages: HELLO, tools: [] }), "t");
+});
+
+test("render() gives further variables to the template, before the special tokens", () => {
+  const template = new ChatTemplate("{{ enable_thinking }} {{ bos_token }} {{ tools }}", { bos_token: "<s>" });
+  assertEquals(template.render({ messages: [], enable_thinking: false }), "False <s> None");
+  assertEquals(template.render({ messages: [], bos_token: "" }), "  None");
+});
+
+test("render() carries the message of raise_exception()", () => {
+  const template = new ChatTemplate("{{ raise_exception('no ' + messages[0].role) }}");
+  const error = assertThrows(() => template.render({ messages: HELLO }), UpbeatError);
+  assertEquals(error.code, "CHAT_TEMPLATE_INVALID");
+  assertEquals(error.details["templateMessage"], "no user");
+  assertStringIncludes(error.message, "no user");
+});
+
+test("ChatTemplate() refuses a template that does not parse, and a list without a default", () => {
+  for (const template of ["{% if %}", "{{ x", [{ name: "rag", template: "x" }], 3]) {
+    assertEquals(assertThrows(() => new ChatTemplate(template), UpbeatError).code, "CHAT_TEMPLATE_INVALID");
+  }
+});
+
+test("fromFolder() says so when there is no template or no folder", async () => {
+  const error = await withFolder({}, (folder) => assertRejects(() => ChatTemplate.fromFolder(folder), UpbeatError));
+  assertEquals(error.code, "CHAT_TEMPLATE_INVALID");
+  assertEquals((await assertRejects(() => ChatTemplate.fromFolder("no/such"), UpbeatError)).code, "MODEL_NOT_FOUND");
+});
