@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { writeRandomModel } from "../tests/support/random_model.ts";
+import { writeRandomModel } from "../tests/support/models/random_model.ts";
 
 /** A change of what is written must change this name. */
 const FOLDER_NAME = "qwen2.5-0.5b-random-bf16-1";

@@ -8,7 +8,7 @@ import type { ModelConfig } from "../engine/models/config.ts";
 import { estimateMemory } from "../engine/models/memory.ts";
 import { planWeights } from "../engine/models/weight_plan.ts";
 import { ChatTemplate } from "../engine/text/chat_template.ts";
-import { Tokenizer } from "../engine/text/tokenizer.ts";
+import { Tokenizer } from "../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../engine/weights/checkpoint.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "./flags.ts";

@@ -5,7 +5,7 @@
  */
 import { ChatTemplate } from "../engine/text/chat_template.ts";
 import type { ChatMessage, ChatVariables } from "../engine/text/chat_template.ts";
-import { Tokenizer } from "../engine/text/tokenizer.ts";
+import { Tokenizer } from "../engine/text/tokenizer/tokenizer.ts";
 import { UpbeatError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "./flags.ts";

@@ -4,9 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { writeRandomModel } from "./support/random_model.ts";
-import { sized } from "./support/emulated.ts";
-import { runCli } from "./support/run_cli.ts";
+import { writeRandomModel } from "./support/models/random_model.ts";
+import { sized } from "./support/libraries/emulated.ts";
+import { runCli } from "./support/run/run_cli.ts";
 import { withModelFolder } from "./support/test_engine.ts";
 
 const ROOT = new URL("../", import.meta.url);

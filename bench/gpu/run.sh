@@ -217,9 +217,9 @@ models() {
   need_library
   export UPBEAT_LIBRARY=$LIBRARY
   if [ -n "$REHEARSAL" ]; then
-    bun_test tests/support/random_model_test.ts
+    bun_test tests/support/models/random_model_test.ts
   else
-    bun_test tests/engine/models tests/support/random_model_test.ts tests/support/reference_model_test.ts tests/behaviours/loading/families_test.ts tests/behaviours/loading/goldens_test.ts
+    bun_test tests/engine/models tests/support/models/random_model_test.ts tests/support/models/reference_model_test.ts tests/behaviours/loading/families_test.ts tests/behaviours/loading/goldens_test.ts
   fi
 }
 

@@ -7,7 +7,7 @@ import { EMULATED } from "../../scripts/support/emulated.ts";
 
 // Those of models are a part of their own.
 const OF_MODELS = [
-  "tests/support/random_model_test.ts",
+  "tests/support/models/random_model_test.ts",
   "tests/behaviours/loading/families_test.ts",
   "tests/behaviours/loading/goldens_test.ts",
 ];

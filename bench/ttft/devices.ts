@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setEnvironmentData } from "node:worker_threads";
 import { fileURLToPath } from "node:url";
 import { BUNDLED_MODEL, Engine, type EngineOptions } from "../../mod.ts";
-import { writeRandomModel } from "../../tests/support/random_model.ts";
+import { writeRandomModel } from "../../tests/support/models/random_model.ts";
 import { DeviceLog } from "./device_log.ts";
 import type { Sizes } from "./scenarios.ts";
 import { LOG_NAME } from "./scripted_gpu.ts";

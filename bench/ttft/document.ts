@@ -1,7 +1,7 @@
 /**
  * Writes the figures of a stored run into `docs/overlap.md`, between its two marks, and the chart beside it.
  *
- * `bun bench/ttft/document.ts bench/results/FILE.json`, then `deno fmt docs/overlap.md`.
+ * `bun bench/ttft/document.ts FILE`, then `deno fmt docs/overlap.md`.
  *
  * @module
  */

@@ -7,7 +7,7 @@
 import { getEnvironmentData } from "node:worker_threads";
 import type { SymbolName, Symbols } from "../../ffi/abi.ts";
 import type { DeviceLibrary } from "../../ffi/interface.ts";
-import { ScriptedDevice } from "../../tests/support/scripted_device.ts";
+import { ScriptedDevice } from "../../tests/support/scripted/scripted_device.ts";
 import { DeviceLog } from "./device_log.ts";
 
 /** Under this name a thread that starts an engine leaves the memory of its log. */

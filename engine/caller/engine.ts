@@ -21,7 +21,7 @@ import type { RequestUpdate } from "../events/moment.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { integer } from "../config/checks.ts";
 import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "../telemetry/engine_stats.ts";
-import { Tokenizer } from "../text/tokenizer.ts";
+import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { NO_TRACKING, resolveTracking, type Tracking } from "../config/tracking.ts";
 
 /** Milliseconds that a worker has to end once it may. */

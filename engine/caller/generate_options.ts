@@ -10,7 +10,7 @@ import type { EngineInfo } from "../config/engine_info.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { resolveSampling, type SamplingOptions, type SamplingParameters } from "../config/sampling_options.ts";
 import { integer, invalid } from "../config/checks.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { resolveTracking, type Tracking, type TrackingOptions } from "../config/tracking.ts";
 
 /** How one generation goes. Everything is optional. */

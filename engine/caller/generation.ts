@@ -24,8 +24,8 @@ import type { FinishReason } from "../events/finish_reason.ts";
 import { newSegment, RequestRecord, type SegmentRequest } from "../events/request_record.ts";
 import type { RequestTotals } from "../telemetry/engine_stats.ts";
 import { ChunkEnds } from "./chunk_ends.ts";
-import { GeneratedText } from "../text/generated_text.ts";
-import type { TokenTable } from "../text/token_table.ts";
+import { GeneratedText } from "../text/streaming/generated_text.ts";
+import type { TokenTable } from "../text/tokenizer/token_table.ts";
 import { TokenColumns } from "./token_columns.ts";
 
 /** Where the events of all of an engine's requests pass. Without a listener nothing is made for it. */

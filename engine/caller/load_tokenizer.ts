@@ -7,7 +7,7 @@ import { UpbeatError } from "../../errors.ts";
 import { warmUpCaller } from "./warm_up.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
-import { Tokenizer } from "../text/tokenizer.ts";
+import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /**
  * Read a model's tokenizer, and run once what the first request needs of it.

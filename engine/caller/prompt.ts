@@ -5,7 +5,7 @@
  */
 import { UpbeatError } from "../../errors.ts";
 import { type ChatMessage, ChatTemplate } from "../text/chat_template.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /** What a generation starts from. */
 export type Prompt = string | readonly number[] | Int32Array | readonly ChatMessage[];

@@ -10,7 +10,7 @@ import { unknownRequest } from "./generate_options.ts";
 import { preparePrompt, type Prompt } from "./prompt.ts";
 import type { Moment } from "../events/moment.ts";
 import { RequestTotals } from "../telemetry/engine_stats.ts";
-import type { Tokenizer } from "../text/tokenizer.ts";
+import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { NO_TRACKING } from "../config/tracking.ts";
 
 /** Each kind of prompt, with letters, digits, spaces and punctuation, and more than one word. */

@@ -11,7 +11,7 @@ import type { RequestUpdate } from "../events/moment.ts";
 import type { SerializedError } from "../../errors.ts";
 import type { LogEntry } from "../telemetry/log.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
-import type { SharedTokenTable } from "../text/token_table.ts";
+import type { SharedTokenTable } from "../text/tokenizer/token_table.ts";
 
 /** What the worker is started with. */
 export interface WorkerStart {

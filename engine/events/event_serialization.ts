@@ -12,7 +12,7 @@ import { type EventPayloads, isEventType, type RequestEventType, type StoredEven
 import { fromPlain, invalidRecord, type PlainValue, toPlain } from "./plain_value.ts";
 import { type MergedRequest, RequestRecord, type RequestSegment } from "./request_record.ts";
 import { readSegment } from "./segment_reader.ts";
-import type { TokenTable } from "../text/token_table.ts";
+import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
 /** The version of the format, in everything that is written. */
 export const SERIALIZATION_VERSION = 1;

@@ -8,8 +8,8 @@ import { UpbeatError } from "../../errors.ts";
 import type { RequestEvent, RequestEventType, StoredEvent, TokenLogprob } from "./events.ts";
 import type { FinishReason } from "./finish_reason.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
-import { GeneratedText } from "../text/generated_text.ts";
-import type { TokenTable } from "../text/token_table.ts";
+import { GeneratedText } from "../text/streaming/generated_text.ts";
+import type { TokenTable } from "../text/tokenizer/token_table.ts";
 import type { Tracking } from "../config/tracking.ts";
 
 /** Where a request is. A segment that ended in an eviction stays `"evicted"`. */

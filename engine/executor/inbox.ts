@@ -8,7 +8,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { InboxMessage, SubmitMessage } from "../channel/messages.ts";
 import { Request } from "../scheduler/request.ts";
 import { StopCriteria } from "../scheduler/stop_criteria.ts";
-import { TokenTable } from "../text/token_table.ts";
+import { TokenTable } from "../text/tokenizer/token_table.ts";
 
 /** How messages come in. */
 export interface MessageSource {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { StreamingDetokenizer } from "../text/detokenizer.ts";
-import { StopStringMatcher } from "../text/stop_strings.ts";
-import type { TokenTable } from "../text/token_table.ts";
+import { StreamingDetokenizer } from "../text/streaming/detokenizer.ts";
+import { StopStringMatcher } from "../text/streaming/stop_strings.ts";
+import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
 /** What ends a generation besides its length. */
 export interface StopOptions {

@@ -11,8 +11,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
-import type { Tokenizer } from "./tokenizer.ts";
-import { isObject, readOptionalObject, readOptionalText } from "./tokenizer_files.ts";
+import type { Tokenizer } from "./tokenizer/tokenizer.ts";
+import { isObject, readOptionalObject, readOptionalText } from "./tokenizer/tokenizer_files.ts";
 
 /** One message; templates may look at further fields (`tool_calls`, `name`, …). */
 export interface ChatMessage {

@@ -2,7 +2,7 @@
 
 /**
  * What runs on the CPU library and on the emulated CUDA library alike: whatever computes on the device that is found when
- * none is named, in its own process or in one that it starts. `tests/support/emulated.ts` tells tests to be brief there,
+ * none is named, in its own process or in one that it starts. `tests/support/libraries/emulated.ts` tells tests to be brief there,
  * where they would take minutes. {@linkcode NOT_EMULATED} says why the others are left out.
  */
 export const EMULATED: readonly string[] = [
@@ -33,7 +33,7 @@ export const EMULATED: readonly string[] = [
   "tests/engine/telemetry/engine_stats_test.ts",
   "tests/engine/executor/step_reports_test.ts",
   "tests/ffi/",
-  "tests/support/random_model_test.ts",
+  "tests/support/models/random_model_test.ts",
 ];
 
 /**
@@ -56,7 +56,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
   ],
   "their device is a scripted one": [
     "tests/behaviours/loading/library_module_test.ts",
-    "tests/support/scripted_device_test.ts",
+    "tests/support/scripted/scripted_device_test.ts",
     "tests/behaviours/overlap/scripted_engine_test.ts",
   ],
   "the programs that they start open no device": [

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { DependentResult } from "../../bench/gpu/results.ts";
 import { findLibrary } from "../../ffi/library.ts";
-import { GPU_LIBRARIES } from "../support/gpu_libraries.ts";
-import { runBench } from "../support/run_bench.ts";
+import { GPU_LIBRARIES } from "../support/libraries/gpu_libraries.ts";
+import { runBench } from "../support/run/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
 const measured = "dependent_bench.ts measures decode steps with and without dependent launches";

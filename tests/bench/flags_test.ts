@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { test } from "node:test";
-import { runBench } from "../support/run_bench.ts";
+import { runBench } from "../support/run/run_bench.ts";
 
 const PROGRAMS = ["generate.ts", "events.ts", "ttft.ts", "gpu/model_bench.ts", "gpu/dependent_bench.ts"];
 

@@ -17,7 +17,7 @@ import {
 } from "../../bench/gpu/results.ts";
 import { MODES } from "../../bench/ttft/devices.ts";
 import { findLibrary } from "../../ffi/library.ts";
-import { runBench } from "../support/run_bench.ts";
+import { runBench } from "../support/run/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

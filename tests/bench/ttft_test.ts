@@ -7,7 +7,7 @@ import type { TtftReport } from "../../bench/ttft/report.ts";
 import { SCENARIOS } from "../../bench/ttft/scenarios.ts";
 import { stepFigures } from "../../bench/ttft/steps.ts";
 import type { StepReport } from "../../mod.ts";
-import { runBench } from "../support/run_bench.ts";
+import { runBench } from "../support/run/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
 /** Run the benchmark; it must go well. */

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { sized } from "../support/emulated.ts";
-import { writeRandomModel } from "../support/random_model.ts";
-import { runCli } from "../support/run_cli.ts";
+import { sized } from "../support/libraries/emulated.ts";
+import { writeRandomModel } from "../support/models/random_model.ts";
+import { runCli } from "../support/run/run_cli.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
 const GREEDY = ["--temperature", "0", "--ignore-eos", "--threads", "1"];

@@ -2,8 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assertEquals, assertGreater, assertMatch, assertObjectMatch, assertStringIncludes } from "@std/assert";
-import { writeRandomModel } from "../support/random_model.ts";
-import { runCli } from "../support/run_cli.ts";
+import { writeRandomModel } from "../support/models/random_model.ts";
+import { runCli } from "../support/run/run_cli.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
 test("upbeat inspect counts parameters and bytes of a model", async () => {

@@ -2,9 +2,9 @@ import { assertEquals } from "@std/assert";
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
-import { FaultyLibrary, noFaultyLibrary } from "../support/faulty_library.ts";
-import { writeRandomModel } from "../support/random_model.ts";
-import { type CliRun, runCli } from "../support/run_cli.ts";
+import { FaultyLibrary, noFaultyLibrary } from "../support/libraries/faulty_library.ts";
+import { writeRandomModel } from "../support/models/random_model.ts";
+import { type CliRun, runCli } from "../support/run/run_cli.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
 /** Run `upbeat generate` with a library that holds in a mode, and do something once it does. */

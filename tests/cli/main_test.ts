@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { runCli } from "../support/run_cli.ts";
+import { runCli } from "../support/run/run_cli.ts";
 
 const COMMANDS = ["generate", "chat", "trace", "inspect", "tokenize"];
 

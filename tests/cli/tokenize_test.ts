@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runCli } from "../support/run_cli.ts";
+import { runCli } from "../support/run/run_cli.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
 /** Ids 0 to 4 are a to e, 5 "ab", 6 the beginning token, which the post-processor adds. */

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertMatch, assertStringIncludes } from "@std/assert";
 import { chooseDevice } from "../../engine/runner/open_device.ts";
 import { type CheckedLane, type CheckedTrace, checkTrace } from "../support/check_trace.ts";
-import { writeRandomModel } from "../support/random_model.ts";
-import { runCli } from "../support/run_cli.ts";
+import { writeRandomModel } from "../support/models/random_model.ts";
+import { runCli } from "../support/run/run_cli.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
 const GREEDY = ["--temperature", "0", "--ignore-eos", "--threads", "1"];

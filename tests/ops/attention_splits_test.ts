@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { attention } from "../support/reference_ops.ts";
+import { attention } from "../support/models/reference_ops.ts";
 import { assertClose, assertSameBits, testOp } from "./op_bench.ts";
 import { type AttentionRequest, PagedCache, runAttention } from "./paged_cache.ts";
 import { forCases } from "./random.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { attention } from "../support/reference_ops.ts";
+import { attention } from "../support/models/reference_ops.ts";
 import { assertClose, assertSameBits, isUntouched, testOp } from "./op_bench.ts";
 import { type AttentionRequest, PagedCache, runAttention } from "./paged_cache.ts";
 import { forCases, type Random } from "./random.ts";

@@ -1,4 +1,4 @@
-import { rmsNorm, siluMultiply } from "../support/reference_ops.ts";
+import { rmsNorm, siluMultiply } from "../support/models/reference_ops.ts";
 import { assertClose, assertSameBits, testOp } from "./op_bench.ts";
 import { forCases } from "./random.ts";
 

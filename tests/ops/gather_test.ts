@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { DtypeName } from "../../ffi/abi.ts";
-import { gatherRows } from "../support/reference_ops.ts";
+import { gatherRows } from "../support/models/reference_ops.ts";
 import { testOp } from "./op_bench.ts";
 import { forCases } from "./random.ts";
 

@@ -10,7 +10,7 @@ import {
   multiplyAndAdd,
   type SumOfProducts,
   tileByTile,
-} from "../support/reference_ops.ts";
+} from "../support/models/reference_ops.ts";
 import { bfloat16 } from "./dtypes.ts";
 import { assertClose, assertSameBits, type OpBench, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";

@@ -19,7 +19,7 @@ import {
   type Symbols,
   type WeightHandle,
 } from "../../ffi/device.ts";
-import { GPU_LIBRARIES } from "../support/gpu_libraries.ts";
+import { GPU_LIBRARIES } from "../support/libraries/gpu_libraries.ts";
 import { encode } from "./dtypes.ts";
 
 /** How a device computes. */

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../errors.ts";
 import { DTYPE, type DtypeName, type WeightHandle } from "../../ffi/device.ts";
-import { randomWeights } from "../support/reference_weights.ts";
+import { randomWeights } from "../support/models/reference_weights.ts";
 import { encode } from "./dtypes.ts";
 import { assertSameBits, type OpBench, testOp } from "./op_bench.ts";
 import { forCases } from "./random.ts";

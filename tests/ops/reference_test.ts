@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { attention, fusedMultiplyAdd, rotaryTable, rotate } from "../support/reference_ops.ts";
-import { distribution, draw, philox, PLAIN_ROW, uniformAt } from "../support/reference_sampling.ts";
+import { attention, fusedMultiplyAdd, rotaryTable, rotate } from "../support/models/reference_ops.ts";
+import { distribution, draw, philox, PLAIN_ROW, uniformAt } from "../support/models/reference_sampling.ts";
 import { forCases } from "./random.ts";
 
 test("philox() gives the published test vectors", () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DTYPE } from "../../ffi/abi.ts";
-import { attention, rotaryHeads, rotaryTable } from "../support/reference_ops.ts";
+import { attention, rotaryHeads, rotaryTable } from "../support/models/reference_ops.ts";
 import { assertClose, assertSameBits, testOp } from "./op_bench.ts";
 import { PagedCache, runAttention, slotsOf } from "./paged_cache.ts";
 import { forCases, type Random } from "./random.ts";

@@ -7,7 +7,7 @@ import {
   PLAIN_ROW,
   type SamplingRow,
   uniformAt,
-} from "../support/reference_sampling.ts";
+} from "../support/models/reference_sampling.ts";
 import { isUntouched, OpBench, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";
 import { type BatchRow, sampleBatch } from "./sampling_batch.ts";

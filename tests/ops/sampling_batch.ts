@@ -5,7 +5,7 @@
  */
 
 import { SAMPLING_FLOATS, SAMPLING_INTS } from "../../ffi/abi.ts";
-import type { SamplingRow } from "../support/reference_sampling.ts";
+import type { SamplingRow } from "../support/models/reference_sampling.ts";
 import { type OpBench, type Output } from "./op_bench.ts";
 
 /** A row of the call; null is padding. */

@@ -1,5 +1,5 @@
 // What tests in another language set in the stand-in's machine: exported by libupbeat_simt.so beside the ABI, and by no
-// other library. Declared in tests/support/simt_library.ts.
+// other library. Declared in tests/support/libraries/simt_library.ts.
 #include <cuda_runtime.h>
 
 #include "../../ffi/upbeat.h"

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine, type EngineOptions } from "../../mod.ts";
-import { type RandomModelOptions, writeRandomModel } from "./random_model.ts";
+import { type RandomModelOptions, writeRandomModel } from "./models/random_model.ts";
 
 /**
  * Run with a fresh folder, which is removed afterwards whatever happens.

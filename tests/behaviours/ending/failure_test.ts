@@ -17,10 +17,10 @@ import {
   standing,
   waiters,
   withFaultyLibrary,
-} from "../../support/faulty_engine.ts";
-import { runScript } from "../../support/run_script.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { submit } from "../../support/scripted_executor.ts";
+} from "../../support/libraries/faulty_engine.ts";
+import { runScript } from "../../support/run/run_script.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { submit } from "../../support/scripted/scripted_executor.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 faulty("a device that faults fails every request with the cause, wakes everyone, and is closed", async () => {

@@ -13,9 +13,9 @@ import {
   standing,
   waiters,
   withFaultyLibrary,
-} from "../../support/faulty_engine.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { runScript } from "../../support/run_script.ts";
+} from "../../support/libraries/faulty_engine.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { runScript } from "../../support/run/run_script.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 faulty(

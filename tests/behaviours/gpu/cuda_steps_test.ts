@@ -1,7 +1,7 @@
 import { assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
 import { Engine, type EngineOptions, type GenerateOptions, UpbeatError } from "../../../mod.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { Simt, simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 /** Prompts of many lengths, every part of sampling, and more requests than run at once. */

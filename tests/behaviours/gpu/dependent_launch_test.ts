@@ -2,10 +2,10 @@ import { assertEquals, assertGreater, assertRejects, assertStringIncludes } from
 import process from "node:process";
 import { test } from "node:test";
 import { Engine, type EngineOptions, type GenerateOptions, UpbeatError } from "../../../mod.ts";
-import { onCpu } from "../../support/emulated.ts";
-import { GPU_LIBRARIES } from "../../support/gpu_libraries.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { Simt, simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { onCpu } from "../../support/libraries/emulated.ts";
+import { GPU_LIBRARIES } from "../../support/libraries/gpu_libraries.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 const VARIABLE = "UPBEAT_CUDA_DEPENDENT_LAUNCH";

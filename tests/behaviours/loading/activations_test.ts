@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { type EngineOptions, UpbeatError } from "../../../mod.ts";
 import { openDevice } from "../../../ffi/device.ts";
 import { CPU_LIBRARY } from "../../../scripts/support/paths.ts";
-import { GPU_LIBRARIES } from "../../support/gpu_libraries.ts";
+import { GPU_LIBRARIES } from "../../support/libraries/gpu_libraries.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
 const PROMPT = Array.from({ length: 12 }, (_, index) => 3 + index * 7 % 300);

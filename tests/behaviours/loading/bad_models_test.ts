@@ -3,7 +3,7 @@ import { readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Engine, type EngineOptions, type ErrorCode, UpbeatError } from "../../../mod.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 /** How to spoil a model folder, and what loading it must say. */

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BUNDLED_MODEL, type ChatMessage, Engine, Tokenizer } from "../../../mod.ts";
-import { onCpu, sized } from "../../support/emulated.ts";
-import { runCli } from "../../support/run_cli.ts";
+import { onCpu, sized } from "../../support/libraries/emulated.ts";
+import { runCli } from "../../support/run/run_cli.ts";
 
 /** A greedy continuation as PyTorch computed it: BF16 weights, F32 arithmetic. */
 interface GoldenCase {

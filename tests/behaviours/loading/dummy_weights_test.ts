@@ -9,8 +9,8 @@ import { readModelConfig } from "../../../engine/models/config.ts";
 import { planDummyWeights, planWeights, type WeightPlan } from "../../../engine/models/weight_plan.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { Engine, type EngineOptions } from "../../../mod.ts";
-import { randomWeights } from "../../support/reference_weights.ts";
-import { writeSafetensors } from "../../support/safetensors_writer.ts";
+import { randomWeights } from "../../support/models/reference_weights.ts";
+import { writeSafetensors } from "../../support/models/safetensors_writer.ts";
 
 const TINY = fileURLToPath(new URL("../../../bench/gpu/shapes/tiny", import.meta.url));
 const PROMPT = [1, 17, 44, 9, 200, 31];

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { test } from "node:test";
-import { type RandomModelOptions } from "../../support/random_model.ts";
-import { greedy, logSoftmax, ReferenceModel } from "../../support/reference_model.ts";
+import { type RandomModelOptions } from "../../support/models/random_model.ts";
+import { greedy, logSoftmax, ReferenceModel } from "../../support/models/reference_model.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
 const llama3Scaling = {

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Engine } from "../../../mod.ts";
-import { sized } from "../../support/emulated.ts";
-import { sharedModels } from "../../support/shared_models.ts";
+import { sized } from "../../support/libraries/emulated.ts";
+import { sharedModels } from "../../support/models/shared_models.ts";
 
 interface GoldenCase {
   readonly prompt?: string;

@@ -3,12 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Engine, UpbeatError } from "../../../mod.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { scriptedTokens } from "../../support/scripted_device.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { scriptedTokens } from "../../support/scripted/scripted_device.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 import { resolveSampling } from "../../../engine/config/sampling_options.ts";
 
-const SCRIPTED_DEVICE = new URL("../../support/scripted_device.ts", import.meta.url);
+const SCRIPTED_DEVICE = new URL("../../support/scripted/scripted_device.ts", import.meta.url);
 const PROMPT = [5, 6, 7, 8];
 
 /** Run with a model's folder and a module beside it. */

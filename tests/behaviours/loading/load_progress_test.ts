@@ -2,8 +2,8 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
 import { Engine, type LoadProgress } from "../../../mod.ts";
 import { CPU_LIBRARY } from "../../../scripts/support/paths.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 for (const [title, library, run] of [["CPU", CPU_LIBRARY, test], ["emulated CUDA", SIMT_LIBRARY, simt]] as const) {

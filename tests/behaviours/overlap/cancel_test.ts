@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
 import type { InboxMessage } from "../../../engine/channel/messages.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
+import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
   atOnce,
@@ -14,7 +14,7 @@ import {
   momentsOf,
   runScript,
   type ScriptedRun,
-} from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_run.ts";
 
 /** A device on which every part of an iteration takes time of its own. */
 const BUSY: ScriptedEngineSetUp = {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
 import type { GenerationChunk } from "../../../mod.ts";
-import type { TokenContext } from "../../support/scripted_device.ts";
-import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
+import type { TokenContext } from "../../support/scripted/scripted_device.ts";
+import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
   atOnce,
@@ -15,7 +15,7 @@ import {
   runScript,
   textScript,
   tokenOf,
-} from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_run.ts";
 
 /** Long and short prompts, every way of choosing tokens, and every way to end. */
 const REQUESTS = [

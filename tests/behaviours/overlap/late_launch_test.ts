@@ -2,8 +2,15 @@ import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } f
 import { test } from "node:test";
 import { type Launch, type StepSize, StepTimeEstimator } from "../../../engine/executor/step_time_estimator.ts";
 import { Random } from "../../ops/random.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
-import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../../support/scripted_run.ts";
+import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
+import {
+  atOnce,
+  cancel,
+  deliveryOfToken,
+  finishOf,
+  momentsOf,
+  runScript,
+} from "../../support/scripted/scripted_run.ts";
 
 /** Times of a GPU, in milliseconds. */
 const [DECODE, PREFILL] = [3, 12];

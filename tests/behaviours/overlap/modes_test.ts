@@ -9,7 +9,7 @@ import {
   type GenerationChunk,
   type Prompt,
 } from "../../../mod.ts";
-import { IS_EMULATED, sized } from "../../support/emulated.ts";
+import { IS_EMULATED, sized } from "../../support/libraries/emulated.ts";
 
 const MODES = {
   plain: { overlap: false },

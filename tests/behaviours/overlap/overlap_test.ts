@@ -10,8 +10,8 @@ import {
   type ScriptedSetUp,
   SHUTDOWN,
   submit,
-} from "../../support/scripted_executor.ts";
-import { cancel, MODES, shutdown } from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_executor.ts";
+import { cancel, MODES, shutdown } from "../../support/scripted/scripted_run.ts";
 
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const drain = (deadline: number | null = null) => shutdown(true, deadline);

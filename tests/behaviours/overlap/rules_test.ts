@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
-import type { Execution, TokenContext } from "../../support/scripted_device.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
+import type { Execution, TokenContext } from "../../support/scripted/scripted_device.ts";
+import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
   atOnce,
@@ -11,7 +11,7 @@ import {
   momentsOf,
   runScript,
   textScript,
-} from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_run.ts";
 
 const EXECUTIONS: readonly Execution[] = ["late", "exact", "eager"];
 

@@ -7,14 +7,19 @@ import { Decoder } from "../../../engine/models/decoder.ts";
 import { loadDecoderWeights } from "../../../engine/models/decoder_weights.ts";
 import { UpbeatError } from "../../../errors.ts";
 import { openDevice } from "../../../ffi/device.ts";
-import { ScriptedDevice, scriptedStream, scriptedTokens, type TokenContext } from "../../support/scripted_device.ts";
+import {
+  ScriptedDevice,
+  scriptedStream,
+  scriptedTokens,
+  type TokenContext,
+} from "../../support/scripted/scripted_device.ts";
 import {
   type ScriptedArrival,
   ScriptedEngine,
   type ScriptedEngineSetUp,
   submission,
-} from "../../support/scripted_engine.ts";
-import { tinyConfig, tinyPlan } from "../../support/scripted_device/tiny_plan.ts";
+} from "../../support/scripted/scripted_engine.ts";
+import { tinyConfig, tinyPlan } from "../../support/scripted/device/tiny_plan.ts";
 
 const EXECUTIONS = ["late", "exact", "eager"] as const;
 

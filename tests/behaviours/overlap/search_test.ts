@@ -8,9 +8,9 @@ import {
   type ScriptedCase,
   scriptedCases,
   shutdowns,
-} from "../../support/scripted_cases.ts";
-import type { ScriptedArrival } from "../../support/scripted_engine.ts";
-import { ALL_MODES, chunksOf, MODES, runScript } from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_cases.ts";
+import type { ScriptedArrival } from "../../support/scripted/scripted_engine.ts";
+import { ALL_MODES, chunksOf, MODES, runScript } from "../../support/scripted/scripted_run.ts";
 
 // Every run checks its own streams, ends, deliveries, blocks and what the device has seen; see scripted_run.ts.
 

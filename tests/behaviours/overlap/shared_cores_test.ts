@@ -2,10 +2,17 @@ import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { test } from "node:test";
 import { Engine, type StepReport } from "../../../mod.ts";
 import { Random } from "../../ops/random.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import type { TokenScript } from "../../support/scripted_device.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
-import { atOnce, cancel, deliveryOfToken, finishOf, momentsOf, runScript } from "../../support/scripted_run.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import type { TokenScript } from "../../support/scripted/scripted_device.ts";
+import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
+import {
+  atOnce,
+  cancel,
+  deliveryOfToken,
+  finishOf,
+  momentsOf,
+  runScript,
+} from "../../support/scripted/scripted_run.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 // A device that computes on the cores of the loop, as the CPU library does.

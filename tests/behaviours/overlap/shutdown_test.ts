@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { type SymbolName, SYMBOLS } from "../../../ffi/abi.ts";
 import { Inbox } from "../../../engine/executor/inbox.ts";
 import type { InboxMessage } from "../../../engine/channel/messages.ts";
-import type { ScriptedFailure } from "../../support/scripted_device.ts";
-import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
+import type { ScriptedFailure } from "../../support/scripted/scripted_device.ts";
+import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
   atOnce,
@@ -14,7 +14,7 @@ import {
   MODES,
   runScript,
   shutdown,
-} from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_run.ts";
 
 /** Two run, one of them with a prompt in pieces, and two wait. */
 const REQUESTS = [

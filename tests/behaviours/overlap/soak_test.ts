@@ -9,8 +9,15 @@ import {
   ScriptedEngine,
   type ScriptedRequest,
   submission,
-} from "../../support/scripted_engine.ts";
-import { acceptMoment, cancel, expectedStream, MODES, textScript, tokenTable } from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_engine.ts";
+import {
+  acceptMoment,
+  cancel,
+  expectedStream,
+  MODES,
+  textScript,
+  tokenTable,
+} from "../../support/scripted/scripted_run.ts";
 
 /** Requests in all; a long run has some ten thousand. */
 const REQUESTS = Number(process.env["UPBEAT_TEST_SOAK_REQUESTS"] ?? 1500);

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
-import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted_engine.ts";
+import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
   atOnce,
@@ -12,7 +12,7 @@ import {
   momentsOf,
   runScript,
   type ScriptedRun,
-} from "../../support/scripted_run.ts";
+} from "../../support/scripted/scripted_run.ts";
 
 /** Microseconds of the host: what a dispatch of sampling takes, and the bookkeeping of a row. */
 const DISPATCH = 400;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { checkEventOrder } from "../../../engine/events/event_order.ts";
 import { BUNDLED_MODEL, Engine, type EngineOptions, type GenerateOptions, type RequestEvent } from "../../../mod.ts";
 import { Random } from "../../ops/random.ts";
-import { assertNamedLibrary, sized } from "../../support/emulated.ts";
+import { assertNamedLibrary, sized } from "../../support/libraries/emulated.ts";
 
 /** How much is asked, of a pool of which size, and how often requests must then have made room for each other. */
 interface Crowd {

@@ -10,13 +10,17 @@ import { resolveLimits } from "../../../engine/runner/limits.ts";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
 import type { Moment } from "../../../engine/events/moment.ts";
 import { resolveSampling } from "../../../engine/config/sampling_options.ts";
-import { Tokenizer } from "../../../engine/text/tokenizer.ts";
+import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { openDevice } from "../../../ffi/device.ts";
 import { Engine, type GenerateOptions } from "../../../mod.ts";
-import { sized } from "../../support/emulated.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { ScriptedExecutor, type ScriptedMessage, type ScriptedSetUp } from "../../support/scripted_executor.ts";
+import { sized } from "../../support/libraries/emulated.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import {
+  ScriptedExecutor,
+  type ScriptedMessage,
+  type ScriptedSetUp,
+} from "../../support/scripted/scripted_executor.ts";
 import { withModelFolder, withRandomEngine } from "../../support/test_engine.ts";
 
 const VOCABULARY = 320;

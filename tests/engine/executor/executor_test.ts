@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
 import type { Moment } from "../../../engine/events/moment.ts";
-import { ScriptedExecutor, type ScriptedMessage, SHUTDOWN, submit } from "../../support/scripted_executor.ts";
+import { ScriptedExecutor, type ScriptedMessage, SHUTDOWN, submit } from "../../support/scripted/scripted_executor.ts";
 
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const cancel = (id: number) => ({ type: "cancel", id }) as const;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert"
 import { test } from "node:test";
 import { Engine, type StepReport, UpbeatError } from "../../../mod.ts";
 import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
-import { ScriptedExecutor, submit } from "../../support/scripted_executor.ts";
+import { ScriptedExecutor, submit } from "../../support/scripted/scripted_executor.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
 /** What does not depend on the clock. */

@@ -6,7 +6,7 @@ import type { ErrorCode } from "../../../errors.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
 import type { ModelConfig } from "../../../engine/models/config.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
-import { sharedModels } from "../../support/shared_models.ts";
+import { sharedModels } from "../../support/models/shared_models.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 type Json = Record<string, unknown>;

@@ -10,9 +10,9 @@ import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import type { Checkpoint } from "../../../engine/weights/checkpoint.ts";
 import type { TensorInfo } from "../../../engine/weights/safetensors.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import type { RandomModelOptions } from "../../support/random_model.ts";
-import { sharedModels } from "../../support/shared_models.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import type { RandomModelOptions } from "../../support/models/random_model.ts";
+import { sharedModels } from "../../support/models/shared_models.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 /** Changes of a checkpoint's tensors by name; null removes one. */

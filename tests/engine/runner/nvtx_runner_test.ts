@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { NvtxRunner } from "../../../engine/runner/nvtx_runner.ts";
 import { openDevice } from "../../../ffi/device.ts";
-import { GPU_LIBRARIES } from "../../support/gpu_libraries.ts";
+import { GPU_LIBRARIES } from "../../support/libraries/gpu_libraries.ts";
 
 /** Records what is done within which ranges. */
 function recorder() {

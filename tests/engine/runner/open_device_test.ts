@@ -8,9 +8,9 @@ import { chooseDevice, type DeviceChoice } from "../../../engine/runner/open_dev
 import { libraryFileName, namedLibrary } from "../../../ffi/library.ts";
 import { Engine } from "../../../mod.ts";
 import { CPU_LIBRARY } from "../../../scripts/support/paths.ts";
-import { GPU_LIBRARIES } from "../../support/gpu_libraries.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { Simt, simt, SIMT_LIBRARY } from "../../support/simt_library.ts";
+import { GPU_LIBRARIES } from "../../support/libraries/gpu_libraries.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 const choice = (rest: Partial<DeviceChoice>): DeviceChoice => ({

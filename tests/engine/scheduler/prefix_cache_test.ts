@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import { type BlockHash, PrefixCache } from "../../../engine/scheduler/prefix_cache.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
-import { makeRequest } from "../../support/requests.ts";
+import { makeRequest } from "../../support/scripted/requests.ts";
 
 const BLOCK_SIZE = 2;
 

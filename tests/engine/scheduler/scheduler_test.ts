@@ -7,7 +7,7 @@ import type { Request } from "../../../engine/scheduler/request.ts";
 import { Scheduler } from "../../../engine/scheduler/scheduler.ts";
 import type { Step } from "../../../engine/scheduler/step_plan.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
-import { makeRequest } from "../../support/requests.ts";
+import { makeRequest } from "../../support/scripted/requests.ts";
 
 interface SetUp {
   readonly blocks?: number;

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test } from "node:test";
 import { callerLog, createLog, formatLogEntry, type LogEntry } from "../../../engine/telemetry/log.ts";
 import { Engine } from "../../../mod.ts";
-import { writeRandomModel } from "../../support/random_model.ts";
-import { runScript } from "../../support/run_script.ts";
+import { writeRandomModel } from "../../support/models/random_model.ts";
+import { runScript } from "../../support/run/run_script.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 const now = () => 12.5;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../../errors.ts";
 import { ChatTemplate, type ChatVariables } from "../../../engine/text/chat_template.ts";
-import { listShared, MODELS, readShared, sharedTokenizer } from "./shared_tokenizers.ts";
+import { listShared, MODELS, readShared, sharedTokenizer } from "./tokenizer/shared_tokenizers.ts";
 
 interface ChatCase {
   readonly name: string;

@@ -4,7 +4,7 @@ import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
-import { writeCheckpoint } from "../../support/safetensors_writer.ts";
+import { writeCheckpoint } from "../../support/models/safetensors_writer.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 const TENSORS = ["a", "b", "c", "d"].map((name, index) => ({

@@ -11,7 +11,7 @@ import { UpbeatError } from "../../../errors.ts";
 import { bitsPerElement } from "../../../engine/weights/dtypes.ts";
 import { duplicateMember } from "../../../engine/weights/header_json.ts";
 import { readSafetensorsHeader } from "../../../engine/weights/safetensors.ts";
-import { headerBytes } from "../../support/safetensors_writer.ts";
+import { headerBytes } from "../../support/models/safetensors_writer.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 const OPTIONS = { seed: 20_260_101, numRuns: 400 };

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { WeightDtype } from "../../../engine/weights/dtypes.ts";
 import { readSafetensorsHeader } from "../../../engine/weights/safetensors.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
-import { readTensor } from "../../support/reference_tensor.ts";
-import { headerBytes, writeSafetensors } from "../../support/safetensors_writer.ts";
+import { readTensor } from "../../support/models/reference_tensor.ts";
+import { headerBytes, writeSafetensors } from "../../support/models/safetensors_writer.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 /** A file with this header text and this many bytes of data. */

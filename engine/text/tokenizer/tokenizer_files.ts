@@ -1,0 +1,128 @@
+/**
+ * The files a tokenizer folder may hold, read and checked only as far as every reader needs: JSON that is an object.
+ *
+ * @module
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UpbeatError } from "../../../errors.ts";
+
+/** A JSON object whose fields have not been checked yet. */
+export type JsonObject = Record<string, unknown>;
+
+/** What a tokenizer folder holds besides `tokenizer.json`. */
+export interface TokenizerConfig {
+  /** The folder. */
+  readonly folder: string;
+  /** Path of `tokenizer.json`, for messages. */
+  readonly path: string;
+  /** `tokenizer_config.json`, or an empty object. */
+  readonly config: JsonObject;
+  /** `special_tokens_map.json`, or an empty object. */
+  readonly specialTokensMap: JsonObject;
+  /** `chat_template.jinja`, or null. */
+  readonly chatTemplate: string | null;
+}
+
+/** What a tokenizer folder holds. */
+export interface TokenizerFiles extends TokenizerConfig {
+  /** `tokenizer.json`; large, so not kept once a tokenizer is made of it. */
+  readonly tokenizer: JsonObject;
+}
+
+/**
+ * Whether a value is a JSON object.
+ *
+ * @param value Anything.
+ * @returns True for an object that is neither null nor an array.
+ */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A text file, or null where there is none.
+ *
+ * @param path The file.
+ * @returns Its text without a byte order mark.
+ * @throws {UpbeatError} TOKENIZER_INVALID when it exists and cannot be read.
+ */
+export async function readOptionalText(path: string): Promise<string | null> {
+  try {
+    const text = await readFile(path, "utf8");
+    return text.startsWith("\uFEFF") ? text.slice(1) : text;
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw new UpbeatError("TOKENIZER_INVALID", `${path} cannot be read: ${String(error)}`, { file: path }, {
+      cause: error,
+    });
+  }
+}
+
+/** Parse `text` as a JSON object, or throw TOKENIZER_INVALID naming `path`. */
+function parseObject(path: string, text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UpbeatError("TOKENIZER_INVALID", `${path} is not valid JSON: ${reason}`, { file: path }, {
+      cause: error,
+    });
+  }
+  if (!isObject(value)) {
+    throw new UpbeatError("TOKENIZER_INVALID", `${path} must hold a JSON object`, { file: path });
+  }
+  return value;
+}
+
+/**
+ * A JSON object from a file, or an empty one where there is no such file.
+ *
+ * @param path The file.
+ * @returns The object.
+ * @throws {UpbeatError} TOKENIZER_INVALID when it exists and is not a JSON object.
+ */
+export async function readOptionalObject(path: string): Promise<JsonObject> {
+  const text = await readOptionalText(path);
+  return text === null ? {} : parseObject(path, text);
+}
+
+/**
+ * Read a tokenizer folder.
+ *
+ * @param folder The folder with `tokenizer.json`, as Hugging Face publishes it.
+ * @returns The parsed files.
+ * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID when a file is not a JSON object.
+ */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const path = join(folder, "tokenizer.json");
+  const text = await readOptionalText(path);
+  if (text === null) {
+    throw new UpbeatError(
+      "TOKENIZER_MISSING",
+      `there is no ${path}; download the model's tokenizer.json into that folder`,
+      { file: path },
+    );
+  }
+  return {
+    folder,
+    path,
+    tokenizer: parseObject(path, text),
+    config: await readOptionalObject(join(folder, "tokenizer_config.json")),
+    specialTokensMap: await readOptionalObject(join(folder, "special_tokens_map.json")),
+    chatTemplate: await readOptionalText(join(folder, "chat_template.jinja")),
+  };
+}
+
+/**
+ * The error for something in `tokenizer.json` that this engine cannot honour exactly.
+ *
+ * @param field Where it stands, such as `pre_tokenizer`.
+ * @param problem What is wrong, as a clause.
+ * @returns TOKENIZER_INVALID; the caller that knows the file adds its path.
+ */
+export function invalidTokenizer(field: string, problem: string): UpbeatError {
+  return new UpbeatError("TOKENIZER_INVALID", `${field} ${problem}`, { field });
+}

@@ -1,0 +1,32 @@
+/**
+ * Requests for tests of the scheduler and the caches, without an engine around them.
+ *
+ * @module
+ */
+import { Request } from "../../../engine/scheduler/request.ts";
+import { resolveSampling, type SamplingParameters } from "../../../engine/config/sampling_options.ts";
+import { StopCriteria } from "../../../engine/scheduler/stop_criteria.ts";
+
+/** Greedy, with a fixed seed. */
+export const greedy: SamplingParameters = resolveSampling(
+  { seed: 1 },
+  { doSample: null, temperature: null, topK: null, topP: null, minP: null, repetitionPenalty: null },
+  1000,
+);
+
+/**
+ * A request that nothing but its length ends.
+ *
+ * @param id Its id.
+ * @param prompt Its prompt, or the length of one that no other request shares a token with.
+ * @param maxTokens Tokens to generate.
+ */
+export function makeRequest(id: number, prompt: number | readonly number[], maxTokens: number): Request {
+  return new Request({
+    id,
+    promptTokenIds: Int32Array.from(typeof prompt === "number" ? new Array<number>(prompt).fill(1000 + id) : prompt),
+    maxTokens,
+    sampling: greedy,
+    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
+  });
+}

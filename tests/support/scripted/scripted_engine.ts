@@ -1,0 +1,327 @@
+/**
+ * The executor with its scheduler, KV pool, prefix cache and runner on a scripted device, and messages that arrive at set
+ * times: an engine without threads, in which every step is the same each time.
+ *
+ * @module
+ */
+import { toMicroseconds } from "../../../engine/telemetry/clock.ts";
+import { Executor, type ExecutorPort } from "../../../engine/executor/executor.ts";
+import { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
+import { ModelRunner, type RunnerLimits } from "../../../engine/runner/model_runner.ts";
+import { PrefixCache } from "../../../engine/scheduler/prefix_cache.ts";
+import type { Delivery, InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { ExecutorCounters } from "../../../engine/telemetry/executor_counters.ts";
+import type { Moment } from "../../../engine/events/moment.ts";
+import type { StepReport } from "../../../engine/telemetry/step_report.ts";
+import type { Request } from "../../../engine/scheduler/request.ts";
+import { resolveSampling, type SamplingOptions } from "../../../engine/config/sampling_options.ts";
+import { Scheduler } from "../../../engine/scheduler/scheduler.ts";
+import { StepReports } from "../../../engine/executor/step_reports.ts";
+import { UpbeatError } from "../../../errors.ts";
+import { openDevice } from "../../../ffi/device.ts";
+import type { Device } from "../../../ffi/interface.ts";
+import {
+  ScriptedDevice,
+  type ScriptedDeviceOptions,
+  type ScriptedFailure,
+  VOCABULARY_SIZE,
+} from "./scripted_device.ts";
+import { SHUTDOWN } from "./scripted_executor.ts";
+import { tinyConfig, tinyPlan } from "./device/tiny_plan.ts";
+
+/**
+ * A message, and when it arrives: at a time in milliseconds on the device's clock, or once so many forward passes were
+ * launched. One that waits for a forward pass that does not come arrives when the executor has nothing else to do.
+ */
+export type ScriptedArrival =
+  | { readonly at: number; readonly message: InboxMessage }
+  | { readonly forwards: number; readonly message: InboxMessage };
+
+/** What the executor handed over at once, and when it was received, in milliseconds. */
+export interface ReceivedDelivery extends Delivery {
+  readonly receivedAt: number;
+}
+
+/** How the engine is set up; everything has a default. */
+export interface ScriptedEngineSetUp {
+  readonly device?: ScriptedDeviceOptions;
+  /** 1 unless given. */
+  readonly layers?: number;
+  /** 16 unless given. */
+  readonly maxBatchTokens?: number;
+  /** 4 unless given. */
+  readonly maxBatchRequests?: number;
+  /** 256 unless given. */
+  readonly maxContext?: number;
+  /** Blocks of the pool; 64 unless given. */
+  readonly blocks?: number;
+  /** 4 unless given. */
+  readonly blockSize?: number;
+  readonly prefixCache?: boolean;
+  /** true unless given. */
+  readonly overlap?: boolean;
+  /** As `overlap` unless given. */
+  readonly earlyFirstToken?: boolean;
+  /** As `overlap` unless given. */
+  readonly lateLaunch?: boolean;
+  /** Whether the device takes cores from the loop; false unless given. */
+  readonly sharesCores?: boolean;
+  /** 1 unless given. */
+  readonly streamInterval?: number;
+  /** Batch sizes of captured graphs; 1, 2, 4, 8, 16, 32, 64 unless given. */
+  readonly graphSizes?: readonly number[];
+  /** Whether steps are reported. */
+  readonly trackSteps?: boolean;
+  /** Milliseconds; 10,000 unless given. */
+  readonly stallTimeout?: number;
+  /** Microseconds that handing over a message takes the executor. */
+  readonly sendCost?: number;
+  /** Microseconds that the bookkeeping of each row of a step takes the executor. */
+  readonly rowCost?: number;
+  /** What goes wrong, counted from when the model is loaded. */
+  readonly failures?: readonly ScriptedFailure[];
+  /** Called with everything that is handed over. What it returns arrives at once. */
+  readonly onDelivery?: (delivery: ReceivedDelivery) => readonly InboxMessage[] | void;
+  /** Whether deliveries are kept; true unless given. */
+  readonly keepsDeliveries?: boolean;
+}
+
+/** What to submit, besides an id. */
+export interface ScriptedRequest {
+  /** The prompt, or the length of one that differs from request to request; 5 unless given. */
+  readonly prompt?: number | readonly number[];
+  /** 4 unless given. */
+  readonly maxTokens?: number;
+  /** Greedy with seed 1 unless given. */
+  readonly sampling?: SamplingOptions;
+  readonly eosTokenIds?: readonly number[];
+  readonly stopStrings?: readonly string[];
+  readonly trackTokens?: boolean;
+}
+
+/** A submit message for the scripted engine. */
+export function submission(id: number, request: ScriptedRequest = {}): SubmitMessage {
+  const { prompt = 5, maxTokens = 4, sampling = {}, eosTokenIds = [], stopStrings = [], trackTokens = false } = request;
+  const suggested = tinyConfig().sampling;
+  const token = (index: number) => (id * 331 + index * 7) % VOCABULARY_SIZE;
+  return {
+    type: "submit",
+    id,
+    promptTokenIds: typeof prompt === "number"
+      ? Int32Array.from({ length: prompt }, (_, index) => token(index))
+      : Int32Array.from(prompt),
+    maxTokens,
+    sampling: resolveSampling({ seed: 1, ...sampling }, suggested, VOCABULARY_SIZE),
+    eosTokenIds,
+    stopStrings,
+    trackTokens,
+  };
+}
+
+/** How often a loop may ask for messages while none comes in and nobody gets a token or an end. */
+const MOST_IDLE_TURNS = 10_000;
+
+/** Gives messages when they arrive; a shutdown once all are delivered and nothing is left to do. */
+class ScriptedPort implements ExecutorPort {
+  readonly deliveries: ReceivedDelivery[] = [];
+  /** Calls of {@linkcode ScriptedPort.send}, with or without something to say. */
+  flushes = 0;
+  lastCounters: ExecutorCounters | null = null;
+  readonly reports: StepReport[] = [];
+  /** What a loop that is right would not have done. */
+  readonly violations: string[] = [];
+  readonly #device: ScriptedDevice;
+  readonly #setUp: ScriptedEngineSetUp;
+  /** In the order of arrival, the next one last. */
+  readonly #timed: { readonly at: number; readonly message: InboxMessage }[];
+  readonly #counted: { readonly forwards: number; readonly message: InboxMessage }[];
+  /** Messages that arrive at once. */
+  readonly #immediate: InboxMessage[] = [];
+  #isShutDown = false;
+  #idleTurns = 0;
+
+  constructor(script: readonly ScriptedArrival[], device: ScriptedDevice, setUp: ScriptedEngineSetUp) {
+    // Sorted as reversed, so that of two with the same time the first one in the script is the last one here.
+    this.#timed = script.filter((arrival) => "at" in arrival)
+      .map(({ at, message }) => ({ at: toMicroseconds(at), message })).reverse().sort((a, b) => b.at - a.at);
+    this.#counted = script.filter((arrival) => "forwards" in arrival).reverse().sort((a, b) => b.forwards - a.forwards);
+    this.#device = device;
+    this.#setUp = setUp;
+  }
+
+  receive(): InboxMessage | null {
+    const message = this.#immediate.shift() ?? this.#takeCounted() ?? this.#takeTimed();
+    if (message?.type === "shutdown") this.#isShutDown = true;
+    if (message !== null) this.#idleTurns = 0;
+    else if (++this.#idleTurns > MOST_IDLE_TURNS) throw new UpbeatError("INTERNAL", "the loop turns without end");
+    return message;
+  }
+
+  #takeCounted(): InboxMessage | null {
+    const next = this.#counted.at(-1);
+    if (next === undefined || next.forwards > this.#device.accounting.forwardCount) return null;
+    return this.#counted.pop()!.message;
+  }
+
+  #takeTimed(): InboxMessage | null {
+    const next = this.#timed.at(-1);
+    if (next === undefined || next.at > this.#device.now()) return null;
+    return this.#timed.pop()!.message;
+  }
+
+  waitForMessage(): void {
+    if (this.#isShutDown) this.violations.push("the executor waits for a message after the shutdown");
+    if (this.#immediate.length > 0) return;
+    const next = this.#timed.at(-1);
+    if (next !== undefined) this.#device.waitUntil(next.at);
+    else this.#immediate.push(this.#counted.pop()?.message ?? SHUTDOWN);
+  }
+
+  send(handedOver: Delivery | null): void {
+    this.flushes++;
+    if (handedOver === null) return;
+    const isProgress = ({ type }: Moment) => type === "token" || type === "finish" || type === "failure";
+    if (handedOver.updates.some(({ moments }) => moments.some(isProgress))) this.#idleTurns = 0;
+    const { sendCost = 0, onDelivery, keepsDeliveries = true } = this.#setUp;
+    this.#device.spend(sendCost);
+    this.lastCounters = handedOver.counters;
+    const delivery = { ...handedOver, receivedAt: this.#device.now() };
+    if (keepsDeliveries) {
+      this.deliveries.push(delivery);
+      this.reports.push(...handedOver.steps ?? []);
+    }
+    this.#immediate.push(...onDelivery?.(delivery) ?? []);
+  }
+}
+
+/** A scheduler whose bookkeeping takes time. */
+class SlowScheduler extends Scheduler {
+  /** Called once for each row. */
+  onConfirm = () => {};
+
+  override confirm(request: Request, tokens: number): void {
+    this.onConfirm();
+    super.confirm(request, tokens);
+  }
+}
+
+/** An engine with its script. */
+export class ScriptedEngine implements Disposable {
+  readonly device: ScriptedDevice;
+  readonly pool: KvBlockPool;
+  readonly scheduler: Scheduler;
+  readonly runner: ModelRunner;
+  readonly #port: ScriptedPort;
+  readonly #openDevice: Device;
+  readonly #executor: Executor;
+
+  /**
+   * @param script Messages; the last one is followed by a shutdown, once everything is done.
+   * @param setUp How the engine is set up.
+   */
+  constructor(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}) {
+    this.device = new ScriptedDevice(setUp.device);
+    const limits = limitsOf(setUp, this.device);
+    this.#openDevice = openDevice({ library: this.device.library });
+    const config = tinyConfig(setUp.layers);
+    this.runner = new ModelRunner(this.#openDevice, config, tinyPlan(config), limits, () => {});
+    this.pool = new KvBlockPool(limits.kvBlocks, limits.blockSize);
+    const prefixCache = setUp.prefixCache === true ? new PrefixCache(this.pool) : null;
+    const scheduler = new SlowScheduler(this.pool, limits, prefixCache);
+    scheduler.onConfirm = () => this.device.spend(setUp.rowCost ?? 0);
+    this.scheduler = scheduler;
+    this.#port = new ScriptedPort(script, this.device, setUp);
+    this.#executor = this.#createExecutor(setUp);
+    this.device.accounting.reset();
+    for (const failure of setUp.failures ?? []) this.device.fail(failure);
+  }
+
+  #createExecutor(setUp: ScriptedEngineSetUp): Executor {
+    const { overlap = true, earlyFirstToken = overlap, lateLaunch = overlap } = setUp;
+    const { streamInterval = 1, trackSteps = false, sharesCores = false } = setUp;
+    const { now } = this.device;
+    return new Executor({
+      port: this.#port,
+      scheduler: this.scheduler,
+      blocks: this.pool,
+      runner: this.runner,
+      now,
+      options: { overlap, lateLaunch, earlyFirstToken, streamInterval },
+      reports: trackSteps ? new StepReports(this.scheduler, this.pool, now) : null,
+      sharesCores,
+    });
+  }
+
+  /**
+   * Run until the shutdown.
+   *
+   * @throws {UpbeatError} What ended the loop otherwise.
+   */
+  run(): void {
+    this.#executor.run();
+  }
+
+  /** Close the device. */
+  [Symbol.dispose](): void {
+    this.#openDevice.close();
+  }
+
+  /** Everything that was handed over, oldest first. */
+  get deliveries(): readonly ReceivedDelivery[] {
+    return this.#port.deliveries;
+  }
+
+  /** How often the executor handed over something or nothing. */
+  get flushes(): number {
+    return this.#port.flushes;
+  }
+
+  /** The reports of steps that were sent. */
+  get reports(): readonly StepReport[] {
+    return this.#port.reports;
+  }
+
+  /** The last counters that were sent. */
+  get counters(): ExecutorCounters {
+    return this.#port.lastCounters!;
+  }
+
+  /** What no engine that is right would have done. */
+  get violations(): readonly string[] {
+    return [...this.device.violations, ...this.#port.violations];
+  }
+
+  /** Everything that happened to a request. */
+  moments(id: number): Moment[] {
+    return this.deliveries.flatMap(({ updates }) => updates)
+      .filter((update) => update.id === id)
+      .flatMap(({ moments }) => moments);
+  }
+
+  /** The tokens of a request. */
+  tokens(id: number): number[] {
+    return this.moments(id).flatMap((moment) => (moment.type === "token" ? [moment.tokenId] : []));
+  }
+
+  /** Why a request ended; null when it did not, or failed. */
+  finishReason(id: number): string | null {
+    const finish = this.moments(id).find(({ type }) => type === "finish");
+    return finish?.type === "finish" ? finish.reason : null;
+  }
+}
+
+function limitsOf(setUp: ScriptedEngineSetUp, device: ScriptedDevice): RunnerLimits {
+  const { maxBatchTokens = 16, maxBatchRequests = 4, maxContext = 256, blocks = 64, blockSize = 4 } = setUp;
+  return {
+    maxBatchTokens,
+    maxBatchRequests,
+    maxContext,
+    blockSize,
+    kvBlocks: blocks,
+    kvDtype: "F32",
+    activations: "float32",
+    graphSizes: setUp.graphSizes ?? [1, 2, 4, 8, 16, 32, 64],
+    deviceClock: setUp.trackSteps === true ? device.now : null,
+    stallTimeout: setUp.stallTimeout ?? 10_000,
+  };
+}
