@@ -103,7 +103,6 @@ export class NullRun {
       now: createClock(clockOrigin()),
       options: { overlap: true, lateLaunch: true, earlyFirstToken: true, streamInterval: 1 },
       reports: null,
-      sharesCores: false,
     });
   }
 

@@ -1,31 +1,32 @@
 /**
  * The executor: one loop that takes requests in and gives tokens out.
  *
- * It runs on a thread of its own and owns all requests and the device. It waits for a message in `#rest` only, when there is
- * nothing to do, and for the device in `#resolve` and, as long as there is time, in `#takeMessages`.
+ * It runs on a thread of its own and owns all requests and the device. It blocks in three places: in `#rest` for commands
+ * when there is nothing to compute, in `#readTokens` for the device, and in `#takeCommands` while a launch is delayed.
  *
- * The overlap loop launches step k before it reads step k - 1, so that the device always has work while the host reads,
- * decides and tells: the tokens that step k - 1 samples go into step k on the device, unseen (as in TensorRT-LLM's
- * PyExecutor and SGLang's overlap scheduler). The plain loop beside it runs one step at a time. Both give the same tokens.
+ * The overlap loop launches step k before it reads step k - 1, so that a device with its own processor always has work while
+ * the host reads, decides and emits: the tokens that step k - 1 samples go into step k on the device, unseen by the host (as
+ * in TensorRT-LLM's PyExecutor and SGLang's overlap scheduler). The plain loop beside it runs one step at a time. Both give
+ * the same tokens.
  *
  * @module
  */
-import type { StepRunner } from "../runner/step_runner.ts";
 import type { Clock } from "../telemetry/clock.ts";
+import type { StepRunner } from "../runner/step_runner.ts";
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
 import { requestError } from "../events/event_payloads.ts";
-import { Inbox, type MessageSource } from "./inbox.ts";
+import { CommandQueue, type MessageSource } from "./command_queue.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { LaunchGate } from "./launch_gate.ts";
+import { RequestTable } from "./request_table.ts";
 import type { Delivery } from "../channel/messages.ts";
 import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { Request } from "../scheduler/request.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
 import type { Scheduler, SchedulingListener } from "../scheduler/scheduler.ts";
-import { bringsFirstTokens, endsWithFirstToken, isKnown, isPrefill, type StepInFlight } from "./step_in_flight.ts";
-import type { Step } from "../scheduler/step_plan.ts";
+import { bringsFirstTokens, type StepInFlight } from "./step_in_flight.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
 
@@ -59,8 +60,6 @@ export interface ExecutorParts {
   readonly options: ExecutorOptions;
   /** What makes reports of steps; null: there are none. */
   readonly reports: StepReports | null;
-  /** Whether the device computes on the cores that the loop runs on. */
-  readonly sharesCores: boolean;
   /** The thread's log. */
   readonly log?: Log | null;
 }
@@ -74,18 +73,18 @@ export class Executor {
   readonly #now: Clock;
   readonly #options: ExecutorOptions;
   readonly #reports: StepReports | null;
-  readonly #inbox: Inbox;
+  readonly #commands: CommandQueue;
+  readonly #requests = new RequestTable();
   readonly #updates = new Updates();
-  /** null: launches do not wait. */
+  readonly #log: Log | null;
+  /** null: launches are not delayed. */
   readonly #gate: LaunchGate | null;
-  /** Whether the device computes on the cores of this thread. */
-  readonly #sharesCores: boolean;
-  /** Whether the loop had nothing to do before the step that is launched next. */
-  #hasRested = true;
-  /** Milliseconds for which the launch of the next step has waited for messages. */
-  #held = 0;
-  /** Since when the loop's time has not been counted. */
-  #lapStart: number;
+  /** Whether the loop was idle before the next launch. */
+  #afterIdle = true;
+  /** Milliseconds for which the next launch was delayed. */
+  #launchDelayMs = 0;
+  /** End of the loop time accounted for so far. */
+  #accountedUntil: number;
   #launchedSteps = 0;
   #processedSteps = 0;
   #wastedSteps = 0;
@@ -94,23 +93,25 @@ export class Executor {
 
   /** @param parts What it is made of. */
   constructor(parts: ExecutorParts) {
-    this.#port = parts.port;
-    this.#scheduler = parts.scheduler;
+    const { port, scheduler, runner, now, options, log = null } = parts;
+    this.#port = port;
+    this.#scheduler = scheduler;
     this.#blocks = parts.blocks;
-    this.#runner = parts.runner;
-    this.#now = parts.now;
-    this.#options = parts.options;
+    this.#runner = runner;
+    this.#now = now;
+    this.#options = options;
     this.#reports = parts.reports;
-    this.#sharesCores = parts.sharesCores;
-    this.#inbox = new Inbox(parts.port, (request) => parts.scheduler.enqueue(request), parts.now, parts.log ?? null);
-    this.#gate = parts.options.lateLaunch ? new LaunchGate({ ...parts, inbox: this.#inbox }) : null;
-    this.#lapStart = parts.now();
+    this.#log = log;
+    const onSubmit = (request: Request) => scheduler.enqueue(request);
+    this.#commands = new CommandQueue({ source: port, requests: this.#requests, onSubmit, now, log });
+    this.#gate = options.lateLaunch ? new LaunchGate({ runner, scheduler, commands: this.#commands, now }) : null;
+    this.#accountedUntil = now();
   }
 
   /**
-   * Run until a shutdown message comes and all requests are over.
+   * Runs until a shutdown command has arrived and all requests have ended.
    *
-   * @throws {UpbeatError} What ended the loop otherwise, after failing every live request with it.
+   * @throws {UpbeatError} Whatever else ended the loop, after failing every live request with it.
    */
   run(): void {
     try {
@@ -127,106 +128,141 @@ export class Executor {
 
   // ---- The two loops -----------------------------------------------------------------------------------------------
 
-  /**
-   * Step k, `next`, is launched before step k - 1, `previous`, is read. A method that is given a step does nothing where there
-   * is none, or where it was called for that step before.
-   */
-  #runOverlapLoop(): void {
-    let previous: StepInFlight | null = null;
-    while (this.#takeMessages(previous) || previous !== null) {
-      // Blocks change hands only while nothing is in flight.
-      if (this.#scheduler.mustPreempt || this.#mustTell(previous)) previous = this.#settle(previous);
-      // Who is known to have ended needs no step.
-      if (isKnown(previous)) this.#readTokens(previous);
-      const step = this.#scheduler.schedule(this.#listener);
-      if (step === null && previous === null) {
-        this.#rest();
-        continue;
-      }
-      // A prefill takes the host a while to launch: what is there already does not wait for that.
-      if (isPrefill(step) && this.#hasArrived(previous)) this.#readFirstTokens(previous);
-      const next = step === null ? null : this.#launchForward(step);
-      if (next !== null) this.#gate?.launched(next, previous);
-      // Sampling is dispatched while step k - 1 runs; behind its tokens where those are first ones, or where it is about to end.
-      const isUrgent = bringsFirstTokens(previous);
-      if (!isUrgent && (this.#held === 0 || this.#sharesCores)) this.#launchSampling(next);
-      this.#readFirstTokens(previous);
-      if (isUrgent && !endsWithFirstToken(previous)) this.#launchSampling(next);
-      // So that callers have taken in how it begins when its first tokens come.
-      if (previous === null) this.#flush();
-      this.#process(previous);
-      this.#launchSampling(next);
-      previous = next;
-    }
-  }
-
   /** One step at a time, with nothing in flight before or after. */
   #runPlainLoop(): void {
-    while (this.#takeMessages()) {
-      const step = this.#scheduler.schedule(this.#listener);
+    while (this.#takeCommands(null)) {
+      const step = this.#launchForward(null);
       if (step === null) {
         this.#rest();
         continue;
       }
-      const launched = this.#launchForward(step);
-      this.#launchSampling(launched);
+      this.#launchSampling(step);
       this.#flush();
-      this.#resolve(launched);
-      this.#process(launched);
+      this.#readTokens(step);
+      this.#process(step);
     }
+  }
+
+  /** Step k is launched before step k - 1 is processed. Which of the sequences below fits depends on step k - 1 alone. */
+  #runOverlapLoop(): void {
+    let previous: StepInFlight | null = null;
+    while (this.#takeCommands(previous) || previous !== null) {
+      // Blocks change hands only while nothing is in flight.
+      if (previous !== null && this.#scheduler.mustPreempt) previous = this.#settle(previous);
+      if (previous === null) previous = this.#start();
+      else if (this.#hasEnded(previous)) previous = this.#advanceAfterEnd(previous);
+      else if (this.#launchDelayMs > 0) previous = this.#advanceEmittingFirst(previous);
+      else if (!bringsFirstTokens(previous)) previous = this.#advanceSamplingFirst(previous);
+      else if (this.#options.earlyFirstToken) previous = this.#advanceEmittingFirst(previous);
+      else previous = this.#advanceEmittingLast(previous);
+    }
+  }
+
+  /** Nothing is in flight. */
+  #start(): StepInFlight | null {
+    const next = this.#launchForward(null);
+    if (next === null) return this.#rest();
+    this.#launchSampling(next);
+    // While the device computes, callers learn how the step begins.
+    this.#flush();
+    return next;
+  }
+
+  /** Step k - 1 has some time to run: all of step k is enqueued before the host waits. */
+  #advanceSamplingFirst(previous: StepInFlight): StepInFlight | null {
+    const next = this.#launchForward(previous);
+    this.#launchSampling(next);
+    this.#readTokens(previous);
+    this.#emitFirstTokens(previous);
+    this.#process(previous);
+    return next;
+  }
+
+  /**
+   * Step k - 1 brings first tokens, or it is about to end, as the launch was delayed until then: its tokens leave before
+   * sampling is dispatched. The device computes the forward pass of step k meanwhile.
+   */
+  #advanceEmittingFirst(previous: StepInFlight): StepInFlight | null {
+    const next = this.#launchForward(previous);
+    this.#readTokens(previous);
+    this.#emitFirstTokens(previous);
+    this.#process(previous);
+    this.#launchSampling(next);
+    return next;
+  }
+
+  /** Step k - 1 brings first tokens that leave with everything else of their step (`earlyFirstToken: false`). */
+  #advanceEmittingLast(previous: StepInFlight): StepInFlight | null {
+    const next = this.#launchForward(previous);
+    this.#readTokens(previous);
+    this.#launchSampling(next);
+    this.#process(previous);
+    return next;
+  }
+
+  /** Step k - 1 has ended: its tokens say which requests need no further step, and do not wait for the launch of a prompt. */
+  #advanceAfterEnd(previous: StepInFlight): StepInFlight | null {
+    this.#readTokens(previous);
+    this.#emitFirstTokens(previous);
+    this.#acceptAll(previous);
+    const next = this.#launchForward(previous);
+    this.#launchSampling(next);
+    this.#process(previous);
+    return next;
+  }
+
+  /** Reads and processes step k - 1 before step k is scheduled. */
+  #settle(previous: StepInFlight): null {
+    this.#readTokens(previous);
+    this.#emitFirstTokens(previous);
+    this.#process(previous);
+    return null;
   }
 
   // ---- Between steps -----------------------------------------------------------------------------------------------
 
-  /**
-   * Take in what has come, or comes while the device does not need the next step yet: nobody loses by waiting until then.
-   * Returns whether there can be anything to do.
-   */
-  #takeMessages(inFlight: StepInFlight | null = null): boolean {
-    this.#inbox.drain();
-    const start = this.#now();
-    this.#held = this.#gate?.wait(inFlight) ? this.#now() - start : 0;
-    this.#waitTime += this.#held;
+  /** Applies commands, also those that arrive while the launch is delayed. Returns whether anything may be left to do. */
+  #takeCommands(inFlight: StepInFlight | null): boolean {
+    this.#commands.drain();
+    this.#launchDelayMs = this.#gate?.wait(inFlight) ?? 0;
+    this.#waitTime += this.#launchDelayMs;
     this.#endCancelled();
-    return !this.#inbox.isShutDown || this.#inbox.requests.size > 0;
+    return !this.#commands.isShutDown || this.#requests.size > 0;
   }
 
-  /** Nothing can be computed and nothing is in flight: wait for a message. */
-  #rest(): void {
+  /** Nothing can be computed and nothing is in flight: waits for a command. */
+  #rest(): null {
     this.#scheduler.checkIdle();
-    this.#countLap();
+    this.#accumulateLoopTime();
     this.#flush();
-    this.#inbox.wait();
-    this.#lapStart = this.#now();
-    this.#hasRested = true;
-  }
-
-  /** Whether first tokens that do not leave early are known, and would wait for cores once the next step is launched. */
-  #mustTell(inFlight: StepInFlight | null): boolean {
-    return this.#sharesCores && !this.#options.earlyFirstToken && isKnown(inFlight) && bringsFirstTokens(inFlight);
-  }
-
-  /** Read and process a step before the next one is scheduled. */
-  #settle(inFlight: StepInFlight | null): null {
-    this.#readFirstTokens(inFlight);
-    this.#process(inFlight);
+    this.#commands.wait();
+    this.#accountedUntil = this.#now();
+    this.#afterIdle = true;
     return null;
+  }
+
+  /** Whether a step is known to have ended. Asked only before a prompt is launched, which takes long. */
+  #hasEnded(inFlight: StepInFlight): boolean {
+    if (inFlight.arrivalTime !== null) return true;
+    return this.#scheduler.hasPrompts && this.#runner.haveArrived(inFlight.results!);
   }
 
   // ---- The life of a step ------------------------------------------------------------------------------------------
 
-  /** Enqueue a step's forward pass, and count what it computes as computed. */
-  #launchForward(step: Step): StepInFlight {
-    const start = this.#now();
+  /** Schedules the next step and enqueues its forward pass; null when there is nothing to compute. */
+  #launchForward(previous: StepInFlight | null): StepInFlight | null {
+    const step = this.#scheduler.schedule(this.#listener);
+    if (step === null) return null;
+    const launchTime = this.#now();
     const number = ++this.#launchedSteps;
-    const report = this.#reports?.open(step, number, start, this.#hasRested, this.#held);
-    this.#hasRested = false;
+    const report = this.#reports?.open(step, number, launchTime, this.#afterIdle, this.#launchDelayMs);
+    this.#afterIdle = false;
     const usage = usageOf(step, number, this.#blocks);
     for (const scheduled of step.scheduled) {
       const { request } = scheduled;
       if (!request.isPrefilling) continue;
-      this.#updates.push(request, chunkMoment(scheduled, start));
-      if (scheduled.samples) this.#updates.push(request, { type: "context", time: start });
+      this.#updates.push(request, chunkMoment(scheduled, launchTime));
+      if (scheduled.samples) this.#updates.push(request, { type: "context", time: launchTime });
     }
     this.#runner.launchForward(step);
     report?.mark("forwardLaunched");
@@ -235,12 +271,14 @@ export class Executor {
       request.stepsInFlight++;
       if (samples) request.tokensInFlight++;
     }
-    return { step, launchTime: start, report, usage, results: null, arrivalTime: null, tokenTime: null };
+    const next = { step, launchTime, report, usage, results: null, arrivalTime: null, tokenTime: null };
+    this.#gate?.launched(next, previous);
+    return next;
   }
 
-  /** Enqueue the choice of its tokens and their way to the host. */
+  /** Enqueues the sampling of a step's tokens and their copy to the host. */
   #launchSampling(inFlight: StepInFlight | null): void {
-    if (inFlight === null || inFlight.results !== null) return;
+    if (inFlight === null) return;
     inFlight.report?.mark("sampling");
     const start = this.#now();
     inFlight.results = this.#runner.launchSampling(inFlight.step);
@@ -248,13 +286,8 @@ export class Executor {
     inFlight.report?.mark("launched");
   }
 
-  /** Whether its tokens are on the host already. */
-  #hasArrived(inFlight: StepInFlight | null): boolean {
-    return inFlight !== null && this.#runner.haveArrived(inFlight.results!);
-  }
-
-  /** Wait until its tokens are on the host. */
-  #resolve(inFlight: StepInFlight): void {
+  /** Waits until a step's tokens are on the host. */
+  #readTokens(inFlight: StepInFlight): void {
     const begin = this.#now();
     this.#runner.waitForResults(inFlight.results!);
     const end = inFlight.arrivalTime ?? this.#now();
@@ -269,38 +302,34 @@ export class Executor {
     }
   }
 
-  /** Hand over the first tokens of requests before anything else is done, unless they are the last ones too. */
-  #readFirstTokens(inFlight: StepInFlight | null): void {
-    if (inFlight === null || inFlight.tokenTime !== null) return;
-    this.#resolve(inFlight);
+  /** Emits the first tokens of requests, and nothing else, unless they are the last ones too. */
+  #emitFirstTokens(inFlight: StepInFlight): void {
     if (!this.#options.earlyFirstToken) return;
-    let isAnyTold = false;
+    let isAnyEmitted = false;
     for (const [row, { request, samples }] of inFlight.step.scheduled.entries()) {
       if (!samples || request.tokenIds.length > 0) continue;
       this.#accept(inFlight, row);
       if (request.ending !== null) continue;
       this.#updates.tell(request);
-      isAnyTold = true;
+      isAnyEmitted = true;
     }
-    if (!isAnyTold) return this.#port.send(null);
-    // Other tokens of the step are to come, with the same time; counters come with those.
+    if (!isAnyEmitted) return this.#port.send(null);
+    // The step's other tokens follow with the same time; the counters come with those.
     this.#flush(inFlight.tokenTime!, false);
     inFlight.report?.mark("firstTokensSent");
   }
 
-  /** Take in its tokens, first ones first; what follows from them comes when it is processed. */
-  #readTokens(inFlight: StepInFlight): void {
-    this.#readFirstTokens(inFlight);
+  /** Appends a step's tokens. What follows from them comes when the step is processed. */
+  #acceptAll(inFlight: StepInFlight): void {
     for (const [row, { samples }] of inFlight.step.scheduled.entries()) if (samples) this.#accept(inFlight, row);
   }
 
-  /** Take in its tokens, let later requests find its full blocks, end the requests that are complete, and tell of it all. */
-  #process(inFlight: StepInFlight | null): void {
-    if (inFlight === null) return;
+  /** Appends a step's tokens, confirms full blocks to the prefix cache, ends requests that are complete, and emits it all. */
+  #process(inFlight: StepInFlight): void {
     inFlight.report?.mark("processing");
     for (const [row, { request, start, count, samples }] of inFlight.step.scheduled.entries()) {
-      // It ended with the token before this one, which nobody sees.
-      if (!this.#inbox.requests.has(request.id)) continue;
+      // Ended by an earlier step: this row was wasted.
+      if (!this.#requests.has(request)) continue;
       if (samples) this.#accept(inFlight, row);
       this.#scheduler.confirm(request, start + count);
       if (request.ending !== null) {
@@ -313,14 +342,14 @@ export class Executor {
     this.#endCancelled();
     this.#processedSteps++;
     inFlight.report?.close();
-    this.#countLap();
+    this.#accumulateLoopTime();
     this.#flush();
   }
 
-  /** Append a row's token, unless that was done: a token's place is known before its value is. */
+  /** Appends a row's token unless it has been already: a token's position is known before its value. */
   #accept({ step, results, tokenTime, usage }: StepInFlight, row: number): void {
     const { request, start, count } = step.scheduled[row]!;
-    if (request.totalTokens > start + count || !this.#inbox.requests.has(request.id)) return;
+    if (request.totalTokens > start + count || !this.#requests.has(request)) return;
     const tokenId = results!.tokens[row]!;
     request.tokenIds.push(tokenId);
     this.#updates.hold(request, tokenMoment(request, results!, row, tokenTime!, usage));
@@ -329,7 +358,7 @@ export class Executor {
     else if (request.tokenIds.length === request.maxTokens) request.ending = { reason: "length", stopReason: null };
   }
 
-  /** Whether a request's tokens are handed over now that it has one more: the first one, and each N-th. */
+  /** Whether a request's pending tokens are emitted now that it has one more: the first one, and each N-th. */
   #endsChunk({ tokenIds }: Request): boolean {
     return tokenIds.length === 1 || tokenIds.length % this.#options.streamInterval === 0;
   }
@@ -338,25 +367,27 @@ export class Executor {
 
   /** End cancelled requests of which nothing is in flight. */
   #endCancelled(): void {
-    for (const request of this.#inbox.cancelled) {
+    for (const request of this.#requests.cancelled) {
       if (request.stepsInFlight === 0) this.#finish(request, "cancelled", null, this.#now());
     }
   }
 
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
     this.#scheduler.remove(request);
-    this.#inbox.remove(request);
+    this.#requests.remove(request);
     this.#wastedSteps += request.stepsInFlight;
     this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
+    if (!this.#commands.isShutDown) return;
+    this.#log?.("loop: a request has ended", { request: request.id, ...this.#requests.counts() });
   }
 
   #failAll(error: UpbeatError): void {
     const time = this.#now();
-    for (const request of this.#inbox.requests.values()) {
+    for (const request of this.#requests.all()) {
       request.status = "failed";
       this.#updates.push(request, { type: "failure", time, error: requestError(error, request.id, false) });
     }
-    this.#inbox.requests.clear();
+    this.#requests.clear();
   }
 
   // ---- What is told ------------------------------------------------------------------------------------------------
@@ -382,10 +413,10 @@ export class Executor {
     this.#port.send({ updates, counters, emittedAt: this.#now(), settledUntil, steps });
   }
 
-  #countLap(): void {
+  #accumulateLoopTime(): void {
     const now = this.#now();
-    this.#stepTime += now - this.#lapStart;
-    this.#lapStart = now;
+    this.#stepTime += now - this.#accountedUntil;
+    this.#accountedUntil = now;
   }
 
   #counters(): ExecutorCounters {

@@ -1,80 +1,65 @@
 /**
- * Holds the launch of the next step back for as long as nobody loses by it, so that who arrives meanwhile is in it.
+ * Delays the next launch while the device is still busy, so that new requests can join the step.
+ *
+ * A launched step cannot be changed: a request that arrives after its launch waits for all of it. The device needs the next
+ * step only when the one in flight ends, so the loop waits for commands until shortly before that.
  *
  * @module
  */
-import type { Clock } from "../telemetry/clock.ts";
-import type { Inbox } from "./inbox.ts";
-import { StepTimeEstimator } from "./step_time_estimator.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { Clock } from "../telemetry/clock.ts";
+import type { CommandQueue } from "./command_queue.ts";
 import { isPrefill, sizeOf, type StepInFlight } from "./step_in_flight.ts";
+import { StepTimeEstimator } from "./step_time_estimator.ts";
 
-/** What a gate looks at. */
+/** What a gate observes. */
 export interface LaunchGateParts {
-  readonly runner: Pick<ModelRunner, "haveArrived" | "waitForResults">;
+  readonly runner: Pick<ModelRunner, "haveArrived">;
   readonly scheduler: Pick<Scheduler, "hasPrompts">;
-  readonly inbox: Pick<Inbox, "drain" | "isShutDown">;
-  /** Whether the device computes on the cores of this thread. */
-  readonly sharesCores: boolean;
+  readonly commands: Pick<CommandQueue, "drain" | "isShutDown">;
   readonly now: Clock;
 }
 
-/** Stands before each launch. */
+/** Decides how long each launch waits, from the times that recent steps took. */
 export class LaunchGate {
   readonly #parts: LaunchGateParts;
-  readonly #timer = new StepTimeEstimator();
-  /** Whether the launch that comes next has waited. */
+  readonly #estimator = new StepTimeEstimator();
+  /** Whether the next launch was delayed. */
   #hasWaited = false;
 
-  /** @param parts What it looks at. */
+  /** @param parts What it observes. */
   constructor(parts: LaunchGateParts) {
     this.#parts = parts;
   }
 
   /**
-   * Wait, and take in the messages that come.
+   * Waits until the next step should be launched, and applies the commands that arrive meanwhile. Sets
+   * {@linkcode StepInFlight.arrivalTime} where the step in flight ends sooner than predicted.
    *
-   * @param inFlight The step in flight; null: none, and there is nothing to wait for.
-   * @returns Whether it has waited.
+   * @param inFlight The step in flight; null: none, and the launch does not wait.
+   * @returns Milliseconds waited.
    * @throws {UpbeatError} `DEVICE_FAULT`, `DEVICE_STALLED`.
    */
-  wait(inFlight: StepInFlight | null): boolean {
+  wait(inFlight: StepInFlight | null): number {
+    const { runner, scheduler, commands, now } = this.#parts;
     this.#hasWaited = false;
-    if (inFlight === null || this.#parts.inbox.isShutDown) return false;
-    if (this.#parts.sharesCores) this.#awaitEnd(inFlight);
-    else this.#awaitLaunchTime(inFlight);
-    return this.#hasWaited;
-  }
-
-  /**
-   * On a device that takes cores from this thread, which cannot know when it runs again: until the end. There is next to
-   * nothing to be gained from a step that was launched before, and who arrives behind its launch loses a step.
-   */
-  #awaitEnd(inFlight: StepInFlight): void {
-    const { runner, inbox, now } = this.#parts;
-    if (this.#timer.isShort(sizeOf(inFlight.step))) return;
-    runner.waitForResults(inFlight.results!);
-    inFlight.arrivalTime = now();
-    inbox.drain();
-    this.#hasWaited = true;
-  }
-
-  /** On a device that needs the next step when this one ends: until shortly before that. */
-  #awaitLaunchTime(inFlight: StepInFlight): void {
-    const { runner, scheduler, inbox, now } = this.#parts;
-    const slack = () => inbox.isShutDown ? 0 : this.#timer.slack(sizeOf(inFlight.step), scheduler.hasPrompts, now());
+    if (inFlight === null) return 0;
+    const start = now();
+    const size = sizeOf(inFlight.step);
+    const slack = () => commands.isShutDown ? 0 : this.#estimator.slack(size, scheduler.hasPrompts, now());
     for (let time = slack(); time > 0 && inFlight.arrivalTime === null; time = slack()) {
       if (runner.haveArrived(inFlight.results!, time)) inFlight.arrivalTime = now();
-      inbox.drain();
+      commands.drain();
       this.#hasWaited = true;
     }
+    return this.#hasWaited ? now() - start : 0;
   }
 
   /**
-   * Learn how long a launch takes, and whether it came in time for the device.
+   * Records the launch of a forward pass: how long it took, and whether the device had to wait for it.
    *
-   * @param next The step whose forward pass was launched just now.
+   * @param next The step that was just launched.
    * @param previous The step before it; null: none was in flight.
    */
   launched(next: StepInFlight, previous: StepInFlight | null): void {
@@ -82,24 +67,24 @@ export class LaunchGate {
     const isOver = previous === null || previous.tokenTime !== null;
     const device = isOver ? "idle" : this.#parts.runner.haveArrived(previous.results!) ? "done" : "busy";
     const [hasWaited, start] = [this.#hasWaited, next.launchTime];
-    this.#timer.launched({ isPrefill: isPrefill(next.step), start, end, device, hasWaited });
+    this.#estimator.launched({ isPrefill: isPrefill(next.step), start, end, device, hasWaited });
   }
 
   /**
-   * Learn how long the dispatch of sampling takes.
+   * Records the dispatch of sampling.
    *
-   * @param cost Milliseconds.
+   * @param duration Milliseconds.
    */
-  dispatched(cost: number): void {
-    this.#timer.dispatched(cost);
+  dispatched(duration: number): void {
+    this.#estimator.dispatched(duration);
   }
 
   /**
-   * Learn how long a step takes.
+   * Records the end of a step.
    *
-   * @param inFlight A step whose tokens are known.
+   * @param inFlight A step whose tokens are on the host.
    */
   ended({ step, tokenTime }: StepInFlight): void {
-    this.#timer.ended(sizeOf(step), tokenTime!);
+    this.#estimator.ended(sizeOf(step), tokenTime!);
   }
 }

@@ -9,62 +9,42 @@ import type { PendingResults } from "../runner/step_outputs.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 import type { OpenStepReport } from "./step_reports.ts";
 
-/** A step from its launch until it is processed. */
+/** A step from its launch until it is processed; fields are filled in as it proceeds. */
 export interface StepInFlight {
   readonly step: Step;
-  /** When its launch began. */
+  /** When its launch began, in milliseconds. */
   readonly launchTime: number;
   readonly report: OpenStepReport | undefined;
-  /** How the KV cache stood; null where no request records its tokens. */
+  /** State of the KV cache at the launch; null where no request records its tokens. */
   readonly usage: StepUsage | null;
   /** Where its tokens arrive; null until its sampling is launched. */
   results: PendingResults | null;
-  /** When its results were found on the host, where that was before they were read. */
+  /** When its results were seen on the host, where that was before they were read. */
   arrivalTime: number | null;
-  /** When its tokens were known to the host; null until they are read. */
+  /** When its tokens reached the host; null until they are read. */
   tokenTime: number | null;
 }
 
 /**
- * Whether a step's results were found on the host before they were read.
+ * Whether a step samples the first token of some request.
  *
- * @param inFlight The step; null: none.
+ * @param inFlight A step whose tokens have not been read.
  */
-export function isKnown(inFlight: StepInFlight | null): inFlight is StepInFlight {
-  return inFlight !== null && inFlight.arrivalTime !== null;
+export function bringsFirstTokens({ step }: StepInFlight): boolean {
+  return step.scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
 }
 
 /**
- * Whether tokens that were not read yet are the first ones of some request.
+ * Whether a step computes part of a prompt, so that its calls are not replayed from a captured graph.
  *
- * @param inFlight The step; null: none.
+ * @param step The step.
  */
-export function bringsFirstTokens(inFlight: StepInFlight | null): boolean {
-  if (inFlight === null || inFlight.tokenTime !== null) return false;
-  return inFlight.step.scheduled.some(({ request, samples }) => samples && request.tokenIds.length === 0);
+export function isPrefill(step: Step): boolean {
+  return step.tokens > step.samplingRequests;
 }
 
 /**
- * Whether some request ended with its first token, which is read and leaves with everything else of its step.
- *
- * @param inFlight The step; null: none.
- */
-export function endsWithFirstToken(inFlight: StepInFlight | null): boolean {
-  if (inFlight === null) return false;
-  return inFlight.step.scheduled.some(({ request }) => request.ending !== null && request.tokenIds.length === 1);
-}
-
-/**
- * Whether some prompt is in a step, so that its many calls are not captured.
- *
- * @param step The step; null: none.
- */
-export function isPrefill(step: Step | null): boolean {
-  return step !== null && step.tokens > step.samplingRequests;
-}
-
-/**
- * What a step's duration depends on.
+ * What the duration of a step depends on.
  *
  * @param step The step.
  */

@@ -63,5 +63,5 @@ export function warmUp(
   ];
   const port = { receive: () => messages.shift() ?? null, waitForMessage: () => {}, send: () => {} };
   const scheduler = new Scheduler(blocks, limits);
-  new Executor({ port, scheduler, blocks, runner, now, options, reports: null, sharesCores: false }).run();
+  new Executor({ port, scheduler, blocks, runner, now, options, reports: null }).run();
 }

@@ -170,7 +170,6 @@ async function run(): Promise<void> {
       now,
       options: start.options,
       reports,
-      sharesCores: device.info().library === "cpu",
       log,
     });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });

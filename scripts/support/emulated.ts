@@ -52,7 +52,6 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
   ],
   "what they run is about the CPU library": [
     "tests/bench/ttft_test.ts",
-    "tests/behaviours/overlap/shared_cores_test.ts",
   ],
   "their device is a scripted one": [
     "tests/behaviours/loading/library_module_test.ts",

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test } from "node:test";
 import { type SymbolName, SYMBOLS } from "../../../ffi/abi.ts";
-import { Inbox } from "../../../engine/executor/inbox.ts";
+import { CommandQueue } from "../../../engine/executor/command_queue.ts";
+import { RequestTable } from "../../../engine/executor/request_table.ts";
 import type { InboxMessage } from "../../../engine/channel/messages.ts";
 import type { ScriptedFailure } from "../../support/scripted/scripted_device.ts";
 import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
@@ -115,15 +116,21 @@ test("a shutdown of an engine with nothing to do ends it at once, before, betwee
   }
 });
 
-test("wait() waits for a message before a shutdown, and for none behind it", () => {
+test("wait() blocks before a shutdown, and returns at once after it", () => {
   let waits = 0;
   const messages = [shutdown(true)];
   const source = { receive: () => messages.shift() ?? null, waitForMessage: () => void waits++ };
-  const inbox = new Inbox(source, () => {}, () => 0, null);
-  inbox.wait();
-  inbox.drain();
-  inbox.wait();
-  assertEquals([waits, inbox.isShutDown], [1, true]);
+  const commands = new CommandQueue({
+    source,
+    requests: new RequestTable(),
+    onSubmit: () => {},
+    now: () => 0,
+    log: null,
+  });
+  commands.wait();
+  commands.drain();
+  commands.wait();
+  assertEquals([waits, commands.isShutDown], [1, true]);
 });
 
 test("cancels and a shutdown may come together", () => {

@@ -80,7 +80,6 @@ const setUp = fc.record({
   streamInterval: fc.constantFrom(1, 3, 4, 50),
   graphSizes: fc.constantFrom([], [4], [1, 2, 4, 8]),
   trackSteps: fc.boolean(),
-  sharesCores: fc.boolean(),
   sendCost: fc.constantFrom(0, 80),
   rowCost: fc.constantFrom(0, 20),
 });

@@ -64,8 +64,6 @@ export interface ScriptedEngineSetUp {
   readonly earlyFirstToken?: boolean;
   /** As `overlap` unless given. */
   readonly lateLaunch?: boolean;
-  /** Whether the device takes cores from the loop; false unless given. */
-  readonly sharesCores?: boolean;
   /** 1 unless given. */
   readonly streamInterval?: number;
   /** Batch sizes of captured graphs; 1, 2, 4, 8, 16, 32, 64 unless given. */
@@ -238,7 +236,7 @@ export class ScriptedEngine implements Disposable {
 
   #createExecutor(setUp: ScriptedEngineSetUp): Executor {
     const { overlap = true, earlyFirstToken = overlap, lateLaunch = overlap } = setUp;
-    const { streamInterval = 1, trackSteps = false, sharesCores = false } = setUp;
+    const { streamInterval = 1, trackSteps = false } = setUp;
     const { now } = this.device;
     return new Executor({
       port: this.#port,
@@ -248,7 +246,6 @@ export class ScriptedEngine implements Disposable {
       now,
       options: { overlap, lateLaunch, earlyFirstToken, streamInterval },
       reports: trackSteps ? new StepReports(this.scheduler, this.pool, now) : null,
-      sharesCores,
     });
   }
 

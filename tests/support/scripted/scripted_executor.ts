@@ -213,7 +213,6 @@ export class ScriptedExecutor {
       now,
       options: { ...PLAIN, ...setUp.options },
       reports,
-      sharesCores: false,
     });
   }
 
