@@ -30,18 +30,18 @@ import { bringsFirstTokens, type StepInFlight } from "./step_in_flight.ts";
 import type { StepReports } from "./step_reports.ts";
 import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
 
-/** How the executor hears and speaks. */
+/** The executor's connection to the caller's thread. */
 export interface ExecutorPort extends MessageSource {
   /**
-   * Hand over what became of requests. An iteration that launches or reads a step calls this twice, whatever there is to say;
-   * one of the overlap loop that has no step to read calls it once.
+   * Sends what happened to requests. An iteration calls this a fixed number of times, empty or not: twice where it reads a
+   * step (early and late), once where nothing was in flight.
    *
-   * @param delivery null: nothing.
+   * @param delivery null: nothing happened.
    */
   send(delivery: Delivery | null): void;
 }
 
-/** What of an engine's options concerns the loop. */
+/** The options of the loop. */
 export type ExecutorOptions = Pick<
   ResolvedEngineOptions,
   "overlap" | "lateLaunch" | "earlyFirstToken" | "streamInterval"
@@ -53,12 +53,12 @@ export interface ExecutorParts {
   readonly scheduler: Scheduler;
   /** The scheduler's KV blocks. */
   readonly blocks: KvBlockPool;
-  /** What computes steps. */
+  /** Computes steps. */
   readonly runner: StepRunner;
   /** The engine's clock. */
   readonly now: Clock;
   readonly options: ExecutorOptions;
-  /** What makes reports of steps; null: there are none. */
+  /** Reports steps; null: steps are not reported. */
   readonly reports: StepReports | null;
   /** The thread's log. */
   readonly log?: Log | null;
@@ -390,7 +390,7 @@ export class Executor {
     this.#requests.clear();
   }
 
-  // ---- What is told ------------------------------------------------------------------------------------------------
+  // ---- Emission ----------------------------------------------------------------------------------------------------
 
   readonly #listener: SchedulingListener = {
     admitted: (request) => this.#runner.admit(request),

@@ -1,5 +1,5 @@
 /**
- * Reports of steps, made only where somebody asked for them: what each one computed, when, and how things stood.
+ * Step reports, made only on request: what each step computed, when, and the state at its launch.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { StepReport } from "../telemetry/step_report.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 
-/** Reports that wait to be handed over. */
+/** Collects reports until they are sent. */
 export class StepReports {
   readonly #scheduler: Pick<Scheduler, "counters">;
   readonly #blocks: Pick<KvBlockPool, "usedBlocks" | "cachedBlocks">;
@@ -18,7 +18,7 @@ export class StepReports {
   readonly #closed: StepReport[] = [];
 
   /**
-   * @param scheduler Who knows how many requests run and wait.
+   * @param scheduler Counts running and waiting requests.
    * @param blocks The KV blocks.
    * @param now The engine's clock.
    */
@@ -33,14 +33,14 @@ export class StepReports {
   }
 
   /**
-   * Begin the report of a step that is about to be launched. Several may be open at a time.
+   * Opens the report of a step that is about to be launched. Several may be open at a time.
    *
-   * @param step The step, of which nothing is launched yet.
+   * @param step A step that has not been launched.
    * @param number The step's number, counted from 1.
    * @param start When its launch began, in milliseconds.
-   * @param followsRest Whether the loop had nothing to do before it.
-   * @param held Milliseconds for which its launch waited for messages.
-   * @returns The report to be.
+   * @param followsRest Whether the loop was idle before it.
+   * @param held Milliseconds for which its launch was delayed.
+   * @returns The open report.
    */
   open(step: Step, number: number, start: number, followsRest: boolean, held: number): OpenStepReport {
     const { running, paused, waiting } = this.#scheduler.counters();
@@ -84,9 +84,9 @@ export class StepReports {
   }
 
   /**
-   * The reports that were completed since the last call.
+   * Takes the reports closed since the last call.
    *
-   * @returns In the order of the steps; undefined when there is none.
+   * @returns In step order; undefined if there is none.
    */
   take(): StepReport[] | undefined {
     if (this.#closed.length === 0) return undefined;
@@ -94,7 +94,7 @@ export class StepReports {
   }
 }
 
-/** The report of a step under way: its times are filled in as they come. */
+/** The report of a step in progress. */
 export class OpenStepReport {
   readonly #report: { -readonly [Name in keyof StepReport]: StepReport[Name] };
   readonly #now: Clock;
@@ -107,17 +107,17 @@ export class OpenStepReport {
     this.#closed = closed;
   }
 
-  /** Something begins or is done now. */
+  /** Stamps a phase of the step. */
   mark(moment: "forwardLaunched" | "sampling" | "launched" | "firstTokensSent" | "processing"): void {
     this.#report[moment] = this.#now();
   }
 
   /**
-   * The step's tokens are on the host.
+   * Stamps the wait for the step's tokens.
    *
-   * @param start When the wait for them began, in milliseconds.
-   * @param end When it was over.
-   * @param device When the device worked on it; null where that is not measured.
+   * @param start When it began, in milliseconds.
+   * @param end When the tokens were on the host.
+   * @param device When the device worked on the step; null if that is not measured.
    */
   waited(start: number, end: number, device: DeviceTimes | null): void {
     this.#report.waiting = start;
@@ -126,7 +126,7 @@ export class OpenStepReport {
     this.#report.device = device;
   }
 
-  /** The step is processed. */
+  /** Closes the report at the end of processing. */
   close(): void {
     this.#report.end = this.#now();
     this.#closed.push(this.#report);

@@ -1,114 +1,101 @@
 /**
- * When the next step has to be launched.
+ * Predicts when the step in flight ends, and so how long the launch of the next one can wait.
  *
- * What is launched cannot be changed any more, so a request that arrives behind the launch of a step waits for all of it.
- * The device needs the next step only when the last one ends; until shortly before, its launch can wait, and who arrives
- * meanwhile is in it. Steps of like size take about the same time, so the end can be told in advance.
- *
- * How much is kept in reserve is learned, so that about every fifth launch that has waited would be too late if durations
- * were at random: each that was raises the reserve by more than each that was not lowers it (a stochastic approximation of a
- * quantile; Robbins and Monro, 1951). Where steps take the same time, the least reserve is enough and none is late.
+ * Steps of similar size take about the same time: the prediction is the median of recent steps, minus the usual cost of a
+ * launch and a reserve. The reserve is learned: a late launch raises it by more than a timely one lowers it, so that with
+ * random durations about one delayed launch in five would be late (a stochastic approximation of a quantile; Robbins and
+ * Monro, 1951). Where steps take equally long, the smallest reserve suffices and no launch is late.
  *
  * @module
  */
 
-/** As many of the last steps and launches are looked at. */
+/** Number of recent samples kept. */
 const SAMPLES = 8;
 
-/** With fewer samples nothing is foretold. */
+/** With fewer samples nothing is predicted. */
 const LEAST_SAMPLES = 4;
 
-/** The part of a step's duration that is kept in reserve at least, and the least of it in milliseconds. */
+/** Smallest reserve: a share of the step's duration, and milliseconds. */
 const RESERVE = { part: 0.1, least: 0.1 } as const;
 
-/** A shorter wait than this, in milliseconds, is not worth it. */
+/** Shortest wait worth its cost, in milliseconds. */
 const SHORTEST_WAIT = 0.1;
 
-/** Nor is any wait where a step takes less than this, in milliseconds: who comes behind its launch loses no more. */
+/** Steps shorter than this, in milliseconds, are launched at once: a request that misses one loses no more than that. */
 const SHORTEST_STEP = 0.5;
 
-/** The part of the time left after which messages are looked at again: the launch of a prompt takes longer. */
+/** Share of the remaining time after which commands are checked again, as the launch of a prompt takes longer. */
 const NEXT_LOOK = 0.75;
 
-/** The part of a step's duration that the dispatch of sampling may take. */
+/** Largest share of a step's duration that the dispatch of sampling may take for its launch to be delayed. */
 const LONGEST_DISPATCH = 0.5;
 
-/** The reserve grows with each launch that waited too long, and shrinks slowly while none does. */
+/** The reserve's factor: it grows with each late launch, and decays with each timely one. */
 const CAUTION = { most: 8, growth: 1.2, decay: 0.95 } as const;
 
-/** Of a step only this counts. */
+/** What the duration of a step depends on. */
 export interface StepSize {
-  /** Whether some prompt is in it. */
+  /** Whether it computes part of a prompt. */
   readonly isPrefill: boolean;
-  /** Tokens that it computes. */
+  /** Tokens it computes. */
   readonly tokens: number;
 }
 
-/** The launch of a step. */
+/** The launch of a forward pass. */
 export interface Launch {
-  /** Whether some prompt is in the step. */
+  /** Whether the step computes part of a prompt. */
   readonly isPrefill: boolean;
   /** When it began. */
   readonly start: number;
-  /** When it was done. */
+  /** When it returned. */
   readonly end: number;
-  /** By then, whether the step before still ran, had ended without having been read, or was over, if there was one. */
+  /** State of the previous step by then: still running, ended but unread, or none in flight. */
   readonly device: "busy" | "done" | "idle";
-  /** Whether it has waited. Where it has not, it is not late for that. */
+  /** Whether it was delayed; only then can it be late for that reason. */
   readonly hasWaited: boolean;
 }
 
-/** What the last steps of a kind took. */
+/** Recent steps of one kind. */
 class StepKind {
   readonly durations: { readonly tokens: number; readonly duration: number }[] = [];
   readonly launches: number[] = [];
 
-  /** What a step takes: as long as the median, and less only where it has fewer tokens. */
+  /** Predicted duration of a step: the median, scaled down for steps with fewer tokens; null with too few samples. */
   usualDuration(tokens: number): number | null {
     if (this.durations.length < LEAST_SAMPLES) return null;
     return median(this.durations.map((sample) => sample.duration * Math.min(1, tokens / sample.tokens)));
   }
 
-  /** What its launch takes. */
+  /** Median cost of a launch; null with too few samples. */
   usualLaunch(): number | null {
     return this.launches.length < LEAST_SAMPLES ? null : median([...this.launches]);
   }
 }
 
-/** Foretells the ends of steps. All times are in milliseconds. */
+/** Learns the durations of steps and launches. All times are in milliseconds. */
 export class StepTimeEstimator {
   readonly #decode = new StepKind();
   readonly #prefill = new StepKind();
   readonly #dispatches: number[] = [];
-  /** When the step in flight began. */
+  /** When the step in flight began on the device. */
   #begin = -Infinity;
-  /** When the step behind it began, where the device had to wait for its launch; null: it begins when this one ends. */
+  /** When the step after it began, if the device had to wait for its launch; null: it begins when this one ends. */
   #nextBegin: number | null = null;
   #caution = 1;
 
   /**
-   * Whether a step takes so little that no launch waits for it.
-   *
-   * @param step The step in flight.
-   */
-  isShort(step: StepSize): boolean {
-    const duration = this.#usualDuration(step);
-    return duration !== null && duration < SHORTEST_STEP;
-  }
-
-  /**
-   * How long the launch of the step behind the one in flight can wait until it is to be asked again.
+   * How long the next launch can wait before asking again.
    *
    * @param inFlight The step in flight.
-   * @param hasPrompts Whether the next one may be a prefill, whose launch takes longer.
+   * @param hasPrompts Whether the next step may be a prefill, whose launch takes longer.
    * @param now The time.
-   * @returns Milliseconds; 0 where the time has come, or where that cannot be told.
+   * @returns Milliseconds; 0 when it is time to launch, or when nothing can be predicted.
    */
   slack(inFlight: StepSize, hasPrompts: boolean, now: number): number {
     const duration = this.#usualDuration(inFlight);
     const launch = this.#kindOf(hasPrompts).usualLaunch();
     if (duration === null || launch === null || duration < SHORTEST_STEP) return 0;
-    // Where the launch has waited, sampling is dispatched when the step in flight has ended: within the next forward pass.
+    // After a delayed launch, sampling is dispatched once the step in flight has ended: it must fit in the next forward pass.
     if (Math.max(...this.#dispatches) > LONGEST_DISPATCH * duration) return 0;
     const reserve = Math.max(RESERVE.least, RESERVE.part * duration) * this.#caution;
     const slack = this.#begin + duration - launch - reserve - now;
@@ -116,7 +103,7 @@ export class StepTimeEstimator {
   }
 
   /**
-   * A step was launched.
+   * Records a launch.
    *
    * @param launch The launch.
    */
@@ -129,19 +116,19 @@ export class StepTimeEstimator {
   }
 
   /**
-   * Sampling was dispatched.
+   * Records the dispatch of sampling.
    *
-   * @param cost How long that took.
+   * @param cost How long it took.
    */
   dispatched(cost: number): void {
     add(this.#dispatches, cost);
   }
 
   /**
-   * The step in flight has ended, and the one behind it begins, if there is one.
+   * Records the end of the step in flight, at which the next one begins, if it was launched.
    *
    * @param step The step.
-   * @param time When its tokens were known.
+   * @param time When its tokens reached the host.
    */
   ended({ isPrefill, tokens }: StepSize, time: number): void {
     if (this.#begin > -Infinity) add(this.#kindOf(isPrefill).durations, { tokens, duration: time - this.#begin });
@@ -158,12 +145,12 @@ export class StepTimeEstimator {
   }
 }
 
-/** The lower one of two in the middle; the values are sorted in place. */
+/** The median, the lower one of two; sorts in place. */
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[(values.length - 1) >> 1]!;
 }
 
-/** Add to the last samples. */
+/** Appends a sample and drops the oldest. */
 function add<Sample>(samples: Sample[], sample: Sample): void {
   if (samples.push(sample) > SAMPLES) samples.shift();
 }

@@ -1,7 +1,6 @@
 /**
- * Run once what the first request would otherwise wait for on the executor's thread: a runtime compiles code and foreign
- * calls at their first use (in Deno that takes more than 100 ms in all), pages of the weights are touched for the first
- * time, and a GPU allocates for steps of every size.
+ * Runs a request at load, so that the first real one is not slowed down by first uses: a runtime compiles code and foreign
+ * calls (more than 100 ms in Deno), pages of the weights are touched, and a GPU allocates memory for steps of every size.
  *
  * @module
  */
@@ -13,10 +12,10 @@ import type { InboxMessage } from "../channel/messages.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 
-/** One prefill step and some decode steps, each beside the one before. */
+/** Enough for a prefill step and several overlapping decode steps. */
 const GENERATED_TOKENS = 6;
 
-/** Every part of sampling is used once. */
+/** Uses every part of sampling. */
 const SAMPLING: SamplingParameters = {
   temperature: 1,
   topK: 2,
@@ -32,11 +31,11 @@ const SAMPLING: SamplingParameters = {
 };
 
 /**
- * Let an executor generate some tokens and forget them.
+ * Generates some tokens and discards them.
  *
  * @param runner The model.
- * @param limits The bounds of a step, and the size of the KV cache, in which nothing is kept.
- * @param options How the loop will run.
+ * @param limits Bounds of a step and size of the KV cache; nothing is kept in it.
+ * @param options Options of the loop.
  * @param now The engine's clock.
  * @throws {UpbeatError} `DEVICE_FAULT`, `DEVICE_STALLED`, `DEVICE_OUT_OF_MEMORY`.
  */

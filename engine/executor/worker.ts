@@ -1,5 +1,5 @@
 /**
- * The executor's thread: opens the device, loads the model, runs the loop, says how it ended, and gives everything back.
+ * The executor's thread: opens the device, loads the model, runs the loop, reports how it ended, and frees everything.
  *
  * @module
  */
@@ -33,8 +33,8 @@ const doorbell = new Int32Array(start.doorbell);
 const now = createClock(start.clockOrigin);
 
 /**
- * Milliseconds that the device may take to finish what is enqueued when the loop has ended: less than the engine waits for
- * this thread, so that what became of the device is told and not guessed.
+ * Milliseconds for the device to finish enqueued work after the loop has ended: less than the engine waits for this thread,
+ * so that the outcome is reported, not guessed.
  */
 const SYNCHRONIZE_TIMEOUT = 5_000;
 
@@ -55,11 +55,11 @@ const log = createLog("executor", now, {
   },
 });
 
-/** Messages through the channel, woken by the doorbell: the loop never returns to this thread's event loop. */
+/** Receives messages synchronously and sleeps on the doorbell: the loop never returns to this thread's event loop. */
 function createPort(): ExecutorPort {
   const deliveries = new DeliverySender(start.deliveries, post);
   let heard = Atomics.load(doorbell, 0);
-  /** The doorbell when the channel was found empty: until it rings again there is nothing in it, and asking takes longer. */
+  /** Doorbell value at the last empty poll. While it is unchanged the channel is still empty, so the slower poll is skipped. */
   let emptyAt = -1;
   let arrived: InboxMessage[] = [];
   let next = 0;
@@ -75,7 +75,7 @@ function createPort(): ExecutorPort {
       return next < arrived.length ? arrived[next++]! : null;
     },
     waitForMessage: () => {
-      // A ring between the last receive and this wait changes the value, and the wait returns at once.
+      // A ring since the last receive has changed the value, and the wait returns at once.
       Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
@@ -86,7 +86,7 @@ function createPort(): ExecutorPort {
 }
 
 /**
- * Give up where the engine is not wanted any more: until it is loaded, a shutdown is the only message that may come.
+ * Stops loading once the engine is disposed of: until it is loaded, a shutdown is the only message that can arrive.
  *
  * @throws {UpbeatError} `ENGINE_CLOSED`.
  */
@@ -95,14 +95,14 @@ function checkWanted(): void {
   throw new UpbeatError("ENGINE_CLOSED", "the engine was disposed while it was loading");
 }
 
-/** Everything that can be wrong with a model's files is found here, before any memory is taken. */
+/** Reads the model's headers. Every fault in its files is found here, before any memory is allocated. */
 function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: WeightPlan } {
   const config = readModelConfig(folder);
   const plan = weights === "dummy" ? planDummyWeights(config, "BF16") : planWeights(config, openCheckpoint(folder));
   return { config, plan };
 }
 
-/** Whether kernels of captured steps are to overlap: where it was asked for, on a GPU; on others it means nothing. */
+/** Whether kernels of captured steps may overlap: on request, and only on a GPU. */
 function makesDependentLaunches(device: Device): boolean {
   return start.options.dependentLaunches && device.info().library === "cuda";
 }
@@ -137,7 +137,7 @@ function describe(
   };
 }
 
-/** Load the model and run the loop, to its end. */
+/** Loads the model and runs the loop to its end. */
 async function run(): Promise<void> {
   const { config, plan } = readModel(start.modelFolder, start.options);
   const { weights } = start.options;
@@ -178,14 +178,14 @@ async function run(): Promise<void> {
     executor.run();
     log?.("worker: loop exit", { error: null });
   } catch (thrown) {
-    // Before the device is closed, which may take long: who waits for tokens hears of the cause now.
+    // Before the device is closed, which may take long: callers that wait for tokens get the cause now.
     fail(thrown);
   } finally {
     closeDevice(device, runner);
   }
 }
 
-/** Say what ended loading or the loop. */
+/** Reports the error that ended loading or the loop. */
 function fail(thrown: unknown): void {
   const error = toUpbeatError(thrown);
   const { code, message } = error;
@@ -194,12 +194,12 @@ function fail(thrown: unknown): void {
 }
 
 /**
- * Free the device, unless it does not finish its work: closing it would then wait without bound, so it stays as it is
- * until the process ends.
+ * Closes the device, unless it does not finish its work: closing would then block without bound, so it stays open until the
+ * process ends.
  */
 function closeDevice(device: Device, runner: ModelRunner | null): void {
   try {
-    // Without a runner nothing runs but reads of files, and closing waits for those.
+    // Without a runner only file reads are pending, and closing waits for those.
     if (runner !== null) {
       if (!runner.close(SYNCHRONIZE_TIMEOUT)) {
         log?.("worker: device left open", { reason: `its work was not done after ${SYNCHRONIZE_TIMEOUT / 1000} s` });
@@ -208,7 +208,7 @@ function closeDevice(device: Device, runner: ModelRunner | null): void {
       log?.("worker: device synchronized, graphs released");
     }
   } catch (thrown) {
-    // A device that has faulted skips what is enqueued, and is closed without waiting.
+    // A faulted device skips enqueued work, and is closed without waiting.
     log?.("worker: device not synchronized", { reason: toUpbeatError(thrown).message });
   }
   device.close();

@@ -1,18 +1,18 @@
 /**
- * An ordered set of block numbers in which everything takes constant time.
+ * An ordered set of block indices in which every operation takes constant time.
  *
  * @module
  */
 
-/** A doubly linked list of the numbers 0 to `capacity - 1`, each in it at most once, without any allocation. */
+/** A doubly linked list of the integers 0 to `capacity - 1`, each at most once; it allocates only at construction. */
 export class BlockList {
-  /** Neighbours by block; the entry behind the last block is both ends of the ring. */
+  /** Neighbours by block; the entry after the last block is the sentinel of the ring. */
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #ends: number;
   #length = 0;
 
-  /** @param capacity Numbers in it are below this. */
+  /** @param capacity Upper bound of its elements, exclusive. */
   constructor(capacity: number) {
     this.#ends = capacity;
     this.#next = new Int32Array(capacity + 1).fill(-1);
@@ -21,34 +21,34 @@ export class BlockList {
     this.#previous[capacity] = capacity;
   }
 
-  /** How many numbers are in it. */
+  /** Number of elements. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether a number is in it. */
+  /** Whether a block is in the list. */
   has(block: number): boolean {
     return this.#next[block] !== -1;
   }
 
-  /** Put a number that is not in it before all others. */
+  /** Prepends a block that is not in the list. */
   pushFront(block: number): void {
     this.#insert(block, this.#ends, this.#next[this.#ends]!);
   }
 
-  /** Put a number that is not in it behind all others. */
+  /** Appends a block that is not in the list. */
   pushBack(block: number): void {
     this.#insert(block, this.#previous[this.#ends]!, this.#ends);
   }
 
-  /** Take out the first number of a list that is not empty. */
+  /** Removes and returns the first block; the list must not be empty. */
   popFront(): number {
     const block = this.#next[this.#ends]!;
     this.remove(block);
     return block;
   }
 
-  /** Take out a number that is in it. */
+  /** Removes a block that is in the list. */
   remove(block: number): void {
     const before = this.#previous[block]!;
     const after = this.#next[block]!;

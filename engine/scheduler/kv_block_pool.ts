@@ -1,6 +1,5 @@
 /**
- * The paged KV cache's bookkeeping: how many hold each block, and which ones nobody holds (Kwon et al. 2023,
- * PagedAttention).
+ * Bookkeeping of the paged KV cache: reference counts and the free list (Kwon et al. 2023, PagedAttention).
  *
  * @module
  */
@@ -9,20 +8,20 @@ import { BlockList } from "./block_list.ts";
 
 /**
  * A pool of KV blocks of equal size. A block holds the keys and values of `blockSize` consecutive tokens, in all layers.
- * The pool hands out numbers; the memory behind them belongs to the device.
+ * The pool hands out indices; the memory belongs to the device.
  *
- * A block has any number of holders. One that nobody holds is available; if its content is *kept*, for whoever needs the
- * same tokens again, it is handed out for something else only when no other is left, the one not held for longest first.
+ * A block may have several holders. A block without holders is available. If its content is *kept* for later requests with
+ * the same tokens, it is reclaimed only when no other block is left, the least recently released one first.
  */
 export class KvBlockPool {
   /** Tokens per block. */
   readonly blockSize: number;
   /** Blocks in the pool. */
   readonly totalBlocks: number;
-  /** Called when a block whose content was kept is handed out for something else. */
+  /** Called when a block with kept content is reclaimed. */
   onReclaim: (block: number) => void = () => {};
 
-  /** In the order in which they are handed out: those without content, the last one freed first; then the kept ones. */
+  /** In order of allocation: blocks without content, most recently freed first; then kept ones. */
   readonly #available: BlockList;
   /** Holders of each block. */
   readonly #holders: Int32Array;
@@ -42,33 +41,33 @@ export class KvBlockPool {
     for (let block = 0; block < totalBlocks; block++) this.#available.pushBack(block);
   }
 
-  /** Blocks nobody holds, kept ones included: this many can be taken. */
+  /** Blocks without holders, kept ones included: this many can be allocated. */
   get availableBlocks(): number {
     return this.#available.length;
   }
 
-  /** Blocks somebody holds. */
+  /** Blocks with a holder. */
   get usedBlocks(): number {
     return this.totalBlocks - this.#available.length;
   }
 
-  /** Blocks nobody holds and whose content is kept. */
+  /** Blocks without holders whose content is kept. */
   get cachedBlocks(): number {
     return this.#cachedBlocks;
   }
 
   /**
-   * How many blocks a sequence takes.
+   * Number of blocks that a sequence takes.
    *
    * @param tokens Length of the sequence.
-   * @returns Blocks, the last one perhaps partly used.
+   * @returns Blocks; the last one may be partly used.
    */
   blocksFor(tokens: number): number {
     return Math.ceil(tokens / this.blockSize);
   }
 
   /**
-   * Whether so many blocks can be taken now.
+   * Whether a number of blocks can be allocated now.
    *
    * @param count Blocks wanted.
    */
@@ -76,21 +75,21 @@ export class KvBlockPool {
     return count <= this.#available.length;
   }
 
-  /** Whether somebody holds a block. */
+  /** Whether a block has a holder. */
   isHeld(block: number): boolean {
     return this.#holders[block]! > 0;
   }
 
   /**
-   * Take blocks, to write to them. The caller is the one holder of each.
+   * Allocates blocks for writing. The caller is their only holder.
    *
    * @param count Blocks wanted.
-   * @returns Their numbers.
-   * @throws {UpbeatError} `INTERNAL` when there are not so many: the scheduler asks {@linkcode canAllocate} first.
+   * @returns Their indices.
+   * @throws {UpbeatError} `INTERNAL` if fewer are available: the scheduler checks {@linkcode canAllocate} first.
    */
   allocate(count: number): number[] {
     if (!this.canAllocate(count)) {
-      throw new UpbeatError("INTERNAL", `${count} KV blocks were taken where ${this.availableBlocks} are free`, {
+      throw new UpbeatError("INTERNAL", `${count} KV blocks were requested where ${this.availableBlocks} are free`, {
         count,
         available: this.availableBlocks,
       });
@@ -110,9 +109,9 @@ export class KvBlockPool {
   }
 
   /**
-   * Become one more holder of a block, to read it.
+   * Adds a holder that reads a block.
    *
-   * @param block A block that is held, or whose content is kept.
+   * @param block A block with a holder or with kept content.
    */
   share(block: number): void {
     if (this.#holders[block]!++ > 0) return;
@@ -121,21 +120,20 @@ export class KvBlockPool {
   }
 
   /**
-   * Keep a block's content when nobody holds it any more. From now on nobody may write to it.
+   * Keeps a block's content after its last holder releases it. It must not be written from now on.
    *
-   * @param block A block that is held.
+   * @param block A block with a holder.
    */
   keep(block: number): void {
     this.#isKept[block] = 1;
   }
 
   /**
-   * Give blocks back. The caller has made sure that work on the device that uses them is ordered before whatever the
-   * next holder enqueues.
+   * Releases blocks. Device work that uses them must be ordered before whatever the next holder enqueues.
    *
-   * @param blocks Blocks of one sequence, in its order. The last one becomes available first, so that what is left of a
+   * @param blocks Blocks of one sequence, in order. The last one becomes available first, so that what remains cached of a
    * sequence is always its beginning.
-   * @throws {UpbeatError} `INTERNAL` when nobody holds one of them.
+   * @throws {UpbeatError} `INTERNAL` if one of them has no holder.
    */
   release(blocks: readonly number[]): void {
     for (let index = blocks.length - 1; index >= 0; index--) {

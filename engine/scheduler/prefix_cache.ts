@@ -1,38 +1,38 @@
 /**
- * The prefix cache: which KV blocks hold which tokens, so that a sequence that begins like an earlier one starts behind
- * what is computed already (as in vLLM's automatic prefix caching).
+ * The prefix cache: which KV blocks hold which tokens, so that a sequence that begins like an earlier one skips what has been
+ * computed (as in vLLM's automatic prefix caching).
  *
- * A full block is known by all tokens up to its end. Its key is a hash of its own tokens chained to the key of the block
- * before it; as hashes collide, what a key leads to counts only when its tokens and the block before it are the very same.
- * The key and value of a token are the same bits however they were computed, so a hit changes nothing but the time.
+ * A full block is identified by all tokens up to its end. Its key is a hash of its own tokens chained to the key of the
+ * previous block; as hashes collide, a hit counts only if the tokens and the previous block are identical. The key and value
+ * of a token have the same bits however they were computed, so a hit changes times, never streams.
  *
  * @module
  */
 import type { KvBlockPool } from "./kv_block_pool.ts";
 import type { Request } from "./request.ts";
 
-/** What a sequence must offer to be looked up. */
+/** A sequence of tokens. */
 export type TokenSequence = Pick<Request, "tokenAt">;
 
 /**
- * The key of a block.
+ * Computes the key of a block.
  *
- * @param parentKey The key of the block before it; 0 at the start of a sequence.
- * @param tokens Where its tokens are.
- * @param start Position of the first one.
- * @param count How many there are.
+ * @param parentKey Key of the previous block; 0 at the start of a sequence.
+ * @param tokens The sequence.
+ * @param start Position of the block's first token.
+ * @param count Number of tokens.
  * @returns An int32.
  */
 export type BlockHash = (parentKey: number, tokens: TokenSequence, start: number, count: number) => number;
 
-/** There is no block before the first one. */
+/** Parent of the first block of a sequence. */
 const NO_PARENT = -1;
 
-/** The content of full blocks. Whoever holds a block's successor holds the block too, so no entry outlives its parent. */
+/** Content of full blocks. Every holder of a block also holds the block before it, so no entry outlives its parent. */
 export class PrefixCache {
   readonly #pool: KvBlockPool;
   readonly #hash: BlockHash;
-  /** The first block with a key. */
+  /** First block with a key. */
   readonly #byKey = new Map<number, number>();
   /** By block: the next one with the same key, or -1. */
   readonly #nextWithKey: Int32Array;
@@ -43,8 +43,8 @@ export class PrefixCache {
   readonly #tokens: Int32Array;
 
   /**
-   * @param pool The pool whose blocks it knows.
-   * @param hash Another hash than the default one; any function is correct, a bad one is slow.
+   * @param pool The pool of the blocks.
+   * @param hash Replaces the default hash; any function is correct, a bad one is slow.
    */
   constructor(pool: KvBlockPool, hash: BlockHash = chainedHash) {
     this.#pool = pool;
@@ -57,11 +57,11 @@ export class PrefixCache {
   }
 
   /**
-   * The blocks that hold the beginning of a sequence.
+   * Finds the cached blocks of a sequence.
    *
    * @param sequence The sequence.
-   * @param tokens Look no further than this.
-   * @returns Full blocks, from the first one on; the caller holds none of them yet.
+   * @param tokens Number of tokens to look up.
+   * @returns Full blocks from the start of the sequence; the caller must share them before use.
    */
   find(sequence: TokenSequence, tokens: number): number[] {
     const { blockSize } = this.#pool;
@@ -77,11 +77,11 @@ export class PrefixCache {
   }
 
   /**
-   * Make a request's full blocks known. Where another block with the same content is known already, the request takes
-   * that one and gives its own back.
+   * Registers a request's full blocks. Where a block with the same content is registered already, the request switches to
+   * that block and releases its own.
    *
    * @param request A request that holds blocks.
-   * @param tokens How many of its tokens, from the first one on, are computed and certain to stay.
+   * @param tokens Number of its tokens that are computed and final.
    */
   register(request: Request, tokens: number): void {
     const { blockSize } = this.#pool;
@@ -132,7 +132,7 @@ export class PrefixCache {
     this.#pool.keep(block);
   }
 
-  /** A block is handed out for something else. */
+  /** Removes a block that is being reclaimed. */
   #forget(block: number): void {
     const key = this.#keys[block]!;
     const next = this.#nextWithKey[block]!;

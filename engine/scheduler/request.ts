@@ -1,5 +1,5 @@
 /**
- * One request as the executor sees it: what was asked, how far it is, and what it holds.
+ * A request on the executor's thread: its parameters, progress and resources.
  *
  * @module
  */
@@ -10,29 +10,29 @@ import type { StopCriteria } from "./stop_criteria.ts";
 /** How a token ended a generation. */
 export interface Ending {
   readonly reason: "stop" | "length";
-  /** The stop string or end-of-sequence token, where one did. */
+  /** The stop string or end-of-sequence token that ended it, if any. */
   readonly stopReason: string | number | null;
 }
 
 /**
- * A request's place: `queued → running ⇄ paused → finished | failed`, and from running or paused back to queued when it is
- * evicted. Running and paused requests hold a slot and KV blocks; the others hold nothing.
+ * State of a request: `queued → running ⇄ paused → finished | failed`, and from running or paused back to queued when it is
+ * preempted. Running and paused requests hold a batch slot and KV blocks; the others hold nothing.
  */
 export type RequestStatus = "queued" | "running" | "paused" | "finished" | "failed";
 
-/** What a request is made of; all of it was checked before. */
+/** Validated parameters of a request. */
 export interface RequestSpecification {
   readonly id: number;
   readonly promptTokenIds: Int32Array;
-  /** Generated tokens at most, at least 1; with the prompt they fit the engine's context. */
+  /** Most generated tokens, at least 1; with the prompt they fit the engine's context. */
   readonly maxTokens: number;
   readonly sampling: SamplingParameters;
   readonly stopCriteria: StopCriteria;
-  /** Whether its tokens are told with the use of the KV cache; false unless given. */
+  /** Whether its tokens carry the state of the KV cache; default false. */
   readonly trackTokens?: boolean;
 }
 
-/** The mutable state of one request. Only the scheduler and the executor change it, each field where it says. */
+/** State of one request. Only the scheduler and the executor change it. */
 export class Request {
   readonly id: number;
   readonly promptTokenIds: Int32Array;
@@ -43,31 +43,31 @@ export class Request {
 
   /** Changed by the scheduler; `failed` by the executor. */
   status: RequestStatus = "queued";
-  /** The request's row in the token table, while it is admitted; else -1. */
+  /** Row of the request in the token table while it is admitted; else -1. */
   slot = -1;
-  /** The KV blocks it holds, in the order of its tokens; the first ones may be shared with other requests. */
+  /** KV blocks it holds, in order of its tokens; the first ones may be shared with other requests. */
   blocks: number[] = [];
-  /** Tokens whose keys and values are in the cache, or will be after the steps in flight. */
+  /** Tokens whose keys and values are in the cache, counting the steps in flight. */
   computedTokens = 0;
-  /** Steps that were launched for it and not resolved yet. */
+  /** Steps launched for it whose tokens have not been read. */
   stepsInFlight = 0;
-  /** Tokens that those steps sample: they are on the device, and not known here yet. */
+  /** Tokens sampled by those steps: they are on the device, and unknown to the host. */
   tokensInFlight = 0;
-  /** Tokens known when it was admitted: all of them must be in the cache before it decodes. */
+  /** Tokens known at its admission: all must be in the cache before it decodes. */
   contextTokens = 0;
-  /** How many of them were in the prefix cache then. */
+  /** Number of those that were found in the prefix cache. */
   cachedTokens = 0;
-  /** How many of its blocks, from the first on, the prefix cache knows. */
+  /** Number of its blocks registered in the prefix cache. */
   registeredBlocks = 0;
-  /** Times it was evicted. */
+  /** Times it was preempted. */
   evictions = 0;
-  /** Generated and kept tokens, oldest first. */
+  /** Generated tokens, oldest first. */
   readonly tokenIds: number[] = [];
-  /** The last of them, as far as the caller was not told of them yet. What is told is taken out: nothing is told twice. */
+  /** Tokens not yet delivered to the caller; cleared on delivery, so none is sent twice. */
   untold: TokenMoment[] = [];
-  /** What ended it, once a token did; it is finished when that token is told. */
+  /** Set when a token ends it; it is finished when that token is emitted. */
   ending: Ending | null = null;
-  /** Set when a cancel arrives; acted on where requests are finished, never in the middle of a step. */
+  /** Set when a cancel arrives; takes effect where requests are finished, never in the middle of a step. */
   cancelRequested = false;
 
   constructor(specification: RequestSpecification) {
@@ -79,40 +79,38 @@ export class Request {
     this.trackTokens = specification.trackTokens ?? false;
   }
 
-  /** Length of the prompt. */
+  /** Number of prompt tokens. */
   get promptLength(): number {
     return this.promptTokenIds.length;
   }
 
-  /** Tokens known so far, prompt and output. */
+  /** Number of known tokens, prompt and output. */
   get totalTokens(): number {
     return this.promptTokenIds.length + this.tokenIds.length;
   }
 
-  /** The longest the sequence can get. */
+  /** Largest possible length of the sequence. */
   get maxTotalTokens(): number {
     return this.promptTokenIds.length + this.maxTokens;
   }
 
-  /**
-   * Tokens that are not in the cache yet, one in flight included: 1 while decoding, 1 or more while prefilling.
-   */
+  /** Tokens still to be computed, counting one in flight: 1 while decoding, 1 or more while prefilling. */
   get remainingTokens(): number {
     return this.totalTokens + this.tokensInFlight - this.computedTokens;
   }
 
-  /** Whether no further step is to run for it: it is cancelled, or its last token is known or in flight. */
+  /** Whether it needs no further step: it is cancelled, or its last token is known or in flight. */
   get needsNoStep(): boolean {
     return this.cancelRequested || this.ending !== null || this.tokenIds.length + this.tokensInFlight >= this.maxTokens;
   }
 
-  /** Whether tokens that were known at its admission are still to be computed: the prompt, or more after an eviction. */
+  /** Whether tokens known at its admission are still to be computed: the prompt, or more after a preemption. */
   get isPrefilling(): boolean {
     return this.computedTokens < this.contextTokens;
   }
 
   /**
-   * A known token.
+   * Returns a known token.
    *
    * @param position Its position in the sequence, below {@linkcode totalTokens}.
    * @returns The token id.

@@ -1,14 +1,15 @@
 /**
- * Who runs next: continuous batching with chunked prefill (Yu et al. 2022, Orca; Agrawal et al. 2024, Sarathi-Serve), over
- * KV blocks that are taken as sequences grow.
+ * Scheduling policy: continuous batching with chunked prefill (Yu et al. 2022, Orca; Agrawal et al. 2024, Sarathi-Serve),
+ * over KV blocks that are allocated as sequences grow.
  *
- * Requests are served in the order of arrival, and that order never changes: whoever is admitted is older than whoever
- * waits, an evicted request included. A step takes one token of each decoding request, then chunks of prompts.
+ * There is no prefill or decode phase: a step computes one token of each decoding request, then chunks of prompts.
  *
- * A request is admitted with blocks for all tokens that are known of it and one more, so only decoding can run short. Then
- * blocks go to the oldest first, and whoever gets none is paused: it keeps what it has and waits. The oldest request of
- * all never waits for a younger one's blocks: the youngest is evicted for it, and starts again from the front of the
- * queue. So the oldest always moves forward, and everybody becomes the oldest in the end.
+ * Requests are served in order of arrival, and that order never changes: every admitted request is older than every waiting
+ * one, preempted requests included. A request is admitted with blocks for all of its known tokens and one more, so only
+ * decoding can run out of blocks. Then the oldest requests are served first, and a request that gets no block is paused: it
+ * keeps its blocks and waits. The oldest request never waits for the blocks of a younger one: the youngest is preempted, and
+ * is recomputed from the front of the queue. So the oldest request always makes progress, and every request becomes the
+ * oldest eventually.
  *
  * @module
  */
@@ -19,28 +20,28 @@ import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { Request } from "./request.ts";
 import { type Step, StepPlan } from "./step_plan.ts";
 
-/** The bounds of a step. */
+/** Bounds of a step. */
 export interface SchedulerLimits {
-  /** Tokens in a step, at most. */
+  /** Most tokens in a step. */
   readonly maxBatchTokens: number;
-  /** Requests that are admitted at the same time, at most. */
+  /** Most requests that are admitted at the same time. */
   readonly maxBatchRequests: number;
 }
 
-/** Why admission is refused for now. */
+/** Why a request cannot be admitted yet. */
 export type RefusalCode = Extract<ErrorCode, "BATCH_FULL" | "KV_BLOCKS_EXHAUSTED">;
 
-/** Who is told what the scheduler decides, as it decides it; what is left out is not told. */
+/** Called with each decision of the scheduler, in order. */
 export interface SchedulingListener {
-  /** A request has its slot and blocks now; what is known of its tokens must be on the device before its first step. */
+  /** A request got its batch slot and blocks; its known tokens must be on the device before its first step. */
   admitted(request: Request): void;
-  /** The next request to be admitted has to wait; told once per request and cause, and not of evicted ones. */
+  /** The request at the front of the queue cannot be admitted yet; once per request and cause, never after a preemption. */
   refused?(request: Request, code: RefusalCode, message: string): void;
-  /** A request that was running has no block to go on, and keeps what it has. */
+  /** A running request got no block; it keeps the blocks it holds. */
   paused?(request: Request): void;
-  /** A paused request goes on. */
+  /** A paused request runs again. */
   resumed?(request: Request): void;
-  /** A request lost its blocks and its slot, and is at the front of the queue. */
+  /** A request lost its blocks and its batch slot, and is at the front of the queue. */
   evicted?(request: Request): void;
 }
 
@@ -57,11 +58,11 @@ export class Scheduler {
   readonly #maxBatchTokens: number;
   readonly #slots: number;
   readonly #freeSlots: number[];
-  /** In the order of arrival, evicted ones first. */
+  /** In order of arrival, so preempted ones first. */
   readonly #waiting: Request[] = [];
-  /** In the order of arrival; all of them are older than those that wait. */
+  /** In order of arrival; all are older than the waiting ones. */
   readonly #admitted: Request[] = [];
-  /** Causes told to waiting requests. */
+  /** Causes already reported for waiting requests. */
   readonly #refusals = new WeakMap<Request, Set<RefusalCode>>();
   #pauses = 0;
   #evictions = 0;
@@ -69,9 +70,9 @@ export class Scheduler {
   #prefixHitTokens = 0;
 
   /**
-   * @param blocks Where KV blocks come from.
+   * @param blocks The pool of KV blocks.
    * @param limits The bounds of a step.
-   * @param prefixCache What is known of blocks' content; null: nothing is shared.
+   * @param prefixCache Finds blocks with known content; null: no blocks are shared.
    */
   constructor(blocks: KvBlockPool, limits: SchedulerLimits, prefixCache: PrefixCache | null = null) {
     this.#blocks = blocks;
@@ -82,27 +83,27 @@ export class Scheduler {
     this.#freeSlots = Array.from({ length: this.#slots }, (_, index) => this.#slots - 1 - index);
   }
 
-  /** Requests that wait for admission, next one first. */
+  /** Requests that wait for admission, the next one first. */
   get waiting(): readonly Request[] {
     return this.#waiting;
   }
 
-  /** Requests that hold a slot, running or paused, oldest first. */
+  /** Running and paused requests, oldest first. */
   get admitted(): readonly Request[] {
     return this.#admitted;
   }
 
-  /** Whether no request is here at all. */
+  /** Whether there is no request at all. */
   get isIdle(): boolean {
     return this.#waiting.length === 0 && this.#admitted.length === 0;
   }
 
-  /** Whether some prompt may be in the next step. */
+  /** Whether the next step may compute part of a prompt. */
   get hasPrompts(): boolean {
     return this.#waiting.length > 0 || this.#admitted.some(({ isPrefilling }) => isPrefilling);
   }
 
-  /** How things stand, and what was counted so far. */
+  /** The current state and the totals so far. */
   counters(): SchedulerCounters {
     let paused = 0;
     for (const { status } of this.#admitted) if (status === "paused") paused++;
@@ -117,14 +118,14 @@ export class Scheduler {
     };
   }
 
-  /** Add a request, younger than all others. Alone in the pool, it must fit. */
+  /** Adds the youngest request. It must fit the pool when alone. */
   enqueue(request: Request): void {
     this.#waiting.push(request);
   }
 
   /**
-   * Whether the next step needs blocks that somebody holds, so that a running request has to be paused or evicted. Then
-   * nothing may be in flight when {@linkcode Scheduler.schedule} is called.
+   * Whether the next step needs blocks that are taken, so that a running request has to be paused or preempted. Then no step
+   * may be in flight when {@linkcode Scheduler.schedule} is called.
    */
   get mustPreempt(): boolean {
     let available = this.#blocks.availableBlocks;
@@ -138,10 +139,10 @@ export class Scheduler {
   }
 
   /**
-   * Choose the next step. A step may be in flight unless {@linkcode Scheduler.mustPreempt}: what it samples for a request
-   * is counted, and not known.
+   * Chooses the next step. A step may be in flight unless {@linkcode Scheduler.mustPreempt}: the tokens that it samples are
+   * counted, though their values are unknown.
    *
-   * @param listener Told of every decision.
+   * @param listener Called with each decision.
    * @returns The step, or null when there is nothing to compute.
    */
   schedule(listener: SchedulingListener): Step | null {
@@ -159,22 +160,22 @@ export class Scheduler {
   }
 
   /**
-   * Let later requests find what is in a request's full blocks.
+   * Registers a request's full blocks in the prefix cache.
    *
-   * @param request A request that is admitted.
-   * @param tokens How many of its tokens are computed and certain to stay.
+   * @param request An admitted request.
+   * @param tokens Number of its tokens that are computed and final.
    */
   confirm(request: Request, tokens: number): void {
     this.#prefixCache?.register(request, tokens);
   }
 
   /**
-   * Take a request out, wherever it is, and free what it holds.
+   * Removes a request and frees what it holds.
    *
-   * Its blocks may be handed out again at once: whatever the next holder enqueues is ordered after this request's last
-   * step on the same stream.
+   * Its blocks may be allocated again at once: whatever the next owner enqueues is ordered after this request's last step on
+   * the same stream.
    *
-   * @throws {UpbeatError} `INTERNAL` when it is not here (any more).
+   * @throws {UpbeatError} `INTERNAL` if the scheduler does not have it.
    */
   remove(request: Request): void {
     if (request.status === "queued") take(this.#waiting, request);
@@ -183,9 +184,9 @@ export class Scheduler {
   }
 
   /**
-   * Check that nothing is held when there is nothing to compute.
+   * Checks that nothing is held when there is nothing to compute.
    *
-   * @throws {UpbeatError} `INTERNAL`, with the numbers that do not fit.
+   * @throws {UpbeatError} `INTERNAL`, with the counts.
    */
   checkIdle(): void {
     const held = {
@@ -206,8 +207,8 @@ export class Scheduler {
   // ---- Blocks for decoding -----------------------------------------------------------------------------------------
 
   /**
-   * Evict the youngest until the oldest can go on. A prefill that has begun is completed first: what it took was promised
-   * to it, and whoever waits for it waits a bounded number of steps, as nobody is admitted meanwhile.
+   * Preempts the youngest requests until the oldest can go on. A prefill that has begun is completed first: its blocks were
+   * promised to it, and the wait is bounded, as no request is admitted meanwhile.
    */
   #evictForOldest(listener: SchedulingListener): void {
     const oldest = this.#admitted[0];
@@ -220,7 +221,7 @@ export class Scheduler {
     }
   }
 
-  /** Take the block that the next token of a decoding request needs, if it needs one; pause the request if there is none. */
+  /** Allocates the block for the next token of a decoding request, if it needs one; pauses the request if there is none. */
   #mayDecode(request: Request, listener: SchedulingListener): boolean {
     const missing = this.#missingBlocks(request);
     if (!this.#blocks.canAllocate(missing)) {
@@ -235,7 +236,7 @@ export class Scheduler {
     return true;
   }
 
-  /** 1 where the next token is the first one of a block, else 0. */
+  /** 1 if the next token starts a block, else 0. */
   #missingBlocks(request: Request): number {
     return this.#blocks.blocksFor(request.computedTokens + 1) - request.blocks.length;
   }
@@ -256,7 +257,7 @@ export class Scheduler {
     listener.evicted?.(request);
   }
 
-  /** Take an admitted request's slot and blocks. */
+  /** Frees the batch slot and blocks of an admitted request. */
   #free(request: Request): void {
     take(this.#admitted, request);
     this.#freeSlots.push(request.slot);
@@ -271,8 +272,8 @@ export class Scheduler {
   // ---- Admission ---------------------------------------------------------------------------------------------------
 
   /**
-   * Admit the request at the front of the queue, if it can be: nobody overtakes it. As long as anybody is paused, there is
-   * no block for it either.
+   * Admits the request at the front of the queue, if possible; no other request overtakes it. While a request is paused
+   * there is no block for it.
    */
   #admitNext(listener: SchedulingListener): Request | null {
     const next = this.#waiting[0];
@@ -282,7 +283,7 @@ export class Scheduler {
     }
     const cached = this.#cachedBlocks(next);
     const needed = this.#blocks.blocksFor(next.totalTokens + 1);
-    // A cached block that nobody holds is one of the available ones too.
+    // A cached block without a holder also counts as available.
     const available = this.#blocks.availableBlocks + cached.filter((block) => this.#blocks.isHeld(block)).length;
     if (needed > available) {
       const reason = `it needs ${needed} KV blocks and can have ${available}`;
@@ -294,9 +295,9 @@ export class Scheduler {
   }
 
   #refuse(request: Request, code: RefusalCode, reason: string, listener: SchedulingListener): null {
-    const told = this.#refusals.get(request) ?? new Set();
-    if (request.evictions > 0 || told.has(code)) return null;
-    this.#refusals.set(request, told.add(code));
+    const reported = this.#refusals.get(request) ?? new Set();
+    if (request.evictions > 0 || reported.has(code)) return null;
+    this.#refusals.set(request, reported.add(code));
     listener.refused?.(request, code, `the request waits for admission: ${reason}; it goes on as others finish`);
     return null;
   }
@@ -306,7 +307,7 @@ export class Scheduler {
     this.#admitted.push(request);
     request.status = "running";
     request.slot = this.#freeSlots.pop()!;
-    // Shared first, so that they are not handed out for something else.
+    // Shared first, so that allocating does not reclaim them.
     for (const block of cached) this.#blocks.share(block);
     request.blocks = [...cached, ...this.#blocks.allocate(needed - cached.length)];
     request.registeredBlocks = cached.length;
@@ -318,17 +319,17 @@ export class Scheduler {
     this.#prefixHitTokens += request.cachedTokens;
   }
 
-  /** Blocks that hold the beginning of a sequence. The last known token is always computed: its logits give the next. */
+  /** Cached blocks of a sequence. The last known token is always computed, as its logits give the next one. */
   #cachedBlocks(request: Request): number[] {
     return this.#prefixCache?.find(request, request.totalTokens - 1) ?? [];
   }
 }
 
-/** Take a request out of a list. */
+/** Removes a request from a list. */
 function take(list: Request[], request: Request): void {
   const index = list.indexOf(request);
   if (index < 0) {
-    throw new UpbeatError("INTERNAL", `request ${request.id}, which is ${request.status}, is not where it was`, {
+    throw new UpbeatError("INTERNAL", `request ${request.id}, which is ${request.status}, is not in its list`, {
       requestId: request.id,
       status: request.status,
     });

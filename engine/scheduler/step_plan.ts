@@ -1,11 +1,11 @@
 /**
- * What one step computes, and how a step's tokens are shared out between prompts.
+ * What one step computes, and how its tokens are divided between prompts.
  *
  * @module
  */
 import type { Request } from "./request.ts";
 
-/** One request's share of a step: `count` tokens of its sequence, from position `start` on. */
+/** A request's share of a step: `count` tokens of its sequence from position `start`. */
 export interface ScheduledRequest {
   readonly request: Request;
   /** Position of the first token. */
@@ -18,23 +18,23 @@ export interface ScheduledRequest {
 
 /** What one step computes. */
 export interface Step {
-  /** Each request at most once; those that sample before those that do not. */
+  /** Each request at most once; sampling requests first. */
   readonly scheduled: readonly ScheduledRequest[];
-  /** Tokens of all of them. */
+  /** Total number of tokens. */
   readonly tokens: number;
-  /** How many of them sample: the first ones. */
+  /** Number of requests that sample; they come first. */
   readonly samplingRequests: number;
 }
 
 /**
- * The part of what is left of a step that goes to a prompt which does not fit into it, while another one stands behind.
+ * Share of the remaining tokens that goes to a prompt too long for the step while another prompt waits.
  *
- * So a long prompt never takes a whole step for itself while others wait, and a short one behind any number of long ones
- * starts in the first step that has a token left for it; the oldest still has half of every step.
+ * A long prompt never takes a whole step while others wait, and a short prompt queued after several long ones starts in the
+ * first step with a token left for it; the oldest still gets half of every step.
  */
 export const LONG_PROMPT_SHARE = 1 / 2;
 
-/** A request's share of a step in the making. */
+/** A request's share of a step under construction. */
 interface Share {
   readonly request: Request;
   readonly start: number;
@@ -42,33 +42,32 @@ interface Share {
   samples: boolean;
 }
 
-/** A step in the making. Streams do not depend on how a step is shared out, only times do. */
+/** A step under construction. How its tokens are divided changes times, never streams. */
 export class StepPlan {
   readonly #shares: Share[] = [];
   readonly #maxTokens: number;
   #left: number;
 
-  /** @param maxTokens Tokens in the step, at most. */
+  /** @param maxTokens Most tokens in the step. */
   constructor(maxTokens: number) {
     this.#maxTokens = maxTokens;
     this.#left = maxTokens;
   }
 
   /**
-   * Give a request as much as it wants and the step has left, which must be something.
+   * Adds a request with as many tokens as it needs and the step has left. At least one must be left.
    *
-   * @param request A request that is admitted and has no share yet.
+   * @param request An admitted request without a share.
    */
   add(request: Request): void {
     this.#give(request, this.#left);
   }
 
   /**
-   * Share out what is left between prompts: each takes its part in turn, and what nobody else wants goes to the oldest.
+   * Divides the remaining tokens between prompts, in order; what is left over goes to the oldest.
    *
    * @param begun Requests whose prefill has begun, oldest first.
-   * @param admitNext Admits the next request that waits, or gives null when none can be admitted. Called only when there
-   * is a token for it.
+   * @param admitNext Admits the next waiting request; null if none can be admitted. Called only while tokens are left.
    */
   addPrompts(begun: readonly Request[], admitNext: () => Request | null): void {
     const line = [...begun];
@@ -88,7 +87,7 @@ export class StepPlan {
     for (const share of shares) this.#extend(share, this.#left);
   }
 
-  /** The step, or null when nothing is in it. */
+  /** The step; null if it is empty. */
   finish(): Step | null {
     if (this.#shares.length === 0) return null;
     const sampling = this.#shares.filter(({ samples }) => samples);

@@ -1,5 +1,5 @@
 /**
- * When a generation is over, decided token by token.
+ * Decides token by token where a generation ends.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import { StreamingDetokenizer } from "../text/streaming/detokenizer.ts";
 import { StopStringMatcher } from "../text/streaming/stop_strings.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
-/** What ends a generation besides its length. */
+/** What ends a generation, apart from its length. */
 export interface StopOptions {
-  /** Tokens that end it; empty when they are to be ignored. */
+  /** Tokens that end it; empty if they are ignored. */
   readonly eosTokenIds: readonly number[];
   /** Strings that end it, wherever they begin or end within tokens. */
   readonly stopStrings: readonly string[];
 }
 
 /**
- * The end of one generation: end-of-sequence tokens, and stop strings in the decoded text. Text is decoded here only when
- * there are stop strings to look for.
+ * Stop criteria of one generation: end-of-sequence tokens, and stop strings in the decoded text. Text is decoded here only
+ * if there are stop strings.
  */
 export class StopCriteria {
   readonly #eosTokenIds: readonly number[];
@@ -26,8 +26,8 @@ export class StopCriteria {
 
   /**
    * @param options What ends the generation.
-   * @param table The tokens' text; needed only where there are stop strings.
-   * @param promptTokenIds The prompt, whose end decides how the first token is spaced.
+   * @param table Text of the tokens; required only with stop strings.
+   * @param promptTokenIds The prompt; its end decides the spacing of the first token.
    */
   constructor(options: StopOptions, table: TokenTable | null, promptTokenIds: ArrayLike<number>) {
     this.#eosTokenIds = options.eosTokenIds;
@@ -41,10 +41,10 @@ export class StopCriteria {
   }
 
   /**
-   * Take the next token.
+   * Accepts the next token.
    *
    * @param tokenId The token.
-   * @returns The token or string that ends the generation here, or null when it goes on.
+   * @returns The token or string that ends the generation; null if it continues.
    */
   push(tokenId: number): number | string | null {
     if (this.#eosTokenIds.includes(tokenId)) return tokenId;
