@@ -23,7 +23,7 @@ import type { Request } from "../scheduler/request.ts";
 import { DeviceTimer } from "./device_timer.ts";
 import type { DeviceTimes } from "../telemetry/device_times.ts";
 import { MAX_LOGPROBS } from "../config/sampling_options.ts";
-import { SlotTables } from "./slot_tables.ts";
+import { BatchSlotTables } from "./batch_slot_tables.ts";
 import { StepInputs, type StepLimits } from "./step_inputs.ts";
 import { type PendingResults, StepOutputs } from "./step_outputs.ts";
 import type { Step } from "../scheduler/step_plan.ts";
@@ -58,7 +58,7 @@ export class ModelRunner {
   readonly #decoder: Decoder;
   readonly #inputs: StepInputs;
   readonly #outputs: StepOutputs;
-  readonly #slots: SlotTables;
+  readonly #slots: BatchSlotTables;
   /** Token ids of the step, gathered from the token table. */
   readonly #tokens: Pointer;
   readonly #tableLength: number;
@@ -97,7 +97,7 @@ export class ModelRunner {
     const weights = loadDecoderWeights(device, this.#stream, plan, limits.activations, onProgress, weightSeed);
     this.#inputs = new StepInputs(device, limits);
     this.#outputs = new StepOutputs(device, limits.maxBatchRequests);
-    this.#slots = new SlotTables(device, limits.maxBatchRequests, limits.maxContext);
+    this.#slots = new BatchSlotTables(device, limits.maxBatchRequests, limits.maxContext);
     this.#tableLength = limits.maxBatchRequests * limits.maxContext;
     this.#tokens = device.allocate(limits.maxBatchTokens * 4).pointer;
     this.#maxTokens = limits.maxBatchTokens;
@@ -176,7 +176,7 @@ export class ModelRunner {
   /**
    * Enqueue what the device must know of a request before its first step.
    *
-   * @param request A request that was just admitted to a slot.
+   * @param request A request that was just admitted to a batch slot.
    */
   admit(request: Request): void {
     this.#slots.upload(request, this.#stream);

@@ -170,7 +170,7 @@ class StepWriter {
     let token = firstToken;
     for (let position = start; position < start + count; position++, token++) {
       const block = request.blocks[Math.floor(position / blockSize)]!;
-      this.#tokenSources[token] = request.slot * maxContext + position;
+      this.#tokenSources[token] = request.batchSlot * maxContext + position;
       this.#positions[token] = position;
       this.#slotMapping[token] = block * blockSize + (position % blockSize);
     }
@@ -178,9 +178,9 @@ class StepWriter {
   }
 
   #writeSampling({ request, start, count }: ScheduledRequest, row: number, lastToken: number): void {
-    const { sampling, slot } = request;
+    const { sampling, batchSlot } = request;
     const length = start + count;
-    const tableRow = slot * this.#limits.maxContext;
+    const tableRow = batchSlot * this.#limits.maxContext;
     this.#logitRows[row] = lastToken;
     this.#tokenDestinations[row] = tableRow + length;
 
@@ -202,7 +202,7 @@ class StepWriter {
     this.#samplingInts[ints + SAMPLING_INTS.HISTORY_LENGTH] = length;
     this.#samplingInts[ints + SAMPLING_INTS.PROMPT_LENGTH] = request.promptLength;
     this.#samplingInts[ints + SAMPLING_INTS.LOGPROBS] = sampling.logprobs;
-    this.#samplingInts[ints + SAMPLING_INTS.BIAS_START] = slot * MAX_LOGIT_BIASES;
+    this.#samplingInts[ints + SAMPLING_INTS.BIAS_START] = batchSlot * MAX_LOGIT_BIASES;
     this.#samplingInts[ints + SAMPLING_INTS.BIAS_COUNT] = sampling.biasTokens.length;
   }
 }

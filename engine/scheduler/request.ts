@@ -43,8 +43,8 @@ export class Request {
 
   /** Changed by the scheduler; `failed` by the executor. */
   status: RequestStatus = "queued";
-  /** Row of the request in the token table while it is admitted; else -1. */
-  slot = -1;
+  /** Its place in the batch, and its row in the token table, while it is admitted; else -1. */
+  batchSlot = -1;
   /** KV blocks it holds, in order of its tokens; the first ones may be shared with other requests. */
   blocks: number[] = [];
   /** Tokens whose keys and values are in the cache, counting the steps in flight. */

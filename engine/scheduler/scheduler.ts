@@ -260,8 +260,8 @@ export class Scheduler {
   /** Frees the batch slot and blocks of an admitted request. */
   #free(request: Request): void {
     take(this.#admitted, request);
-    this.#freeSlots.push(request.slot);
-    request.slot = -1;
+    this.#freeSlots.push(request.batchSlot);
+    request.batchSlot = -1;
     this.#blocks.release(request.blocks);
     request.blocks = [];
     request.registeredBlocks = 0;
@@ -306,7 +306,7 @@ export class Scheduler {
     take(this.#waiting, request);
     this.#admitted.push(request);
     request.status = "running";
-    request.slot = this.#freeSlots.pop()!;
+    request.batchSlot = this.#freeSlots.pop()!;
     // Shared first, so that allocating does not reclaim them.
     for (const block of cached) this.#blocks.share(block);
     request.blocks = [...cached, ...this.#blocks.allocate(needed - cached.length)];

@@ -164,7 +164,7 @@ test("schedule() evicts the youngest for the oldest, to the front of the queue, 
   bench.enqueue(makeRequest(4, 1, 1));
   for (let step = 0; step < 3; step++) assertEquals(bench.rows(), [[1, 1]]);
   assertEquals([bench.rows(), bench.decisions], [[[1, 1]], ["evict 3"]]);
-  assertEquals(bench.scheduler.waiting.map(({ id, status, slot }) => [id, status, slot]), [
+  assertEquals(bench.scheduler.waiting.map(({ id, status, batchSlot }) => [id, status, batchSlot]), [
     [3, "queued", -1],
     [4, "queued", -1],
   ]);
@@ -327,7 +327,7 @@ test("schedule() completes every request within its limits, whatever arrives and
           // Nothing is written to a block that others may read.
           assert(Math.floor(start / 4) >= (blocksBefore.get(request) ?? request.cachedTokens / 4));
         }
-        const slots = scheduler.admitted.map(({ slot }) => slot);
+        const slots = scheduler.admitted.map(({ batchSlot }) => batchSlot);
         assertEquals(new Set(slots).size, slots.length);
         assert(slots.every((slot) => slot >= 0 && slot < rest.maxBatchRequests));
         const held = new Set(scheduler.admitted.flatMap((request) => request.blocks));

@@ -60,7 +60,7 @@ export class CheckingRunner implements StepRunner {
   #waits = 0;
   /** The rows of the table into which the step that was launched last samples: written before its forward pass. */
   #destinations: number[] = [];
-  /** By slot. */
+  /** By batch slot. */
   readonly #table = new Map<number, number[]>();
   /** By cache position: the sequence up to the token whose key and value are there. */
   readonly #cache = new Map<number, string>();
@@ -69,14 +69,14 @@ export class CheckingRunner implements StepRunner {
     this.#blockSize = blockSize;
   }
 
-  admit({ slot, promptTokenIds, tokenIds }: Request): void {
-    this.#table.set(slot, [...promptTokenIds, ...tokenIds]);
+  admit({ batchSlot, promptTokenIds, tokenIds }: Request): void {
+    this.#table.set(batchSlot, [...promptTokenIds, ...tokenIds]);
   }
 
   launchForward(step: Step): void {
     this.steps.push(step);
     this.calls.push(`forward ${this.steps.length}`);
-    this.#destinations = step.scheduled.map(({ request }) => request.slot);
+    this.#destinations = step.scheduled.map(({ request }) => request.batchSlot);
     for (const { request, start, count } of step.scheduled) {
       for (let position = start; position < start + count; position++) {
         this.#cache.set(this.#place(request, position), this.#history(request, position));
@@ -117,7 +117,7 @@ export class CheckingRunner implements StepRunner {
   }
 
   #history(request: Request, position: number): string {
-    return this.#table.get(request.slot)!.slice(0, position + 1).join();
+    return this.#table.get(request.batchSlot)!.slice(0, position + 1).join();
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the device keeps of each running request between steps.
+ * What the device keeps of each running request between steps, by batch slot.
  *
  * @module
  */
@@ -9,23 +9,28 @@ import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 import type { Request } from "../scheduler/request.ts";
 import { MAX_LOGIT_BIASES } from "../config/sampling_options.ts";
 
-/** What is kept per slot. */
-export type SlotTableName = "tokens" | "biasTokens" | "biasValues";
+/** The tables. */
+export type BatchSlotTableName = "tokens" | "biasTokens" | "biasValues";
 
 /**
- * What the device keeps of each running request, by slot: its tokens, and the biases of its logits. A slot is written when
- * a request is admitted to it; generated tokens are added on the device.
+ * Tokens and logit biases of each running request, by batch slot. A request's rows are written when it is admitted;
+ * generated tokens are appended on the device.
  */
-export class SlotTables {
-  readonly #layout: BufferLayout<SlotTableName>;
-  readonly #host: HostBuffer<SlotTableName>;
-  readonly #onDevice: DeviceBuffer<SlotTableName>;
+export class BatchSlotTables {
+  readonly #layout: BufferLayout<BatchSlotTableName>;
+  readonly #host: HostBuffer<BatchSlotTableName>;
+  readonly #onDevice: DeviceBuffer<BatchSlotTableName>;
   readonly #maxContext: number;
   readonly #tokens: Int32Array;
   readonly #biasTokens: Int32Array;
   readonly #biasValues: Float32Array;
   readonly #device: Device;
 
+  /**
+   * @param device Where they are kept.
+   * @param maxBatchRequests Batch slots.
+   * @param maxContext Tokens of a slot.
+   */
   constructor(device: Device, maxBatchRequests: number, maxContext: number) {
     this.#device = device;
     this.#maxContext = maxContext;
@@ -42,26 +47,26 @@ export class SlotTables {
   }
 
   /** The address of a table on the device. */
-  pointer(name: SlotTableName): Pointer {
+  pointer(name: BatchSlotTableName): Pointer {
     return this.#onDevice.pointer(name);
   }
 
   /**
-   * Enqueue a request's known tokens and biases for its slot.
+   * Enqueue the copies of a request's known tokens and biases into its batch slot.
    *
-   * @param request An admitted request. Whoever had its slot before was resolved at least once, so the copies made for it have
-   * been read.
+   * @param request An admitted request. The results of a step of the slot's previous request were read since, so the staging
+   * memory of that request's copies is free again.
    * @param stream The stream of the steps.
    */
   upload(request: Request, stream: StreamHandle): void {
-    const { slot, promptTokenIds, tokenIds, sampling } = request;
-    const firstToken = slot * this.#maxContext;
+    const { batchSlot, promptTokenIds, tokenIds, sampling } = request;
+    const firstToken = batchSlot * this.#maxContext;
     this.#tokens.set(promptTokenIds, firstToken);
     this.#tokens.set(tokenIds, firstToken + promptTokenIds.length);
     this.#copy("tokens", firstToken, request.totalTokens, stream);
 
     if (sampling.biasTokens.length === 0) return;
-    const firstBias = slot * MAX_LOGIT_BIASES;
+    const firstBias = batchSlot * MAX_LOGIT_BIASES;
     this.#biasTokens.set(sampling.biasTokens, firstBias);
     this.#biasValues.set(sampling.biasValues, firstBias);
     this.#copy("biasTokens", firstBias, sampling.biasTokens.length, stream);
@@ -69,7 +74,7 @@ export class SlotTables {
   }
 
   #copy(
-    name: SlotTableName,
+    name: BatchSlotTableName,
     first: number,
     count: number,
     stream: StreamHandle,
