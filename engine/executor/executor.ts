@@ -20,7 +20,6 @@ import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { LaunchGate } from "./launch_gate.ts";
 import { RequestTable } from "./request_table.ts";
-import type { Delivery } from "../channel/messages.ts";
 import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { Request } from "../scheduler/request.ts";
@@ -28,18 +27,14 @@ import type { FinishReason } from "../events/finish_reason.ts";
 import type { Scheduler, SchedulingListener } from "../scheduler/scheduler.ts";
 import { bringsFirstTokens, type StepInFlight } from "./step_in_flight.ts";
 import type { StepReports } from "./step_reports.ts";
-import { chunkMoment, tokenMoment, Updates, usageOf } from "./updates.ts";
+import { Emitter, type OutputPort } from "./emitter.ts";
+import { usageOf } from "./step_usage.ts";
 
-/** The executor's connection to the caller's thread. */
-export interface ExecutorPort extends MessageSource {
-  /**
-   * Sends what happened to requests. An iteration calls this a fixed number of times, empty or not: twice where it reads a
-   * step (early and late), once where nothing was in flight.
-   *
-   * @param delivery null: nothing happened.
-   */
-  send(delivery: Delivery | null): void;
-}
+/**
+ * The executor's connection to the caller's thread. An iteration sends a fixed number of times, empty or not: twice where it
+ * reads a step (early and late), once where nothing was in flight.
+ */
+export interface ExecutorPort extends MessageSource, OutputPort {}
 
 /** The options of the loop. */
 export type ExecutorOptions = Pick<
@@ -66,7 +61,6 @@ export interface ExecutorParts {
 
 /** The loop and everything it decides. */
 export class Executor {
-  readonly #port: ExecutorPort;
   readonly #scheduler: Scheduler;
   readonly #blocks: KvBlockPool;
   readonly #runner: StepRunner;
@@ -75,7 +69,7 @@ export class Executor {
   readonly #reports: StepReports | null;
   readonly #commands: CommandQueue;
   readonly #requests = new RequestTable();
-  readonly #updates = new Updates();
+  readonly #emitter: Emitter;
   readonly #log: Log | null;
   /** null: launches are not delayed. */
   readonly #gate: LaunchGate | null;
@@ -93,17 +87,17 @@ export class Executor {
 
   /** @param parts What it is made of. */
   constructor(parts: ExecutorParts) {
-    const { port, scheduler, runner, now, options, log = null } = parts;
-    this.#port = port;
+    const { port, scheduler, runner, now, options, reports, log = null } = parts;
     this.#scheduler = scheduler;
     this.#blocks = parts.blocks;
     this.#runner = runner;
     this.#now = now;
     this.#options = options;
-    this.#reports = parts.reports;
+    this.#reports = reports;
     this.#log = log;
     const onSubmit = (request: Request) => scheduler.enqueue(request);
     this.#commands = new CommandQueue({ source: port, requests: this.#requests, onSubmit, now, log });
+    this.#emitter = new Emitter({ port, now, streamInterval: options.streamInterval, reports });
     this.#gate = options.lateLaunch ? new LaunchGate({ runner, scheduler, commands: this.#commands, now }) : null;
     this.#accountedUntil = now();
   }
@@ -259,10 +253,7 @@ export class Executor {
     this.#afterIdle = false;
     const usage = usageOf(step, number, this.#blocks);
     for (const scheduled of step.scheduled) {
-      const { request } = scheduled;
-      if (!request.isPrefilling) continue;
-      this.#updates.push(request, chunkMoment(scheduled, launchTime));
-      if (scheduled.samples) this.#updates.push(request, { type: "context", time: launchTime });
+      if (scheduled.request.isPrefilling) this.#emitter.chunk(scheduled, launchTime);
     }
     this.#runner.launchForward(step);
     report?.mark("forwardLaunched");
@@ -308,14 +299,11 @@ export class Executor {
     let isAnyEmitted = false;
     for (const [row, { request, samples }] of inFlight.step.scheduled.entries()) {
       if (!samples || request.tokenIds.length > 0) continue;
-      this.#accept(inFlight, row);
-      if (request.ending !== null) continue;
-      this.#updates.tell(request);
-      isAnyEmitted = true;
+      if (this.#accept(inFlight, row)) isAnyEmitted = true;
     }
-    if (!isAnyEmitted) return this.#port.send(null);
+    if (!isAnyEmitted) return this.#emitter.skip();
     // The step's other tokens follow with the same time; the counters come with those.
-    this.#flush(inFlight.tokenTime!, false);
+    this.#emitter.flush(inFlight.tokenTime!, null);
     inFlight.report?.mark("firstTokensSent");
   }
 
@@ -335,8 +323,6 @@ export class Executor {
       if (request.ending !== null) {
         const { reason, stopReason } = request.ending;
         this.#finish(request, reason, stopReason, inFlight.tokenTime!);
-      } else if (samples && this.#endsChunk(request)) {
-        this.#updates.tell(request);
       }
     }
     this.#endCancelled();
@@ -346,21 +332,19 @@ export class Executor {
     this.#flush();
   }
 
-  /** Appends a row's token unless it has been already: a token's position is known before its value. */
-  #accept({ step, results, tokenTime, usage }: StepInFlight, row: number): void {
+  /**
+   * Appends a row's token unless it has been already: a token's position is known before its value. Returns whether the next
+   * flush sends it.
+   */
+  #accept({ step, results, tokenTime, usage }: StepInFlight, row: number): boolean {
     const { request, start, count } = step.scheduled[row]!;
-    if (request.totalTokens > start + count || !this.#requests.has(request)) return;
+    if (request.totalTokens > start + count || !this.#requests.has(request)) return false;
     const tokenId = results!.tokens[row]!;
     request.tokenIds.push(tokenId);
-    this.#updates.hold(request, tokenMoment(request, results!, row, tokenTime!, usage));
     const stopReason = request.stopCriteria.push(tokenId);
     if (stopReason !== null) request.ending = { reason: "stop", stopReason };
     else if (request.tokenIds.length === request.maxTokens) request.ending = { reason: "length", stopReason: null };
-  }
-
-  /** Whether a request's pending tokens are emitted now that it has one more: the first one, and each N-th. */
-  #endsChunk({ tokenIds }: Request): boolean {
-    return tokenIds.length === 1 || tokenIds.length % this.#options.streamInterval === 0;
+    return this.#emitter.token(request, results!, row, tokenTime!, usage);
   }
 
   // ---- Ends --------------------------------------------------------------------------------------------------------
@@ -376,7 +360,7 @@ export class Executor {
     this.#scheduler.remove(request);
     this.#requests.remove(request);
     this.#wastedSteps += request.stepsInFlight;
-    this.#updates.push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
+    this.#emitter.finish(request, time, reason, stopReason);
     if (!this.#commands.isShutDown) return;
     this.#log?.("loop: a request has ended", { request: request.id, ...this.#requests.counts() });
   }
@@ -385,7 +369,7 @@ export class Executor {
     const time = this.#now();
     for (const request of this.#requests.all()) {
       request.status = "failed";
-      this.#updates.push(request, { type: "failure", time, error: requestError(error, request.id, false) });
+      this.#emitter.fail(request, time, error);
     }
     this.#requests.clear();
   }
@@ -396,21 +380,16 @@ export class Executor {
     admitted: (request) => this.#runner.admit(request),
     refused: (request, code, message) => {
       const error = requestError(new UpbeatError(code, message), request.id, true);
-      this.#updates.push(request, { type: "refused", time: this.#now(), error });
+      this.#emitter.event(request, "ERROR_TRANSIENT", this.#now(), error);
     },
-    paused: (request) => this.#updates.push(request, { type: "pause", time: this.#now() }),
-    resumed: (request) => this.#updates.push(request, { type: "resume", time: this.#now() }),
-    evicted: (request) => this.#updates.push(request, { type: "evict", time: this.#now() }),
+    paused: (request) => this.#emitter.event(request, "PAUSE", this.#now(), null),
+    resumed: (request) => this.#emitter.event(request, "RESUME", this.#now(), null),
+    evicted: (request) => this.#emitter.event(request, "EVICT", this.#now(), null),
   };
 
-  /** Hand over everything that is to be told, in one message; what comes later happened at `next` or after it. */
-  #flush(next: number = this.#now(), withCounters: boolean = true): void {
-    const updates = this.#updates.take();
-    const steps = this.#reports?.take();
-    if (updates.length === 0 && steps === undefined) return this.#port.send(null);
-    const settledUntil = this.#updates.settledUntil(next);
-    const counters = withCounters ? this.#counters() : null;
-    this.#port.send({ updates, counters, emittedAt: this.#now(), settledUntil, steps });
+  /** Send everything that has happened until now. */
+  #flush(): void {
+    this.#emitter.flush(this.#now(), () => this.#counters());
   }
 
   #accumulateLoopTime(): void {
