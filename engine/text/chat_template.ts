@@ -1,9 +1,9 @@
 /**
- * Chat messages to the text a model was trained on.
+ * Renders chat messages into the prompt format that a model was trained on.
  *
- * The language is Jinja as Hugging Face transformers sets it up: `trim_blocks`, `lstrip_blocks`, loop controls, the
- * `tojson` filter without HTML escapes, `raise_exception` and `strftime_now`. The interpreter is our own,
- * under `jinja/`, on the parser of `@huggingface/jinja`.
+ * Templates are Jinja as configured by Hugging Face transformers: `trim_blocks`, `lstrip_blocks`, loop controls, `tojson`
+ * without HTML escapes, `raise_exception` and `strftime_now`. The interpreter is our own, in `jinja/`; the parser is that
+ * of `@huggingface/jinja`.
  *
  * @module
  */
@@ -14,37 +14,37 @@ import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import { isObject, readOptionalObject, readOptionalText } from "./tokenizer/tokenizer_files.ts";
 
-/** One message; templates may look at further fields (`tool_calls`, `name`, …). */
+/** One message; templates may read further fields (`tool_calls`, `name`, …). */
 export interface ChatMessage {
-  /** `system`, `user`, `assistant`, `tool` or whatever the template knows. */
+  /** `system`, `user`, `assistant`, `tool`, or any other role that the template supports. */
   readonly role: string;
-  /** The text, or a list of parts where the template takes one. */
+  /** The text, or a list of parts if the template accepts one. */
   readonly content?: unknown;
   readonly [field: string]: unknown;
 }
 
-/** What {@linkcode ChatTemplate.render} puts into the template. */
+/** Variables of {@linkcode ChatTemplate.render}. */
 export interface ChatVariables {
   /** The conversation. */
   readonly messages: readonly ChatMessage[];
-  /** Descriptions of functions that the model may call (JSON schema). */
+  /** Functions that the model may call (JSON schema). */
   readonly tools?: readonly unknown[] | null;
   /** Documents to answer from. */
   readonly documents?: readonly unknown[] | null;
-  /** End with the opening of the assistant's turn (default false). */
+  /** Append the start of the assistant's turn (default false). */
   readonly addGenerationPrompt?: boolean;
-  /** Further variables under the names the template uses, such as `enable_thinking`. */
+  /** Further variables by the template's own names, such as `enable_thinking`. */
   readonly [name: string]: unknown;
 }
 
-/** Where a template finds the special tokens: names such as `bos_token` to their text. */
+/** Text of the special tokens by template variable, such as `bos_token`. */
 export type TemplateTokens = Readonly<Record<string, string>>;
 
 /**
  * A model's chat template.
  *
- * The special tokens that a rendering needs are in its text, so encode it with `addSpecialTokens: false`, as
- * `apply_chat_template` does; otherwise a model would see its beginning token twice.
+ * The rendered text already contains its special tokens: encode it with `addSpecialTokens: false`, as
+ * `apply_chat_template` does, or the model sees its BOS token twice.
  *
  * @example
  * ```ts
@@ -54,16 +54,16 @@ export type TemplateTokens = Readonly<Record<string, string>>;
  * ```
  */
 export class ChatTemplate {
-  /** The template's source; the one called `default` where there are several. */
+  /** The template's source; of several named templates, the one called `default`. */
   readonly source: string;
   readonly #default: JinjaTemplate;
-  /** The template for conversations with tools, where the model has a separate one. */
+  /** The template for conversations with tools, if the model has a separate one. */
   readonly #toolUse: JinjaTemplate | null;
   readonly #tokens: TemplateTokens;
 
   /**
    * @param template The source, or a list of `{ name, template }`.
-   * @param tokens Special tokens, by the names templates use.
+   * @param tokens See {@linkcode TemplateTokens}.
    * @throws {UpbeatError} CHAT_TEMPLATE_INVALID when a template does not parse or none is the default.
    */
   constructor(template: unknown, tokens: TemplateTokens = {}) {
@@ -72,7 +72,7 @@ export class ChatTemplate {
     if (source === undefined) {
       throw new UpbeatError(
         "CHAT_TEMPLATE_INVALID",
-        `the chat template must be a text, or a list of named texts with one called default (found: ${
+        `the chat template must be a string, or a list of named templates with one called default (found: ${
           [...named.keys()].join(", ") || typeof template
         })`,
         { field: "chat_template" },
@@ -90,7 +90,7 @@ export class ChatTemplate {
    *
    * @param folder Folder with `chat_template.jinja`, or a `tokenizer_config.json` with `chat_template`.
    * @returns The template.
-   * @throws {UpbeatError} MODEL_NOT_FOUND when there is no such folder; CHAT_TEMPLATE_INVALID when it has no template
+   * @throws {UpbeatError} MODEL_NOT_FOUND when the folder does not exist; CHAT_TEMPLATE_INVALID when it has no template,
    * or one that does not parse.
    */
   static async fromFolder(folder: string): Promise<ChatTemplate> {
@@ -105,7 +105,7 @@ export class ChatTemplate {
   }
 
   /**
-   * The template that came with a tokenizer.
+   * The template in a tokenizer's folder.
    *
    * @param tokenizer The tokenizer.
    * @returns The template.
@@ -120,10 +120,9 @@ export class ChatTemplate {
   /**
    * Render a conversation.
    *
-   * @param variables The messages and everything else the template may use; a variable goes before a special token of
-   * the same name.
-   * @returns The text, to be encoded without adding special tokens.
-   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID with the template's own message when it refuses the conversation.
+   * @param variables The messages and any other variables; they take precedence over special tokens of the same name.
+   * @returns The text, to be encoded with `addSpecialTokens: false`.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID with the template's own message when it rejects the conversation.
    */
   render(variables: ChatVariables): string {
     const { addGenerationPrompt, ...rest } = variables;
@@ -142,12 +141,12 @@ export class ChatTemplate {
 function noTemplate(folder: string): UpbeatError {
   return new UpbeatError(
     "CHAT_TEMPLATE_INVALID",
-    `${folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); give the prompt as text`,
+    `${folder} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json); pass the prompt as text`,
     { folder },
   );
 }
 
-/** Name to source. */
+/** Template sources by name. */
 function namedTemplates(template: unknown): ReadonlyMap<string, string> {
   const named = new Map<string, string>();
   if (typeof template === "string") named.set("default", template);
@@ -161,7 +160,7 @@ function namedTemplates(template: unknown): ReadonlyMap<string, string> {
   return named;
 }
 
-/** Every `…_token` of a config as a text. */
+/** The text of every `…_token` of a config. */
 function templateTokens(config: Readonly<Record<string, unknown>>): TemplateTokens {
   const tokens: Record<string, string> = {};
   for (const name of ["bos", "eos", "unk", "sep", "pad", "cls", "mask"]) {

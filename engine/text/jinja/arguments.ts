@@ -1,5 +1,5 @@
 /**
- * Arguments of calls: by position, by name, or left out.
+ * Arguments of calls, by position or by name.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export class Arguments {
   readonly #keywords: Keywords;
 
   /**
-   * @param name What is called, for messages.
+   * @param name Name of the function, for messages.
    * @param positional Arguments by position.
    * @param keywords Arguments by name.
    */
@@ -32,7 +32,7 @@ export class Arguments {
     return this.#positional.slice(start);
   }
 
-  /** Whether an argument was given; index -1 for one that only goes by name. */
+  /** Whether an argument was given; index -1 for keyword-only arguments. */
   has(index: number, name: string): boolean {
     return (index >= 0 && index < this.#positional.length) || this.#keywords.has(name);
   }
@@ -42,25 +42,25 @@ export class Arguments {
     return this.#positional[index] ?? this.#keywords.get(name) ?? (this.has(index, name) ? null : fallback);
   }
 
-  /** An argument that must be given. */
+  /** A required argument. */
   required(index: number, name: string): Value {
-    if (!this.has(index, name)) throw new TemplateError(`${this.#name}() misses the argument '${name}'`);
+    if (!this.has(index, name)) throw new TemplateError(`${this.#name}() is missing the argument '${name}'`);
     return this.get(index, name, null);
   }
 
-  /** A text. */
+  /** A string argument. */
   text(index: number, name: string, fallback?: string): string {
     const value = fallback === undefined ? this.required(index, name) : this.get(index, name, fallback);
     return expectText(value, `${this.#name}(${name})`);
   }
 
-  /** A text, or null for None or nothing. */
+  /** A string argument; null if it is None or missing. */
   optionalText(index: number, name: string): string | null {
     const value = this.get(index, name, null);
     return value === null ? null : expectText(value, `${this.#name}(${name})`);
   }
 
-  /** A number. */
+  /** A number argument. */
   number(index: number, name: string, fallback: number): number {
     const value = numeric(this.get(index, name, fallback));
     if (value === null) throw new TemplateError(`${this.#name}(${name}) must be a number`);
@@ -69,11 +69,11 @@ export class Arguments {
 }
 
 /**
- * A value that must be a text.
+ * Require a string.
  *
  * @param value Any value.
- * @param what Where it stands, for the message.
- * @returns The text.
+ * @param what Name of the value, for the message.
+ * @returns The string.
  * @throws {TemplateError} For anything else.
  */
 export function expectText(value: Value, what: string): string {

@@ -6,7 +6,7 @@
 import { Arguments, expectText } from "./arguments.ts";
 import { capitalize, replaceText, stripText } from "./methods.ts";
 import { testNamed } from "./tests.ts";
-import { toJson, toText } from "./text.ts";
+import { toJson, toText } from "./stringify.ts";
 import {
   compare,
   isEqual,
@@ -18,20 +18,19 @@ import {
   TemplateError,
   typeName,
   Undefined,
-  undefinedError,
   type Value,
 } from "./values.ts";
 
-/** What filters ask of the interpreter. */
+/** What filters need of the interpreter. */
 export interface FilterContext {
-  /** `value.name`, as a subscript. */
+  /** `value[name]`. */
   attribute(value: Value, name: Value): Value;
 }
 
 /** A filter. */
 export type Filter = (value: Value, args: Arguments, context: FilterContext) => Value;
 
-/** A value as a function of an item: itself, or the attribute `a.b.0` of it. */
+/** The sort key of an item: itself, or its attribute `a.b.0`. */
 function keyOf(attribute: Value, context: FilterContext): (item: Value) => Value {
   if (attribute === null) return (item) => item;
   const path = typeof attribute === "number"
@@ -138,7 +137,7 @@ const json: Filter = (value, args) => {
   });
 };
 
-/** Name to filter. */
+/** Filters by name. */
 export const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>(Object.entries({
   abs: (value) => {
     const number = numeric(value);
@@ -242,7 +241,7 @@ export const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>(Obje
   wordcount: (value) => toText(value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0,
 }));
 
-/** The missing end of an empty sequence; None in a sequence is a member, not a gap. */
+/** The first or last item, if it is None; undefined for an empty sequence. */
 function firstMissing(value: Value, index: number, problem: string): Value {
   return iterate(value).length > 0 ? iterate(value).at(index) ?? null : new Undefined(problem);
 }
@@ -252,16 +251,10 @@ function firstMissing(value: Value, index: number, problem: string): Value {
  *
  * @param name Its name.
  * @returns The filter.
- * @throws {TemplateError} When there is none of that name.
+ * @throws {TemplateError} When it does not exist.
  */
 export function filterNamed(name: string): Filter {
   const filter = FILTERS.get(name);
   if (filter === undefined) throw new TemplateError(`No filter named '${name}'.`);
   return filter;
-}
-
-/** Throw for an undefined value that an operation needs. */
-export function needDefined(value: Value): Value {
-  if (value instanceof Undefined) throw undefinedError(value);
-  return value;
 }

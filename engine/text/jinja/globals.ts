@@ -1,25 +1,25 @@
 /**
- * The global names of chat templates.
+ * The global variables and functions of chat templates.
  *
  * @module
  */
 import { Arguments } from "./arguments.ts";
 import { strftime } from "./strftime.ts";
-import { toText } from "./text.ts";
+import { toText } from "./stringify.ts";
 import { iterate, PyFunction, PyObject, TemplateError, type Value } from "./values.ts";
 
-/** What a template threw through `raise_exception`. */
+/** Thrown by `raise_exception`. */
 export class RaisedByTemplate extends TemplateError {}
 
-/** The longest range the reference's sandbox allows. */
+/** The longest range that the reference's sandbox allows. */
 const MAX_RANGE = 100_000;
 
-/** Pairs, or a dict, as entries. */
+/** The entries of a dict or a list of pairs. */
 function entriesOf(value: Value): [Value, Value][] {
   if (value instanceof Map) return [...value];
   return iterate(value).map((pair) => {
     const [key, item] = iterate(pair);
-    if (key === undefined || item === undefined) throw new TemplateError("a dict is made of pairs");
+    if (key === undefined || item === undefined) throw new TemplateError("a dict must be made of pairs");
     return [key, item];
   });
 }
@@ -40,10 +40,10 @@ function range(args: Arguments): Value {
 }
 
 /**
- * The global names.
+ * The global variables and functions.
  *
- * @param now The time `strftime_now` writes.
- * @returns Names to values.
+ * @param now The time of `strftime_now`.
+ * @returns Values by name.
  */
 export function templateGlobals(now: Date): Map<string, Value> {
   return new Map<string, Value>([

@@ -1,10 +1,10 @@
 /**
  * Runs a template as Jinja 3.1 does in Hugging Face transformers.
  *
- * Own, because the interpreter of `@huggingface/jinja` 0.5.11 has JavaScript's values where templates expect Python's:
- * None prints nothing, dicts and lists print as JSON, `True` as `true`, `lstrip("\n")` strips all white space, `"1" == 1`
- * holds, undefined values pass where Jinja raises, macros see the variables of their caller, and common filters are
- * missing or refuse types (`string` of a dict, `trim` of undefined, `map("upper")`, `reject`).
+ * Our own, because the interpreter of `@huggingface/jinja` 0.5.11 has JavaScript's semantics where templates expect
+ * Python's: None prints nothing, dicts and lists print as JSON, `True` as `true`, `lstrip("\n")` strips all white space,
+ * `"1" == 1` is true, undefined values pass where Jinja raises, macros see the variables of their caller, and common
+ * filters are missing or reject types (`string` of a dict, `trim` of undefined, `map("upper")`, `reject`).
  *
  * @module
  */
@@ -23,7 +23,7 @@ import {
   TEST_PREFIX,
 } from "./syntax.ts";
 import { testNamed } from "./tests.ts";
-import { toText } from "./text.ts";
+import { toText } from "./stringify.ts";
 import {
   isTrue,
   iterate,
@@ -39,10 +39,10 @@ import {
   type Value,
 } from "./values.ts";
 
-/** How a block ended: at its end, or by `{% break %}` or `{% continue %}`. */
+/** How a block ended: normally, or by `{% break %}` or `{% continue %}`. */
 type Ending = "end" | "break" | "continue";
 
-/** One rendering: where output goes. */
+/** The output of one rendering. */
 interface Output {
   text: string;
 }
@@ -122,8 +122,7 @@ function runFor(node: Statement & { type: "For" }, scope: Scope, output: Output)
     });
   }
   const loopScope = new Scope(scope);
-  // As in Jinja, an iteration counts when it reaches the end of the body: after nothing but break or continue, the
-  // else block runs.
+  // As in Jinja, the else block runs unless some iteration reached the end of the body.
   let completed = false;
   for (let i = 0; i < items.length; i++) {
     const inner = new Scope(loopScope);
@@ -206,7 +205,7 @@ function macro(name: string, parameters: readonly Parameter[], body: readonly St
   });
 }
 
-/** Lets JSON see the members of the maps that stand in syntax trees. */
+/** Lets JSON.stringify include the members of maps in syntax trees. */
 const jsonMaps = (_key: string, value: unknown): unknown => (value instanceof Map ? [...value] : value);
 
 function argumentsOf(list: readonly Argument[], scope: Scope): { positional: Value[]; keywords: Keywords } {

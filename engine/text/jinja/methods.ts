@@ -1,15 +1,13 @@
 /**
- * Methods of Python's texts, dicts and lists.
- *
- * Those that change their object raise, as in the reference's sandbox.
+ * Methods of Python's str, dict and list. Mutating methods raise, as in the reference's sandbox.
  *
  * @module
  */
 import { Arguments, expectText } from "./arguments.ts";
-import { toText } from "./text.ts";
+import { toText } from "./stringify.ts";
 import { isEqual, iterate, PyFunction, PyTuple, TemplateError, type Value } from "./values.ts";
 
-/** Python's white space; JavaScript's adds U+FEFF and lacks U+001C to U+001F and U+0085. */
+/** Python's white space; JavaScript's `\s` adds U+FEFF and lacks U+001C to U+001F and U+0085. */
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const LINE_END = new RegExp(["\\r\\n", "[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]"].join("|"));
 
@@ -18,9 +16,9 @@ const LINE_END = new RegExp(["\\r\\n", "[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2
  *
  * @param text The text.
  * @param chars Characters to strip; null for white space.
- * @param left Whether the start is stripped.
- * @param right Whether the end is.
- * @returns What is left.
+ * @param left Whether to strip the start.
+ * @param right Whether to strip the end.
+ * @returns The stripped text.
  */
 export function stripText(text: string, chars: string | null, left = true, right = true): string {
   const all = Array.from(text);
@@ -39,9 +37,9 @@ export function stripText(text: string, chars: string | null, left = true, right
  * Python's `str.replace`.
  *
  * @param text The text.
- * @param old What is replaced; an empty text stands between all characters.
- * @param replacement What it becomes.
- * @param count How often at most; negative for always.
+ * @param old The text to replace; the empty string matches between all characters.
+ * @param replacement The replacement.
+ * @param count Maximum number of replacements; negative for no limit.
  * @returns The new text.
  */
 export function replaceText(text: string, old: string, replacement: string, count: number): string {
@@ -55,7 +53,7 @@ export function replaceText(text: string, old: string, replacement: string, coun
  * Python's `str.capitalize`.
  *
  * @param text The text.
- * @returns First character upper case, the rest lower.
+ * @returns The first character in upper case, the rest in lower case.
  */
 export function capitalize(text: string): string {
   const [first = "", ...rest] = Array.from(text);
@@ -95,7 +93,7 @@ function hasAffix(text: string, affix: Value, test: (text: string, affix: string
   return affixes.some((one) => test(text, expectText(one, "the first argument")));
 }
 
-/** Python's `str.format` with plain fields. */
+/** Python's `str.format`, without format specifiers. */
 function formatText(text: string, args: Arguments): string {
   let next = 0;
   return text.replace(/\{\{|\}\}|\{(\w*)\}/g, (match, field?: string) => {
@@ -202,7 +200,7 @@ const LIST_METHODS: Readonly<Record<string, Method<readonly Value[]>>> = {
   copy: (list) => [...list],
 };
 
-const CHANGING = new Set([
+const MUTATING = new Set([
   "append",
   "extend",
   "insert",
@@ -221,12 +219,12 @@ const CHANGING = new Set([
  *
  * @param self The value.
  * @param name The method's name.
- * @returns The bound method, or undefined where Python has none.
+ * @returns The bound method, or undefined if it does not exist.
  */
 export function methodOf(self: Value, name: string): PyFunction | undefined {
   if (typeof self === "string") return bind(TEXT_METHODS, self, name);
   const isList = Array.isArray(self);
-  if ((isList || self instanceof Map) && CHANGING.has(name)) {
+  if ((isList || self instanceof Map) && MUTATING.has(name)) {
     return new PyFunction(() => {
       throw new TemplateError(`access to attribute '${name}' of '${isList ? "list" : "dict"}' object is unsafe.`);
     });

@@ -5,7 +5,7 @@
  */
 import { Arguments } from "./arguments.ts";
 import { methodOf } from "./methods.ts";
-import { toText } from "./text.ts";
+import { toText } from "./stringify.ts";
 import {
   compare,
   contains,
@@ -26,10 +26,10 @@ import {
  * `left operator right`, for all operators but `and` and `or`.
  *
  * @param operator The operator.
- * @param left Its left side.
- * @param right Its right side.
+ * @param left Left operand.
+ * @param right Right operand.
  * @returns The result.
- * @throws {TemplateError} When the types do not go together.
+ * @throws {TemplateError} When the operator does not support the types.
  */
 export function binary(operator: string, left: Value, right: Value): Value {
   switch (operator) {
@@ -66,7 +66,7 @@ export function binary(operator: string, left: Value, right: Value): Value {
   return arithmetic(operator, a, b, float);
 }
 
-/** Operators on texts and sequences; undefined where none applies. */
+/** Operators on strings and sequences; undefined if none applies. */
 function combine(operator: string, left: Value, right: Value): Value | undefined {
   if (operator === "+") {
     if (typeof left === "string" && typeof right === "string") return left + right;
@@ -110,7 +110,7 @@ function arithmetic(operator: string, a: number, b: number, float: boolean): Val
   }
 }
 
-/** Python's `text % values`, for `%s`, `%d`, `%%`. */
+/** Python's `text % values`, for `%s`, `%d` and `%%`. */
 function percent(format: string, values: Value): string {
   const list = values instanceof PyTuple ? values.items : [values];
   let next = 0;
@@ -131,7 +131,7 @@ function percent(format: string, values: Value): string {
  * @param operator The operator.
  * @param value Its operand.
  * @returns The result.
- * @throws {TemplateError} For a sign before something that is no number.
+ * @throws {TemplateError} For a sign before a value that is not a number.
  */
 export function unary(operator: string, value: Value): Value {
   if (operator === "not") return !isTrue(value);
@@ -142,10 +142,10 @@ export function unary(operator: string, value: Value): Value {
   return value instanceof PyFloat ? new PyFloat(signed) : signed;
 }
 
-/** What Jinja calls a value's type in its messages. */
+/** The name of a value's type in Jinja's messages. */
 const describe = (value: Value): string => (value === null ? "None" : `${typeName(value)} object`);
 
-/** A member by subscript alone, or undefined. */
+/** The member at a key or index, or undefined. */
 function subscript(object: Value, key: Value): Value | undefined {
   if (object instanceof Map) return object.get(key);
   const index = typeof key === "boolean" ? Number(key) : key;
@@ -161,18 +161,18 @@ function attribute(object: Value, name: string): Value | undefined {
 }
 
 /**
- * `object.name` (the attribute goes first) or `object[key]` (the member goes first).
+ * `object.name` (attributes take precedence) or `object[key]` (items take precedence).
  *
  * @param object The object.
- * @param key A name, or any key.
- * @param computed Whether it stands in brackets.
- * @returns The member, or undefined where there is none.
+ * @param key An attribute's name, or a key.
+ * @param computed Whether it is written in brackets.
+ * @returns The member, or an undefined value if it does not exist.
  * @throws {TemplateError} For a member of an undefined value.
  */
 export function member(object: Value, key: Value, computed: boolean): Value {
   if (object instanceof Undefined) throw undefinedError(object);
   const byAttribute = (): Value | undefined => (typeof key === "string" ? attribute(object, key) : undefined);
-  // None is a member like any other: only undefined means that there is none.
+  // None (null) is a member like any other: only undefined means that it does not exist.
   let found = computed ? subscript(object, key) : byAttribute();
   if (found === undefined) found = computed ? byAttribute() : subscript(object, key);
   if (found !== undefined) return found;
@@ -186,9 +186,9 @@ export function member(object: Value, key: Value, computed: boolean): Value {
 /**
  * `sequence[start:stop:step]`.
  *
- * @param sequence A text, list or tuple.
- * @param args Start, stop and step; None where left out.
- * @returns The part.
+ * @param sequence A string, list or tuple.
+ * @param args Start, stop and step; None if omitted.
+ * @returns The slice.
  * @throws {TemplateError} For another value, or a step of zero.
  */
 export function slice(sequence: Value, args: Arguments): Value {

@@ -1,5 +1,5 @@
 /**
- * Variables of a template: blocks see those of the blocks around them.
+ * Variables of a template; a block sees those of its enclosing blocks.
  *
  * @module
  */
@@ -10,17 +10,17 @@ export class Scope {
   readonly #variables = new Map<string, Value>();
   readonly #parent: Scope | null;
 
-  /** @param parent The scope around it, or null. */
+  /** @param parent The enclosing scope. */
   constructor(parent: Scope | null) {
     this.#parent = parent;
   }
 
-  /** Set a variable here. */
+  /** Set a variable in this scope. */
   set(name: string, value: Value): void {
     this.#variables.set(name, value);
   }
 
-  /** Look a variable up, here and outwards. */
+  /** Look up a variable in this scope and its parents. */
   get(name: string): Value {
     const value = this.#variables.get(name);
     if (value !== undefined) return value;

@@ -1,7 +1,7 @@
 /**
- * Python's `strftime` in the C locale, which chat templates call for today's date.
+ * Python's `strftime` in the C locale, which chat templates use for today's date.
  *
- * Own, because `@huggingface/jinja` 0.5.11 knows eight directives and writes month names in the machine's locale.
+ * Our own, because `@huggingface/jinja` 0.5.11 implements eight directives and uses the machine's locale for month names.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const pad = (value: number, width: number, fill = "0"): string => String(value).
  * Format a date in local time.
  *
  * @param date The date.
- * @param format Text with `%` directives, as in C89; an unknown directive stays as it is.
+ * @param format Text with `%` directives, as in C89; unknown directives are kept.
  * @returns The text.
  */
 export function strftime(date: Date, format: string): string {

@@ -1,9 +1,9 @@
 /**
- * Jinja source to a syntax tree.
+ * Parses Jinja source to a syntax tree.
  *
- * The lexer and the parser are those of `@huggingface/jinja` 0.5.11. Mended before they run: line ends (Jinja knows only
- * `\n`), and tests with arguments (`x is divisibleby(2)`, `x is in ["a"]`), which that parser refuses; they are handed
- * to it as filters of a reserved name.
+ * The lexer and the parser are those of `@huggingface/jinja` 0.5.11. Two things are rewritten before they run: line ends
+ * (Jinja only has `\n`), and tests with arguments (`x is divisibleby(2)`, `x is in ["a"]`), which that parser rejects;
+ * they become filters of a reserved name.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface Call {
   readonly args: readonly Argument[];
 }
 
-/** What may stand between the parentheses of a call. */
+/** An argument of a call. */
 export type Argument =
   | Expression
   | KeywordArgument
@@ -53,7 +53,7 @@ export interface Slice {
   readonly step?: Expression;
 }
 
-/** `a if b`: a choice, or the condition of a loop. */
+/** `a if b`: a conditional expression, or a loop's filter. */
 export interface Select {
   readonly type: "SelectExpression";
   readonly lhs: Expression;
@@ -96,7 +96,7 @@ export type Expression =
     readonly falseExpr: Expression;
   };
 
-/** A statement; an expression is written to the output. */
+/** A statement; the value of an expression is output. */
 export type Statement =
   | Expression
   | { readonly type: "Comment" | "Break" | "Continue" }
@@ -128,9 +128,9 @@ export type Statement =
   }
   | { readonly type: "FilterStatement"; readonly filter: Identifier | Call; readonly body: Statement[] };
 
-/** Names of the filters that stand for tests with arguments. */
+/** Name prefix of filters that represent tests with arguments. */
 export const TEST_PREFIX = "__test_";
-/** The same for negated tests. */
+/** Name prefix of filters that represent negated tests with arguments. */
 export const NEGATED_TEST_PREFIX = "__test_not_";
 
 /**
@@ -147,7 +147,7 @@ export function parseTemplate(source: string): readonly Statement[] {
 }
 
 const LITERALS = new Set(["NumericLiteral", "StringLiteral"]);
-/** Tests whose argument may be a name without parentheses. */
+/** Tests whose argument may be a variable without parentheses. */
 const NAME_TESTS = new Set(["in", "sameas", "eq", "equalto", "ne", "gt", "ge", "lt", "le", "divisibleby"]);
 
 /** `is [not] name argument` as `| __test_name(argument)`. */

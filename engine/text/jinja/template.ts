@@ -10,7 +10,7 @@ import { Scope } from "./scope.ts";
 import { parseTemplate, type Statement } from "./syntax.ts";
 import { fromPlain } from "./values.ts";
 
-/** A parsed template. */
+/** A template that is parsed once and rendered any number of times. */
 export class JinjaTemplate {
   readonly #statements: readonly Statement[];
 
@@ -27,10 +27,10 @@ export class JinjaTemplate {
   }
 
   /**
-   * Render.
+   * Render the template.
    *
-   * @param variables Names to plain values; they go before the globals of the same name.
-   * @param now The time the template may ask for.
+   * @param variables Plain values by name; they take precedence over globals of the same name.
+   * @param now The time of `strftime_now`.
    * @returns The text.
    * @throws {UpbeatError} CHAT_TEMPLATE_INVALID, with the template's own message, when it raises or cannot be evaluated.
    */
@@ -43,12 +43,12 @@ export class JinjaTemplate {
       }
       return renderTemplate(this.#statements, new Scope(scope));
     } catch (error) {
-      throw templateError(error instanceof RaisedByTemplate ? "refused the conversation" : "failed", error);
+      throw templateError(error instanceof RaisedByTemplate ? "rejected the conversation" : "failed", error);
     }
   }
 }
 
-/** The typed error that carries the template's own message. */
+/** A typed error with the template's own message. */
 function templateError(what: string, error: unknown): UpbeatError {
   const message = error instanceof Error ? error.message : String(error);
   const details = { templateMessage: message };

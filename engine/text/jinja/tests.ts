@@ -15,9 +15,9 @@ import {
   Undefined,
   type Value,
 } from "./values.ts";
-import { toText } from "./text.ts";
+import { toText } from "./stringify.ts";
 
-/** A test: the value and the arguments to yes or no. */
+/** A test of a value, with arguments. */
 export type Test = (value: Value, ...args: Value[]) => boolean;
 
 const order = (holds: (order: number) => boolean): Test => (value, other) => holds(compare(value, other ?? null));
@@ -37,7 +37,7 @@ const greaterEqual = order((result) => result >= 0);
 const less = order((result) => result < 0);
 const lessEqual = order((result) => result <= 0);
 
-/** Name to test. */
+/** Tests by name. */
 export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>(Object.entries({
   defined: (value) => !(value instanceof Undefined),
   undefined: (value) => value instanceof Undefined,
@@ -83,7 +83,7 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>(Object.ent
  *
  * @param name Its name.
  * @returns The test.
- * @throws {TemplateError} When there is none of that name.
+ * @throws {TemplateError} When it does not exist.
  */
 export function testNamed(name: string): Test {
   const test = TESTS.get(name);

@@ -1,12 +1,10 @@
 /**
- * Python's values, as far as templates see them.
- *
- * `null` is None, a JavaScript number is an int, {@linkcode PyFloat} a float, an array a list, a Map a dict.
+ * Python's values in templates: `null` is None, a number an int, {@linkcode PyFloat} a float, an array a list, a Map a dict.
  *
  * @module
  */
 
-/** A float, which must stay apart from an int: `1.0` prints as `1.0`. */
+/** A float, distinct from an int: `1.0` prints as `1.0`. */
 export class PyFloat {
   readonly value: number;
   /** @param value The number. */
@@ -24,10 +22,10 @@ export class PyTuple {
   }
 }
 
-/** Jinja's undefined: empty when printed or iterated, an error when used otherwise. */
+/** Jinja's undefined: empty when printed or iterated; any other use is an error. */
 export class Undefined {
   readonly problem: string;
-  /** @param problem What is missing, as Jinja says it. */
+  /** @param problem Jinja's message about what is missing. */
   constructor(problem: string) {
     this.problem = problem;
   }
@@ -36,10 +34,10 @@ export class Undefined {
 /** Keyword arguments. */
 export type Keywords = ReadonlyMap<string, Value>;
 
-/** Something that can be called. */
+/** A callable. */
 export class PyFunction {
   readonly call: (args: readonly Value[], keywords: Keywords) => Value;
-  /** @param call The code. */
+  /** @param call Its implementation. */
   constructor(call: (args: readonly Value[], keywords: Keywords) => Value) {
     this.call = call;
   }
@@ -50,7 +48,7 @@ export class PyObject {
   readonly attributes: Map<string, Value>;
   readonly assignable: boolean;
   /**
-   * @param attributes Names to values.
+   * @param attributes Values by name.
    * @param assignable Whether `{% set object.name = … %}` is allowed.
    */
   constructor(attributes: Map<string, Value>, assignable: boolean) {
@@ -73,11 +71,11 @@ export type Value =
   | Value[]
   | Map<Value, Value>;
 
-/** An error of a template, with the message the reference has where templates can tell. */
+/** An error in a template; the message is the reference's where a template can observe it. */
 export class TemplateError extends Error {}
 
 /**
- * A plain JavaScript value as a Python one.
+ * Convert a plain JavaScript value to a Python one.
  *
  * @param value JSON-like data.
  * @returns The value; numbers with a fraction are floats.
@@ -94,7 +92,7 @@ export function fromPlain(value: unknown): Value {
       Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [key, fromPlain(item)]),
     );
   }
-  throw new TemplateError(`a ${typeof value} cannot be given to a template`);
+  throw new TemplateError(`a ${typeof value} cannot be passed to a template`);
 }
 
 /** The error for using an undefined value. */
@@ -125,7 +123,7 @@ export function typeName(value: Value): string {
  * Python's `bool()`.
  *
  * @param value Any value.
- * @returns Whether it counts as true.
+ * @returns Whether it is truthy.
  */
 export function isTrue(value: Value): boolean {
   if (value === null || value instanceof Undefined) return false;
@@ -139,7 +137,7 @@ export function isTrue(value: Value): boolean {
 }
 
 /**
- * A number behind an int, a float or a bool.
+ * The number of an int, float or bool.
  *
  * @param value Any value.
  * @returns The number, or null for anything else.
@@ -151,9 +149,9 @@ export function numeric(value: Value): number | null {
 }
 
 /**
- * The members of something iterable.
+ * The members of an iterable.
  *
- * @param value A list, tuple, dict (its keys), text (its characters) or undefined (none).
+ * @param value A list, tuple, dict (its keys), string (its characters) or undefined (none).
  * @returns The members.
  * @throws {TemplateError} For anything else.
  */
@@ -223,7 +221,7 @@ export function compare(left: Value, right: Value): number {
   throw new TemplateError(`'${typeName(left)}' and '${typeName(right)}' cannot be ordered`);
 }
 
-/** By code points, as Python; UTF-16 order differs above the basic plane. */
+/** Compares by code points, as Python does; UTF-16 order differs above the basic plane. */
 function compareText(left: string, right: string): number {
   const a = Array.from(left, (char) => char.codePointAt(0) as number);
   const b = Array.from(right, (char) => char.codePointAt(0) as number);
@@ -236,10 +234,10 @@ function compareText(left: string, right: string): number {
 /**
  * Python's `in`.
  *
- * @param item What is looked for.
- * @param container Where.
- * @returns Whether it is there.
- * @throws {TemplateError} When the container cannot hold anything.
+ * @param item The item.
+ * @param container The container.
+ * @returns Whether the container has the item.
+ * @throws {TemplateError} When it is not a container.
  */
 export function contains(item: Value, container: Value): boolean {
   if (typeof container === "string") {

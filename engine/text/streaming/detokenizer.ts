@@ -1,24 +1,24 @@
 /**
- * Token ids to text, one token at a time.
+ * Decodes token ids to text, one token at a time.
  *
- * The deltas add up to what decoding all ids at once gives, for any ids; each delta comes as soon as it is certain and
- * never ends inside a character. What has to wait: an incomplete UTF-8 character (byte-level vocabularies), and a run
- * of byte-fallback tokens until it ends, because one invalid byte changes what the whole run decodes to.
+ * For any ids, the deltas concatenate to what decoding all of them at once returns. Each delta is returned as soon as no
+ * later token can change it, and never ends inside a character. Buffered are incomplete UTF-8 characters (byte-level
+ * vocabularies), and runs of byte-fallback tokens until they end, because one invalid byte changes the whole run's text.
  *
  * @module
  */
-import { ByteRun } from "./byte_run.ts";
+import { ByteRun, type RunText } from "./byte_run.ts";
 import { TOKEN_BYTE, TOKEN_EXISTS, TOKEN_SKIPPED, type TokenTable } from "../tokenizer/token_table.ts";
 import { Utf8Stream } from "./utf8_stream.ts";
 
-/** How {@linkcode StreamingDetokenizer} works. */
+/** Options of {@linkcode StreamingDetokenizer}. */
 export interface DetokenizerOptions {
-  /** Leave special tokens out (default false). */
+  /** Omit special tokens (default false). */
   readonly skipSpecialTokens?: boolean;
   /**
-   * The ids that the text continues. They write nothing, but decide what the first tokens are: after "Once", the token
-   * `▁upon` is " upon"; at the start it is "upon". Looked at are the first tokens and the last ones (all of them only
-   * when the prompt is a single run of byte tokens).
+   * The ids that the text continues. They produce no text, but decide how the first generated tokens decode: after
+   * "Once", the token `▁upon` is " upon"; at the start of a text it is "upon". Only the first and last few ids are read
+   * (all of them only when the prompt is a single run of byte tokens).
    */
   readonly prompt?: readonly number[];
 }
@@ -26,7 +26,7 @@ export interface DetokenizerOptions {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * A streaming detokenizer.
+ * Incremental decoder of one token sequence.
  *
  * @example
  * ```ts
@@ -37,7 +37,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 export class StreamingDetokenizer {
   readonly #table: TokenTable;
-  readonly #left: number;
+  /** Flags of tokens that are omitted. */
+  readonly #omitted: number;
   readonly #utf8 = new Utf8Stream();
   readonly #run = new ByteRun();
   /** Whether no token has been decoded yet. */
@@ -46,12 +47,12 @@ export class StreamingDetokenizer {
   #strip: number;
 
   /**
-   * @param table What tokens decode to.
+   * @param table The tokenizer's tokens.
    * @param options See {@linkcode DetokenizerOptions}.
    */
   constructor(table: TokenTable, options: DetokenizerOptions = {}) {
     this.#table = table;
-    this.#left = options.skipSpecialTokens === true ? TOKEN_SKIPPED : 0;
+    this.#omitted = options.skipSpecialTokens === true ? TOKEN_SKIPPED : 0;
     this.#strip = table.shared.stripStart?.count ?? 0;
     if (options.prompt !== undefined) this.#prime(options.prompt);
   }
@@ -59,12 +60,12 @@ export class StreamingDetokenizer {
   /**
    * Add a token.
    *
-   * @param id Token id; one that does not exist, or is left out, writes nothing.
-   * @returns The text that is now certain.
+   * @param id Token id; one that does not exist, or is omitted, adds no text.
+   * @returns The text that no later token can change.
    */
   push(id: number): string {
     const flags = this.#table.flagsOf(id);
-    if ((flags & TOKEN_EXISTS) === 0 || (flags & this.#left) !== 0) return "";
+    if ((flags & TOKEN_EXISTS) === 0 || (flags & this.#omitted) !== 0) return "";
     const bytes = this.#table.bytesOf(id);
     if (this.#table.kind === "byte_level") {
       this.#first = false;
@@ -72,26 +73,24 @@ export class StreamingDetokenizer {
     }
     if ((flags & TOKEN_BYTE) !== 0) {
       this.#first = false;
-      const { before, after } = this.#run.push(bytes[0] as number);
-      this.#emit(before);
-      return this.#emit(after);
+      return this.#emitRun(this.#run.push(bytes[0] as number));
     }
-    return this.#endRun() + this.#emit(this.#textOf(bytes));
+    return this.#emitRun(this.#run.end()) + this.#emit(this.#textOf(bytes));
   }
 
   /**
    * End the text.
    *
-   * @returns What was held back: an incomplete character as U+FFFD, or a run of byte tokens.
+   * @returns The buffered text: an incomplete character as U+FFFD, or a run of byte tokens.
    */
   flush(): string {
-    return this.#table.kind === "byte_level" ? this.#emit(this.#utf8.flush()) : this.#endRun();
+    return this.#table.kind === "byte_level" ? this.#emit(this.#utf8.flush()) : this.#emitRun(this.#run.end());
   }
 
-  /** The text of a token that is text of its own. */
+  /** The text of a token that decodes independently of its neighbours. */
   #textOf(bytes: Uint8Array): string {
     const { firstTokenMark, separator } = this.#table.shared;
-    // A copy: a decoder need not accept shared memory.
+    // Copied, because TextDecoder need not accept shared memory.
     let text = decoder.decode(bytes.slice());
     const mark = this.#first ? "" : " ";
     if (firstTokenMark !== null) text = text.replaceAll(firstTokenMark, () => mark);
@@ -100,13 +99,13 @@ export class StreamingDetokenizer {
     return text;
   }
 
-  #endRun(): string {
-    const { before, after } = this.#run.end();
-    this.#emit(before);
-    return this.#emit(after);
+  /** The generated part of a run; the prompt's part is only stripped. */
+  #emitRun({ prompt, generated }: RunText): string {
+    this.#emit(prompt);
+    return this.#emit(generated);
   }
 
-  /** Text on its way out, without what is stripped from the start. */
+  /** Strips the characters that the decoder removes from the start of the whole text. */
   #emit(text: string): string {
     if (this.#strip === 0 || text === "") return text;
     const char = this.#table.shared.stripStart?.char ?? "";
@@ -119,12 +118,12 @@ export class StreamingDetokenizer {
     return text.slice(start);
   }
 
-  /** Go through as little of the prompt as decides what follows it. */
+  /** Decodes just enough of the prompt to determine how the tokens after it decode. */
   #prime(prompt: readonly number[]): void {
-    // From the start, until the first token has been seen and nothing can be stripped any more.
+    // From the start, until a token was decoded and nothing more can be stripped.
     let at = 0;
     while (at < prompt.length && (this.#first || this.#strip > 0)) this.push(prompt[at++] as number);
-    // From the end, back to where a character or a run under way must have begun.
+    // From the end, back to where an unfinished character or run can have begun.
     let tail = prompt.length;
     if (this.#table.kind === "byte_level") {
       for (let bytes = 0; tail > at && bytes < 3;) bytes += this.#lengthOf(prompt[--tail] as number);
@@ -133,18 +132,18 @@ export class StreamingDetokenizer {
     }
     if (tail > at) this.flush();
     while (tail < prompt.length) this.push(prompt[tail++] as number);
-    this.#utf8.forget();
-    this.#run.forget();
+    this.#utf8.markPromptEnd();
+    this.#run.markPromptEnd();
   }
 
-  /** Bytes a token adds to the text. */
+  /** How many bytes a token adds to the text. */
   #lengthOf(id: number): number {
-    return (this.#table.flagsOf(id) & this.#left) !== 0 ? 0 : this.#table.bytesOf(id).length;
+    return (this.#table.flagsOf(id) & this.#omitted) !== 0 ? 0 : this.#table.bytesOf(id).length;
   }
 
-  /** Whether a run of byte tokens goes on through this token. */
+  /** Whether a run of byte tokens continues across this token. */
   #continuesRun(id: number): boolean {
     const flags = this.#table.flagsOf(id);
-    return (flags & TOKEN_BYTE) !== 0 || (flags & TOKEN_EXISTS) === 0 || (flags & this.#left) !== 0;
+    return (flags & TOKEN_BYTE) !== 0 || (flags & TOKEN_EXISTS) === 0 || (flags & this.#omitted) !== 0;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The text of one generation: what its tokens spell, up to the stop string or the end-of-sequence token.
+ * The text of one generation, up to its stop string or end-of-sequence token.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { StreamingDetokenizer } from "./detokenizer.ts";
 import { StopStringMatcher } from "./stop_strings.ts";
 import type { TokenTable } from "../tokenizer/token_table.ts";
 
-/** What decides where the text begins and ends. */
+/** Options of {@linkcode GeneratedText}. */
 export interface GeneratedTextOptions {
-  /** The prompt, whose end decides how the first token is spaced. */
+  /** The prompt; its end decides whether the first token starts with a space. */
   readonly promptTokenIds: ArrayLike<number>;
   /** Tokens that end the text and are not part of it. */
   readonly eosTokenIds: readonly number[];
   /** Strings that end the text and are not part of it. */
   readonly stopStrings: readonly string[];
-  /** Tokens at most: the last one brings out what is held back. */
+  /** Maximum number of tokens; the last one flushes the buffered text. */
   readonly maxTokens: number;
 }
 
-/** Tokens to text, each piece as soon as it is certain and cannot turn out to be part of a stop string. */
+/** Decodes tokens to text; each piece is returned once it can neither change nor become part of a stop string. */
 export class GeneratedText {
   readonly #detokenizer: StreamingDetokenizer;
   readonly #stops: StopStringMatcher;
@@ -28,7 +28,7 @@ export class GeneratedText {
   #isComplete = false;
 
   /**
-   * @param table What tokens decode to.
+   * @param table The tokenizer's tokens.
    * @param options See {@linkcode GeneratedTextOptions}.
    */
   constructor(table: TokenTable, options: GeneratedTextOptions) {
@@ -42,10 +42,10 @@ export class GeneratedText {
   /**
    * All of a generation's text at once.
    *
-   * @param table What tokens decode to.
+   * @param table The tokenizer's tokens.
    * @param tokenIds The generated tokens.
    * @param options See {@linkcode GeneratedTextOptions}.
-   * @returns The same as all pieces joined.
+   * @returns The concatenation of all pieces.
    */
   static of(table: TokenTable, tokenIds: readonly number[], options: GeneratedTextOptions): string {
     const text = new GeneratedText(table, options);
@@ -56,7 +56,7 @@ export class GeneratedText {
    * Add a token.
    *
    * @param tokenId The token.
-   * @returns The text that is now certain.
+   * @returns The text that is now final.
    */
   push(tokenId: number): string {
     if (this.#isComplete) return "";
@@ -67,9 +67,9 @@ export class GeneratedText {
   }
 
   /**
-   * End the text, wherever it is.
+   * End the text.
    *
-   * @returns What was held back.
+   * @returns The buffered text.
    */
   end(): string {
     if (this.#isComplete) return "";

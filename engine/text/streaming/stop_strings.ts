@@ -1,13 +1,13 @@
 /**
- * Stop strings in a stream of text.
+ * Finds stop strings in a stream of text.
  *
  * @module
  */
 import { UpbeatError } from "../../../errors.ts";
 
-/** What one step of {@linkcode StopStringMatcher} gives. */
+/** Result of one step of {@linkcode StopStringMatcher}. */
 export interface StopMatch {
-  /** Text that is safe to write. */
+  /** Text that cannot become part of a stop string. */
   readonly text: string;
   /** The stop string that was found, or null. */
   readonly matched: string | null;
@@ -18,16 +18,16 @@ interface Pattern {
   readonly stop: string;
   /** `failure[n]`: length of the longest proper prefix of `stop` that also ends its first `n` code units. */
   readonly failure: Int32Array;
-  /** How many code units of `stop` end the text so far. */
+  /** Length of the longest prefix of `stop` that ends the text so far. */
   length: number;
 }
 
 /**
- * Finds stop strings that may span deltas, and holds back no more text than could still begin one.
+ * Finds stop strings, which may span deltas, and buffers only the text that may still begin one.
  *
- * The stop string that is *completed* first wins; of several that are completed by the same character, the longest
- * (which starts first). So the result does not depend on how the text is cut into deltas, and generation can stop at
- * the character that completes a match. The text before the match is written, the match itself is not.
+ * The stop string that is *completed* first wins; of several completed by the same character, the longest (which starts
+ * first). The result therefore does not depend on how the text is cut into deltas, and generation can stop at the
+ * character that completes a match. The text before the match is returned, the match itself is not.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ interface Pattern {
  */
 export class StopStringMatcher {
   readonly #patterns: Pattern[];
-  #held = "";
+  #pending = "";
   #matched: string | null = null;
 
   /**
@@ -48,7 +48,7 @@ export class StopStringMatcher {
   constructor(stops: readonly string[]) {
     this.#patterns = stops.map((stop, index) => {
       if (typeof stop !== "string" || stop === "") {
-        throw new UpbeatError("INVALID_PARAMETER", `stop[${index}] must be a text of at least one character`, {
+        throw new UpbeatError("INVALID_PARAMETER", `stop[${index}] must be a non-empty string`, {
           field: "stop",
           index,
         });
@@ -61,13 +61,13 @@ export class StopStringMatcher {
    * Add text.
    *
    * @param delta The next text, cut anywhere.
-   * @returns The text that is safe to write, and the stop string it ended at; after a match, everything is dropped.
+   * @returns The text that is safe to emit, and the stop string that ended it. After a match, all text is dropped.
    */
   push(delta: string): StopMatch {
     if (this.#matched !== null) return { text: "", matched: this.#matched };
     if (this.#patterns.length === 0) return { text: delta, matched: null };
-    const text = this.#held + delta;
-    for (let i = this.#held.length; i < text.length; i++) {
+    const text = this.#pending + delta;
+    for (let i = this.#pending.length; i < text.length; i++) {
       const code = text.charCodeAt(i);
       let found: string | null = null;
       for (const pattern of this.#patterns) {
@@ -75,29 +75,29 @@ export class StopStringMatcher {
       }
       if (found !== null) {
         this.#matched = found;
-        this.#held = "";
+        this.#pending = "";
         return { text: text.slice(0, i + 1 - found.length), matched: found };
       }
     }
-    const hold = this.#patterns.reduce((longest, pattern) => Math.max(longest, pattern.length), 0);
-    this.#held = text.slice(text.length - hold);
-    return { text: text.slice(0, text.length - hold), matched: null };
+    const safe = text.length - this.#patterns.reduce((longest, pattern) => Math.max(longest, pattern.length), 0);
+    this.#pending = text.slice(safe);
+    return { text: text.slice(0, safe), matched: null };
   }
 
   /**
    * End the text.
    *
-   * @returns What was held back, as no stop string can follow any more.
+   * @returns The buffered text, which no stop string can follow any more.
    */
   flush(): StopMatch {
-    const text = this.#held;
-    this.#held = "";
+    const text = this.#pending;
+    this.#pending = "";
     for (const pattern of this.#patterns) pattern.length = 0;
     return { text, matched: this.#matched };
   }
 }
 
-/** Take one code unit; true when it completes the stop string. */
+/** Consumes one code unit; true when it completes the stop string. */
 function advance(pattern: Pattern, code: number): boolean {
   const { stop, failure } = pattern;
   let { length } = pattern;

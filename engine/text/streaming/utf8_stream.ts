@@ -1,7 +1,7 @@
 /**
- * UTF-8 to text, a few bytes at a time.
+ * Incremental UTF-8 decoding.
  *
- * Invalid input becomes U+FFFD exactly as decoding everything at once does: one for each maximal subpart of a
+ * Invalid input becomes U+FFFD exactly as when everything is decoded at once: one for each maximal subpart of a
  * well-formed sequence (Unicode 15, section 3.9, table 3-7; the WHATWG "UTF-8 decoder"; Rust's `from_utf8_lossy`).
  *
  * @module
@@ -12,19 +12,19 @@ export class Utf8Stream {
   #codePoint = 0;
   /** Continuation bytes still missing. */
   #needed = 0;
-  /** Range that the next continuation byte must lie in. */
+  /** Bounds of the next continuation byte. */
   #lower = 0x80;
   #upper = 0xbf;
-  /** Whether the sequence under way began before {@linkcode forget}: its U+FFFD is not ours to write. */
-  #forgotten = false;
+  /** Whether the unfinished sequence began in the prompt: its U+FFFD then belongs to the prompt's text. */
+  #isPrompt = false;
   #errors = 0;
 
-  /** How many invalid parts there were. */
+  /** Number of invalid parts so far. */
   get errors(): number {
     return this.#errors;
   }
 
-  /** Whether a character is under way. */
+  /** Whether a character is incomplete. */
   get pending(): boolean {
     return this.#needed > 0;
   }
@@ -33,7 +33,7 @@ export class Utf8Stream {
    * Decode bytes.
    *
    * @param bytes The next bytes.
-   * @returns The characters that are complete, and U+FFFD for what can no longer become one.
+   * @returns The complete characters, and U+FFFD for bytes that can no longer become one.
    */
   push(bytes: Uint8Array): string {
     let text = "";
@@ -45,7 +45,7 @@ export class Utf8Stream {
    * Decode one byte.
    *
    * @param byte The next byte.
-   * @returns What it makes certain: nothing, a character, or U+FFFD, maybe followed by a character.
+   * @returns Nothing, a character, or U+FFFD, possibly followed by a character.
    */
   pushByte(byte: number): string {
     if (this.#needed === 0) return this.#start(byte);
@@ -57,7 +57,7 @@ export class Utf8Stream {
     this.#upper = 0xbf;
     this.#codePoint = (this.#codePoint << 6) | (byte & 0x3f);
     if (--this.#needed > 0) return "";
-    this.#forgotten = false;
+    this.#isPrompt = false;
     return String.fromCodePoint(this.#codePoint);
   }
 
@@ -86,20 +86,20 @@ export class Utf8Stream {
   /**
    * End the text.
    *
-   * @returns U+FFFD when a character is under way, unless it began before {@linkcode forget}.
+   * @returns U+FFFD for an incomplete character, unless it began in the prompt.
    */
   flush(): string {
-    const text = this.#needed > 0 && !this.#forgotten ? "\uFFFD" : "";
+    const text = this.#needed > 0 && !this.#isPrompt ? "\uFFFD" : "";
     if (this.#needed > 0) this.#errors++;
     this.#needed = 0;
     this.#lower = 0x80;
     this.#upper = 0xbf;
-    this.#forgotten = false;
+    this.#isPrompt = false;
     return text;
   }
 
-  /** Say that what is under way belongs to text written elsewhere: should it turn out invalid, it is not written. */
-  forget(): void {
-    this.#forgotten = this.#needed > 0;
+  /** Mark an incomplete character as the prompt's: no U+FFFD is returned for it if it turns out invalid. */
+  markPromptEnd(): void {
+    this.#isPrompt = this.#needed > 0;
   }
 }

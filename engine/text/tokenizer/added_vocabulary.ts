@@ -1,10 +1,10 @@
 /**
- * Added tokens: found in the text before the model sees it.
+ * Added tokens, which are matched in the text before the model encodes the rest.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 ignores `single_word`, identifies a matched token by its text (so that
- * ordinary text equal to a token's normalized form changes meaning), trims with JavaScript's white space, and looks
- * tokens up by string while decoding. This follows `tokenizers` 0.23: tokens with `normalized: true` are matched, and
- * written when decoding, in their normalized form.
+ * Our own, because `@huggingface/tokenizers` 0.2.0 ignores `single_word`, identifies a matched token by its text (so that
+ * ordinary text equal to a token's normalized form changes meaning), trims JavaScript's white space, and looks tokens up
+ * by string while decoding. This follows `tokenizers` 0.23: tokens with `normalized: true` are matched and decoded in
+ * their normalized form.
  *
  * @module
  */
@@ -16,23 +16,23 @@ import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 export interface AddedToken {
   /** Token id. */
   readonly id: number;
-  /** The text as the file writes it. */
+  /** The text in the file. */
   readonly content: string;
-  /** The text that is matched and that decoding writes: normalized where `normalized` says so. */
+  /** The text that is matched, and that decoding returns: normalized if `normalized` is set. */
   readonly text: string;
-  /** Whether it is declared special (skipped when decoding without special tokens). */
+  /** Whether it is declared special: omitted when decoding with `skipSpecialTokens`. */
   readonly special: boolean;
   /** Whether it is matched against normalized text. */
   readonly normalized: boolean;
-  /** Whether it swallows white space on its left. */
+  /** Whether the match includes white space to its left. */
   readonly lstrip: boolean;
-  /** Whether it swallows white space on its right. */
+  /** Whether the match includes white space to its right. */
   readonly rstrip: boolean;
   /** Whether it only matches between non-word characters. */
   readonly singleWord: boolean;
 }
 
-/** A stretch of the input: text still to be encoded, or an added token. */
+/** A part of the input: text still to be encoded, or an added token. */
 export type Section = { readonly text: string; readonly atStart: boolean } | { readonly id: number };
 
 const ENDS_WITH_WORD = new RegExp(`[${WORD}]$`, "u");
@@ -63,8 +63,8 @@ export class AddedVocabulary {
    * Read the `added_tokens` field.
    *
    * @param list The field.
-   * @param normalizer The tokenizer's, or null.
-   * @param vocabulary The model's: a token that it has keeps the model's id.
+   * @param normalizer The tokenizer's normalizer.
+   * @param vocabulary The model's vocabulary; a token that is in it keeps its id.
    * @returns The tokens.
    * @throws {UpbeatError} TOKENIZER_INVALID for a malformed entry.
    */
@@ -76,11 +76,11 @@ export class AddedVocabulary {
     let highest = -1;
     list.forEach((entry: unknown, index) => {
       if (!isObject(entry) || typeof entry["content"] !== "string" || !Number.isInteger(entry["id"])) {
-        throw invalidTokenizer(`added_tokens[${index}]`, "must have a text `content` and an integer `id`");
+        throw invalidTokenizer(`added_tokens[${index}]`, "must have a string `content` and an integer `id`");
       }
       const content = entry["content"];
       if (content === "") return;
-      // As in the reference, whatever `id` says: the model's id, the id of an earlier entry, or the next free one.
+      // As in the reference, `id` is ignored: the model's id, the id of an earlier entry, or the next free one.
       const id = vocabulary.get(content) ?? byContent.get(content) ?? Math.max(highest + 1, vocabulary.size);
       highest = Math.max(highest, id);
       byContent.set(content, id);
@@ -101,10 +101,10 @@ export class AddedVocabulary {
   }
 
   /**
-   * Cut the input at the added tokens and normalize what lies between.
+   * Split the input at the added tokens and normalize the text between them.
    *
    * @param text Well-formed text.
-   * @param normalizer The tokenizer's, or null.
+   * @param normalizer The tokenizer's normalizer.
    * @returns Sections in order.
    */
   split(text: string, normalizer: Normalizer | null): Section[] {
@@ -120,7 +120,7 @@ export class AddedVocabulary {
   }
 }
 
-/** The trie of the tokens' texts; the first of two equal ones wins. */
+/** A trie of the tokens' texts; of equal texts the first token wins. */
 function buildTrie(tokens: readonly AddedToken[]): Node {
   const root: Node = { next: new Map(), token: null };
   for (const token of tokens) {
@@ -139,7 +139,7 @@ function buildTrie(tokens: readonly AddedToken[]): Node {
   return root;
 }
 
-/** Cut text at the leftmost-longest matches. */
+/** Splits text at the leftmost-longest matches. */
 function cut(text: string, trie: Node, atStart: boolean): Section[] {
   const sections: Section[] = [];
   if (text === "") return sections;
@@ -181,7 +181,7 @@ function longestMatch(text: string, at: number, trie: Node): AddedToken | null {
   return found;
 }
 
-/** Whether a word character stands directly before or after the range. */
+/** Whether the range is preceded or followed by a word character. */
 function touchesWord(text: string, start: number, end: number): boolean {
   return ENDS_WITH_WORD.test(text.slice(Math.max(0, start - 2), start)) ||
     STARTS_WITH_WORD.test(text.slice(end, end + 2));

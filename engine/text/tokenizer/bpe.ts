@@ -1,11 +1,11 @@
 /**
  * Byte-pair encoding of one pre-token.
  *
- * "Neural Machine Translation of Rare Words with Subword Units", Sennrich et al. 2016, as the reference runs it: symbols
- * are token ids from the start (a character outside the vocabulary becomes its bytes or the unknown token *before*
- * merging), the pair of lowest rank merges first, the leftmost one on a tie.
+ * "Neural Machine Translation of Rare Words with Subword Units", Sennrich et al. 2016, as the reference implements it:
+ * symbols are token ids from the start (a character outside the vocabulary becomes its bytes or the unknown token
+ * *before* merging); the pair of lowest rank merges first, the leftmost one on a tie.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 merges strings (unknown characters take part in merges and are fused
+ * Our own, because `@huggingface/tokenizers` 0.2.0 merges strings (unknown characters take part in merges and are fused
  * afterwards), breaks ties by a fraction added to the rank, ignores `continuing_subword_prefix`, and needs seconds to
  * load a large vocabulary.
  *
@@ -14,7 +14,7 @@
 import { PairTable } from "./pair_table.ts";
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
-/** Ranks and positions share one float64 key: rank × 2^31 + position, exact below 2^53. */
+/** A heap key is rank × 2^31 + position, a float64 that is exact below 2^53. */
 const POSITION_RANGE = 2 ** 31;
 /** Below this many symbols a scan for the lowest rank is faster than a heap. */
 const SCAN_LIMIT = 24;
@@ -23,7 +23,7 @@ const CACHED_LENGTH = 64;
 
 const encoder = new TextEncoder();
 
-/** A BPE model: pre-token in, token ids out. */
+/** A BPE model: encodes pre-tokens to token ids. */
 export class BytePairEncoder {
   /** Token to id. */
   readonly vocabulary: ReadonlyMap<string, number>;
@@ -95,8 +95,8 @@ export class BytePairEncoder {
   /**
    * Encode one pre-token.
    *
-   * @param word Well-formed text that nothing may be merged across.
-   * @param output Token ids are appended here.
+   * @param word A pre-token: well-formed text, to which merges are confined.
+   * @param output Receives the token ids.
    */
   encode(word: string, output: number[]): void {
     if (word === "") return;
@@ -120,7 +120,7 @@ export class BytePairEncoder {
     for (const id of ids) output.push(id);
   }
 
-  /** The ids that merging starts from: one a character, or its bytes, or the unknown token. */
+  /** The symbols that merging starts from: an id per character, its bytes' ids, or the unknown token. */
   #symbols(word: string): Int32Array {
     const symbols: number[] = [];
     let pendingUnknown = false;
@@ -136,7 +136,7 @@ export class BytePairEncoder {
         pendingUnknown = false;
         symbols.push(id);
       } else if (!this.#pushBytes(symbol, symbols) && this.unknownToken !== null) {
-        // As in the reference: bytes do not end a run of unknown characters, whose token then follows them.
+        // As in the reference, bytes do not end a run of unknown characters: its token follows them.
         if (this.#unknownId < 0) {
           throw invalidTokenizer("model.unk_token", `${this.unknownToken} is not in the vocabulary`);
         }
@@ -148,7 +148,7 @@ export class BytePairEncoder {
     return Int32Array.from(symbols);
   }
 
-  /** Append the byte tokens of a symbol; false, and nothing appended, when one of them is missing. */
+  /** Appends the byte tokens of a symbol, or nothing (and returns false) if one of them is missing. */
   #pushBytes(symbol: string, symbols: number[]): boolean {
     const byteIds = this.#byteIds;
     if (byteIds === null) return false;
@@ -158,7 +158,7 @@ export class BytePairEncoder {
     return true;
   }
 
-  /** Merge in place and return the part of the array that is left. */
+  /** Merges in place and returns the part of the array that remains. */
   #merge(symbols: Int32Array): Int32Array {
     if (symbols.length < 2) return symbols;
     return symbols.length <= SCAN_LIMIT ? this.#mergeByScan(symbols) : this.#mergeByHeap(symbols);
@@ -185,7 +185,7 @@ export class BytePairEncoder {
     return symbols.subarray(0, length);
   }
 
-  /** O(n log n): a linked list of symbols and a heap of the pairs that may merge; stale entries are skipped. */
+  /** O(n log n): a linked list of symbols and a heap of mergeable pairs; stale entries are skipped when popped. */
   #mergeByHeap(symbols: Int32Array): Int32Array {
     const pairs = this.#pairs;
     const count = symbols.length;
@@ -206,7 +206,7 @@ export class BytePairEncoder {
       const rank = Math.floor(key / POSITION_RANGE);
       const left = key - rank * POSITION_RANGE;
       const right = next[left] as number;
-      // A symbol that was merged away is -2, and no pair with it has a rank.
+      // A symbol that was merged into its left neighbour is -2, which forms no pair with a rank.
       if (right >= count || pairs.rank(symbols[left] as number, symbols[right] as number) !== rank) continue;
       symbols[left] = pairs.merged(symbols[left] as number, symbols[right] as number);
       symbols[right] = -2;

@@ -1,5 +1,5 @@
 /**
- * GPT-2's byte alphabet: each of the 256 bytes as a printable character, so that a byte-level BPE can work on text.
+ * GPT-2's byte alphabet: a printable character for each of the 256 bytes, so that byte-level BPE operates on text.
  *
  * Source: "Language Models are Unsupervised Multitask Learners", Radford et al. 2019, `bytes_to_unicode`.
  *
@@ -17,7 +17,7 @@ export const BYTE_TO_CHAR: readonly string[] = (() => {
   return chars;
 })();
 
-/** Character code to byte; -1 for a character outside the alphabet. Every code of the alphabet is below 324. */
+/** Character code to byte; -1 outside the alphabet, whose codes are all below 324. */
 const CODE_TO_BYTE: Int16Array = (() => {
   const bytes = new Int16Array(324).fill(-1);
   BYTE_TO_CHAR.forEach((char, byte) => {
@@ -29,10 +29,10 @@ const CODE_TO_BYTE: Int16Array = (() => {
 const encoder = new TextEncoder();
 
 /**
- * Text as characters of the byte alphabet.
+ * Encode text in the byte alphabet.
  *
  * @param text Well-formed text.
- * @returns One character for each byte of its UTF-8.
+ * @returns One character for each byte of its UTF-8 encoding.
  */
 export function toByteAlphabet(text: string): string {
   let output = "";
@@ -43,8 +43,8 @@ export function toByteAlphabet(text: string): string {
 /**
  * The bytes of a token of a byte-level vocabulary.
  *
- * @param token The token as the vocabulary writes it.
- * @returns The bytes its characters stand for or, when one of them is outside the alphabet, the UTF-8 of the token.
+ * @param token The token's string in the vocabulary.
+ * @returns The bytes of its characters; if one of them is outside the alphabet, the UTF-8 encoding of the string.
  */
 export function fromByteAlphabet(token: string): Uint8Array {
   const bytes = new Uint8Array(token.length);

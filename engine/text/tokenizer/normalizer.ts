@@ -1,7 +1,7 @@
 /**
- * Normalizers: text to text, before added tokens marked `normalized` and the pre-tokenizer see it.
+ * Normalizers: rewrite text before `normalized` added tokens are matched and the rest is pre-tokenized.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `Replace` expands `$&` in the replacement,
+ * Our own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `Replace` expands `$&` in the replacement,
  * `Lowercase` applies the final-sigma rule, `Strip` trims U+FEFF, `Precompiled` ignores its character map.
  *
  * @module
@@ -10,7 +10,7 @@ import { toByteAlphabet } from "./byte_alphabet.ts";
 import { compilePattern, WHITE_SPACE } from "./patterns.ts";
 import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 
-/** Text to text. */
+/** Rewrites text. */
 export type Normalizer = (text: string) => string;
 
 const LEADING_SPACE = new RegExp(`^${WHITE_SPACE}+`, "u");
@@ -20,7 +20,7 @@ const TRAILING_SPACE = new RegExp(`${WHITE_SPACE}$`, "u");
  * Compile the `normalizer` field.
  *
  * @param config The field: null, or an object with a `type`.
- * @returns The function, or null where there is nothing to do.
+ * @returns The normalizer, or null if there is none.
  * @throws {UpbeatError} TOKENIZER_INVALID for a type that cannot be reproduced exactly (`Precompiled`, `Nmt`,
  * `BertNormalizer`) or is unknown.
  */
@@ -69,7 +69,7 @@ export function compileNormalizer(config: unknown): Normalizer | null {
   }
 }
 
-/** Without trailing white space, in linear time (a `\s+$` pattern is quadratic on runs of spaces inside the text). */
+/** Trims trailing white space in linear time; `\s+$` is quadratic on runs of spaces inside the text. */
 function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0 && TRAILING_SPACE.test(text[end - 1] as string)) end--;

@@ -1,5 +1,5 @@
 /**
- * The merges of a BPE model: a pair of token ids to its rank and to the id of the merged token.
+ * The merges of a BPE model: maps a pair of token ids to its rank and the id of the merged token.
  *
  * An open-addressing hash table in typed arrays. `@huggingface/tokenizers` 0.2.0 keys a `Map` by
  * `JSON.stringify([left, right])`, which costs seconds and hundreds of megabytes for a vocabulary of 128k tokens.
@@ -7,13 +7,13 @@
  * @module
  */
 
-/** Pairs of token ids to rank and merged id. */
+/** Maps pairs of token ids to rank and merged id. */
 export class PairTable {
   readonly #mask: number;
-  /** Four words a slot: left id, right id, rank, merged id; an empty slot has left -1. */
+  /** Four words per slot: left id (-1 if empty), right id, rank, merged id. */
   readonly #slots: Int32Array;
 
-  /** @param capacity How many pairs will be put in, at most. */
+  /** @param capacity Maximum number of pairs. */
   constructor(capacity: number) {
     let slots = 16;
     while (slots < capacity * 2) slots *= 2;
@@ -21,7 +21,7 @@ export class PairTable {
     this.#slots = new Int32Array(slots * 4).fill(-1);
   }
 
-  /** First slot index of the pair, or of the empty slot where it belongs. */
+  /** Index of the pair's first word, or of the empty slot where it belongs. */
   #locate(left: number, right: number): number {
     const slots = this.#slots;
     let slot = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 0;
@@ -35,12 +35,12 @@ export class PairTable {
   }
 
   /**
-   * Put a pair in; the last one put in wins.
+   * Insert or replace a pair.
    *
    * @param left Token id.
    * @param right Token id.
    * @param rank Position in the list of merges; the lowest is merged first.
-   * @param merged Id of the token the two become.
+   * @param merged Id of the merged token.
    */
   set(left: number, right: number, rank: number, merged: number): void {
     const at = this.#locate(left, right);

@@ -1,18 +1,17 @@
 /**
- * Regular expressions of `tokenizer.json`, which are written for Oniguruma, as JavaScript ones.
+ * Translates the regular expressions of `tokenizer.json`, which are Oniguruma's, to JavaScript.
  *
- * The translation of character classes, `(?i:)` groups, POSIX brackets and escapes is the one of
- * `@huggingface/tokenizers` 0.2.0, reached through its `SplitPreTokenizer`. That version reads a possessive quantifier
- * (`++`, `*+`, `?+`) and an atomic group (`(?>`) as their backtracking forms, which match other text;
- * {@linkcode emulateAtomic} rewrites both, before the library sees them, into `(?=(…))\N`, which JavaScript cannot
- * backtrack into.
+ * Character classes, `(?i:)` groups, POSIX brackets and escapes are translated by `@huggingface/tokenizers` 0.2.0, through
+ * its `SplitPreTokenizer`. It reads possessive quantifiers (`++`, `*+`, `?+`) and atomic groups (`(?>`) as their
+ * backtracking forms, which match different text; {@linkcode emulateAtomic} first rewrites both to `(?=(…))\N`, which
+ * JavaScript cannot backtrack into.
  *
  * @module
  */
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 
-/** One alternative of the scanner below: where the atom that a quantifier would apply to starts in the output. */
+/** An open group: where it starts in the output, as the atom of a quantifier that may follow it. */
 interface Group {
   readonly outputStart: number;
   readonly atomic: boolean;
@@ -23,14 +22,14 @@ interface Group {
  *
  * @param source An Oniguruma pattern.
  * @returns The same pattern without `++`, `*+`, `?+` and `(?>`.
- * @throws {UpbeatError} TOKENIZER_INVALID when the pattern also holds capturing groups with back-references.
+ * @throws {UpbeatError} TOKENIZER_INVALID when the pattern also has back-references.
  */
 export function emulateAtomic(source: string): string {
   if (!/[+*?]\+|\(\?>/.test(source)) return source;
   if (/\\[1-9]|\\k</.test(source)) {
     throw invalidTokenizer("pattern", `mixes back-references and atomic groups: ${source}`);
   }
-  // Capturing groups become non-capturing, so that the numbers below are the only ones.
+  // Capturing groups become non-capturing, so that only the groups added here are numbered.
   let output = "";
   let captures = 0;
   let atomStart = 0;
@@ -63,7 +62,7 @@ export function emulateAtomic(source: string): string {
       output = wrapAtomic(output + char, atomStart);
       i += 2;
     } else if (char === "+" || char === "*" || char === "?" || char === "{") {
-      // A quantifier, or its lazy mark: the atom stays the one before it.
+      // A quantifier, or the `?` that makes it lazy: the atom is still the one before it.
       const quantifier = /^(?:\{\d*,?\d*\}|.)/.exec(source.slice(i))?.[0] ?? char;
       output += quantifier;
       i += quantifier.length;
@@ -74,7 +73,7 @@ export function emulateAtomic(source: string): string {
       i += symbol.length;
     }
   }
-  // Groups open in another order than they were wrapped in: number them by where they stand.
+  // Groups are wrapped in the order in which they close, but numbered in the order in which they open.
   return output.replace(/\uE000(\d+)\uE001|\uE002(\d+)\uE003/g, (_text, open?: string, close?: string) => {
     if (open !== undefined) {
       marks.push(open);
@@ -89,7 +88,7 @@ export function emulateAtomic(source: string): string {
   }
 }
 
-/** Index after the `]` that closes the class opened at `start`; classes nest in Oniguruma. */
+/** Index after the `]` that closes the class at `start`; classes nest in Oniguruma. */
 function classEnd(source: string, start: number): number {
   let depth = 0;
   for (let i = start; i < source.length; i++) {
@@ -108,15 +107,13 @@ function classEnd(source: string, start: number): number {
  * Compile a `pattern` field.
  *
  * @param pattern `{ "String": s }` or `{ "Regex": r }`.
- * @param field Where it stands, for the error.
+ * @param field Path of the field, for the error.
  * @returns A global Unicode regular expression, or null for the empty string, which matches nothing.
- * @throws {UpbeatError} TOKENIZER_INVALID for another shape, or a pattern that cannot be translated.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a value of another form, or a pattern that cannot be translated.
  */
 export function compilePattern(pattern: unknown, field: string): RegExp | null {
   if (isObject(pattern) && typeof pattern["String"] === "string") {
-    return pattern["String"] === ""
-      ? null
-      : new RegExp(pattern["String"].replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"), "gu");
+    return pattern["String"] === "" ? null : literalPattern(pattern["String"]);
   }
   if (!isObject(pattern) || typeof pattern["Regex"] !== "string") {
     throw invalidTokenizer(field, 'must be { "String": … } or { "Regex": … }');
@@ -134,12 +131,22 @@ export function compilePattern(pattern: unknown, field: string): RegExp | null {
     return translated;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw invalidTokenizer(field, `holds a regular expression that JavaScript cannot run (${reason}): ${source}`);
+    throw invalidTokenizer(field, `is a regular expression that JavaScript cannot run (${reason}): ${source}`);
   }
+}
+
+/**
+ * A pattern that matches a string literally.
+ *
+ * @param text The string.
+ * @returns A global Unicode regular expression.
+ */
+export function literalPattern(text: string): RegExp {
+  return new RegExp(text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"), "gu");
 }
 
 /** `\s` of the reference: JavaScript's adds U+FEFF and lacks U+0085. */
 export const WHITE_SPACE = "\\p{White_Space}";
 
-/** `\w` of the reference, as the inside of a class. */
+/** `\w` of the reference, to be placed in a class. */
 export const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";

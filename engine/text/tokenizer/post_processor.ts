@@ -1,14 +1,14 @@
 /**
- * Post-processors: the special tokens put around the ids of one text.
+ * Post-processors: add special tokens around the ids of one text.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 inserts the token's name where the reference inserts the ids that the
- * template lists for it.
+ * Our own, because `@huggingface/tokenizers` 0.2.0 inserts the token's name instead of the ids that the template lists
+ * for it.
  *
  * @module
  */
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
-/** What goes before and after the ids of a text. */
+/** The ids that are added around a text. */
 export interface Surroundings {
   /** Ids before. */
   readonly before: readonly number[];
@@ -34,7 +34,7 @@ export function compilePostProcessor(config: unknown): Surroundings {
     case "Sequence": {
       const list = config["processors"];
       if (!Array.isArray(list)) throw invalidTokenizer("post_processor.processors", "must be a list");
-      // The reference hands the parts of one template to the next as separate texts, which no model file relies on.
+      // The reference passes the parts of one template to the next as separate texts, which no model file relies on.
       const adding = list.map(compilePostProcessor).filter(({ before, after }) => before.length + after.length > 0);
       if (adding.length > 1) throw invalidTokenizer("post_processor", "has two steps that add special tokens");
       return adding[0] ?? NOTHING;
@@ -66,9 +66,9 @@ function template(config: JsonObject): Surroundings {
         throw invalidTokenizer("post_processor.special_tokens", `has no ids for ${name}`);
       }
       (texts === 0 ? before : after).push(...(entry["ids"] as number[]));
-    } else throw invalidTokenizer("post_processor.single", "holds an item that is neither Sequence nor SpecialToken");
+    } else throw invalidTokenizer("post_processor.single", "contains an item that is neither Sequence nor SpecialToken");
   }
-  if (texts !== 1) throw invalidTokenizer("post_processor.single", `must hold the text once, not ${texts} times`);
+  if (texts !== 1) throw invalidTokenizer("post_processor.single", `must contain the text once, not ${texts} times`);
   return { before, after };
 }
 

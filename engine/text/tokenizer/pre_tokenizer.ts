@@ -1,9 +1,9 @@
 /**
- * Pre-tokenizers: text to the pieces that the model may not merge across.
+ * Pre-tokenizers: split text into the pieces to which merges are confined.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `Split` knows two of the five behaviors,
- * `Punctuation` ignores its behavior, `Digits` takes decimal digits only (the reference: every numeric character),
- * `ByteLevel` uses JavaScript's `\s` (U+FEFF instead of U+0085), `Metaspace` never splits.
+ * Our own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `Split` implements two of the five
+ * behaviors, `Punctuation` ignores its behavior, `Digits` matches decimal digits only (the reference: every numeric
+ * character), `ByteLevel` uses JavaScript's `\s` (U+FEFF instead of U+0085), `Metaspace` never splits.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.t
 export interface Pieces {
   /** The text of each piece. */
   readonly texts: readonly string[];
-  /** Whether the first piece starts where the whole input starts; `Metaspace` asks. */
+  /** Whether the first piece is at the start of the whole input, for `Metaspace`. */
   readonly atStart: boolean;
 }
 
-/** Pieces to finer pieces. */
+/** Splits pieces further. */
 export type PreTokenizer = (pieces: Pieces) => Pieces;
 
 /** What happens to a match of the pattern. */
@@ -29,7 +29,7 @@ const GPT2_PATTERN = new RegExp(
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${WHITE_SPACE}\\p{L}\\p{N}]+|${WHITE_SPACE}+(?!\\P{White_Space})|${WHITE_SPACE}+`,
   "gu",
 );
-/** Punctuation that Unicode gained, or lost, after the version the reference has for this pre-tokenizer. */
+/** Punctuation that Unicode added or removed after the version that the reference uses here. */
 const LATER_PUNCTUATION = "61d 9fd a76 c77 c84 1b4e-1b4f 1b7d-1b7f 2e43-2e4f 2e52-2e5d 10d6e 10ead 10ed0 10f55-10f59 " +
   "10f86-10f89 113d4-113d5 113d7-113d8 1144b-1144f 1145a-1145b 1145d 11660-1166c 116b9 1183b 11944-11946 119e2 " +
   "11a3f-11a46 11a9a-11a9c 11a9e-11aa2 11b00-11b09 11be1 11c41-11c45 11c70-11c71 11ef7-11ef8 11f43-11f4f 11fff " +
@@ -41,7 +41,7 @@ const PUNCTUATION = `(?![${LATER_PUNCTUATION.replace(/[0-9a-f]+/g, "\\u{$&}").re
  * Compile the `pre_tokenizer` field.
  *
  * @param config The field: null, or an object with a `type`.
- * @returns The function, or null where there is nothing to do.
+ * @returns The pre-tokenizer, or null if there is none.
  * @throws {UpbeatError} TOKENIZER_INVALID for an unknown type or field value.
  */
 export function compilePreTokenizer(config: unknown): PreTokenizer | null {
@@ -90,7 +90,7 @@ export function compilePreTokenizer(config: unknown): PreTokenizer | null {
   }
 }
 
-/** SentencePiece's: spaces become a visible mark, and pieces start at the marks. */
+/** SentencePiece's pre-tokenizer: spaces become a visible mark, and pieces start at the marks. */
 function metaspace(config: JsonObject): PreTokenizer {
   const replacement = String(config["replacement"] ?? "▁");
   const scheme = prependScheme(config);
@@ -110,7 +110,7 @@ function metaspace(config: JsonObject): PreTokenizer {
 }
 
 /**
- * The prepend scheme of a `Metaspace` step; older files say `add_prefix_space`.
+ * The prepend scheme of a `Metaspace` step; older files have `add_prefix_space` instead.
  *
  * @param config The step.
  * @returns `always`, `first` or `never`.
@@ -141,7 +141,7 @@ function behaviorOf(config: JsonObject, fallback?: Behavior): Behavior {
   }
 }
 
-/** Each text through `change`. */
+/** Maps each text. */
 function mapTexts(pieces: Pieces, change: (text: string) => string): Pieces {
   return { texts: pieces.texts.map(change), atStart: pieces.atStart };
 }
@@ -153,7 +153,7 @@ interface Span {
   isMatch: boolean;
 }
 
-/** Split each piece at the matches of `pattern`. */
+/** Splits each piece at the matches of `pattern`. */
 function splitter(pattern: RegExp | null, behavior: Behavior, invert: boolean): PreTokenizer {
   return (pieces) => {
     const texts: string[] = [];
@@ -167,7 +167,7 @@ function splitter(pattern: RegExp | null, behavior: Behavior, invert: boolean): 
   };
 }
 
-/** Cover the text with matches and what lies between them. */
+/** The matches and the text between them, in order. */
 function spansOf(text: string, pattern: RegExp | null, invert: boolean): Span[] {
   const spans: Span[] = [];
   let previous = 0;
@@ -183,7 +183,7 @@ function spansOf(text: string, pattern: RegExp | null, invert: boolean): Span[] 
   return spans;
 }
 
-/** Join or drop spans as the behavior says. */
+/** Joins or drops spans according to the behavior. */
 function arrange(spans: Span[], behavior: Behavior): Span[] {
   switch (behavior) {
     case "Isolated":
@@ -199,7 +199,7 @@ function arrange(spans: Span[], behavior: Behavior): Span[] {
   }
 }
 
-/** Join each span to the one before it where `joins` says so, looking at the original neighbours. */
+/** Joins each span to its predecessor if `joins` holds for the two original spans. */
 function fold(spans: Span[], joins: (previous: Span, span: Span) => boolean): Span[] {
   const joined: Span[] = [];
   spans.forEach((span, index) => {

@@ -1,5 +1,5 @@
 /**
- * The special tokens that have a role: beginning, end, padding, unknown.
+ * The special tokens with a role: BOS, EOS, padding, unknown.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { isObject, type TokenizerConfig } from "./tokenizer_files.ts";
 export interface SpecialToken {
   /** Its text. */
   readonly text: string;
-  /** Its id; null when the vocabulary lacks it. */
+  /** Its id; null when it is not in the vocabulary. */
   readonly id: number | null;
 }
 
-/** The special tokens with a role; null where the model has none. */
+/** The special tokens with a role; null for roles that the model does not use. */
 export interface SpecialTokens {
   /** Beginning of a sequence. */
   readonly bos: SpecialToken | null;
@@ -25,7 +25,7 @@ export interface SpecialTokens {
   readonly unk: SpecialToken | null;
 }
 
-/** A token in a config: a text, or an object with `content`. */
+/** A token in a config: a string, or an object with `content`. */
 function contentOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return isObject(value) && typeof value["content"] === "string" ? value["content"] : null;
@@ -34,9 +34,9 @@ function contentOf(value: unknown): string | null {
 /**
  * Read the special tokens.
  *
- * @param files The tokenizer's files; `tokenizer_config.json` goes before `special_tokens_map.json`.
- * @param unknownToken The model's own, used when no file names one.
- * @param tokenToId Looks a token up.
+ * @param files The tokenizer's files; `tokenizer_config.json` takes precedence over `special_tokens_map.json`.
+ * @param unknownToken The BPE model's own, used when no file names one.
+ * @param tokenToId Returns the id of a token.
  * @returns The special tokens.
  */
 export function readSpecialTokens(

@@ -1,11 +1,11 @@
 /**
- * Decoders: token strings back to text, all at once.
+ * Decoders: convert token strings back to text, all at once. `streaming/detokenizer.ts` does so token by token.
  *
- * Own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `ByteFallback` drops a byte order mark and
+ * Our own, because `@huggingface/tokenizers` 0.2.0 departs from the reference: `ByteFallback` drops a byte order mark and
  * replaces invalid runs by another number of U+FFFD, `ByteLevel` searches the added tokens for every token, `Replace`
  * expands `$&`, `Strip` counts UTF-16 units, `Metaspace` keeps all but one of the first token's marks, unknown ids
- * become text, and `clean_up_tokenization_spaces` is on unless the config turns it off. Text is never "cleaned up"
- * here: it cannot be undone, and a stream could not know about the next token.
+ * become text, and `clean_up_tokenization_spaces` is on unless the config turns it off. Here, text is never cleaned up:
+ * it is irreversible, and would depend on the next token, which a stream does not have.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export type DecoderStep =
   | { readonly type: "Metaspace"; readonly replacement: string; readonly dropFirst: boolean }
   | { readonly type: "ByteFallback" | "ByteLevel" | "Fuse" };
 
-/** A decoder: its steps in order, or null for the default, which joins tokens with spaces. */
+/** A decoder's steps in order; null for the default, which joins tokens with spaces. */
 export type Decoder = readonly DecoderStep[] | null;
 
 /**
@@ -43,7 +43,7 @@ function compileSteps(config: JsonObject): DecoderStep[] {
       const list = config["decoders"];
       if (!Array.isArray(list)) throw invalidTokenizer("decoder.decoders", "must be a list");
       return list.flatMap((step: unknown) => {
-        if (!isObject(step)) throw invalidTokenizer("decoder.decoders", "must hold objects");
+        if (!isObject(step)) throw invalidTokenizer("decoder.decoders", "must contain objects");
         return compileSteps(step);
       });
     }
@@ -77,7 +77,7 @@ const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 /**
  * Decode token strings.
  *
- * @param tokens Token strings; unknown ids and skipped tokens are already left out.
+ * @param tokens Token strings, without unknown ids and skipped tokens.
  * @param decoder The decoder.
  * @returns The text.
  */
@@ -104,7 +104,7 @@ function applyStep(tokens: readonly string[], step: DecoderStep): readonly strin
     case "ByteLevel":
       return [lossy.decode(concatenate(tokens.map(fromByteAlphabet)))];
     case "ByteFallback":
-      return fallBack(tokens);
+      return decodeByteRuns(tokens);
   }
 }
 
@@ -113,7 +113,7 @@ function applyStep(tokens: readonly string[], step: DecoderStep): readonly strin
  *
  * @param token Token string.
  * @param step The step.
- * @returns The token with every match replaced, the replacement taken literally.
+ * @returns The token with every match replaced literally.
  */
 export function replaceAll(token: string, step: DecoderStep & { type: "Replace" }): string {
   return step.pattern === null ? token : token.replace(step.pattern, () => step.content);
@@ -123,8 +123,8 @@ export function replaceAll(token: string, step: DecoderStep & { type: "Replace" 
  * The `Strip` step on one token.
  *
  * @param token Token string.
- * @param step The step: up to `start` characters `content` go at the start, up to `stop` at the end.
- * @returns What is left.
+ * @param step The step; it removes up to `start` leading and `stop` trailing characters equal to `content`.
+ * @returns The stripped token.
  */
 export function strip(token: string, step: DecoderStep & { type: "Strip" }): string {
   const chars = Array.from(token);
@@ -136,7 +136,7 @@ export function strip(token: string, step: DecoderStep & { type: "Strip" }): str
 }
 
 /**
- * The byte that a byte-fallback token such as `<0x0A>` stands for.
+ * The byte of a byte-fallback token such as `<0x0A>`.
  *
  * @param token Token string.
  * @returns The byte, or -1 for any other token.
@@ -145,8 +145,8 @@ export function fallbackByte(token: string): number {
   return /^<0x(?:[0-9a-fA-F]{2}|\+[0-9a-fA-F])>$/.test(token) ? parseInt(token.slice(3, 5), 16) : -1;
 }
 
-/** Runs of byte tokens become their text, or one U+FFFD a byte when the whole run is not valid UTF-8. */
-function fallBack(tokens: readonly string[]): string[] {
+/** Decodes runs of byte tokens: to their text, or to one U+FFFD per byte if the run is not valid UTF-8. */
+function decodeByteRuns(tokens: readonly string[]): string[] {
   const output: string[] = [];
   let run: number[] = [];
   const flush = (): void => {
@@ -170,7 +170,7 @@ function fallBack(tokens: readonly string[]): string[] {
   return output;
 }
 
-/** All parts in one array. */
+/** Concatenates arrays. */
 function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -1,10 +1,10 @@
 /**
- * Text to token ids and back, as the model's `tokenizer.json` says.
+ * Encodes text to token ids and decodes them, as specified by the model's `tokenizer.json`.
  *
- * The pipeline is the reference's (`tokenizers` 0.23): added tokens are cut out, the rest is normalized, pre-tokenized
+ * The pipeline is the reference's (`tokenizers` 0.23): added tokens are split off, the rest is normalized, pre-tokenized
  * and encoded by the model, and the post-processor adds special tokens. Where `@huggingface/tokenizers` 0.2.0 departs
- * from the reference, the step is our own and its file says why; the translation of regular expressions is the
- * library's. Truncation and padding that the file may ask for are left to the caller.
+ * from the reference, the step is our own and its file states why; regular expressions are translated by the library.
+ * Truncation and padding are left to the caller.
  *
  * @module
  */
@@ -16,7 +16,8 @@ import { compileNormalizer, type Normalizer } from "./normalizer.ts";
 import { compilePostProcessor, type Surroundings } from "./post_processor.ts";
 import { compilePreTokenizer, type PreTokenizer } from "./pre_tokenizer.ts";
 import { readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
-import { buildTokenTable, type TokenTable } from "./token_table.ts";
+import type { TokenTable } from "./token_table.ts";
+import { buildTokenTable } from "./token_table_builder.ts";
 import {
   invalidTokenizer,
   isObject,
@@ -26,20 +27,20 @@ import {
   type TokenizerFiles,
 } from "./tokenizer_files.ts";
 
-/** How {@linkcode Tokenizer.encode} works. */
+/** Options of {@linkcode Tokenizer.encode}. */
 export interface EncodeOptions {
-  /** Add the special tokens of the post-processor (default true). False for text a chat template rendered. */
+  /** Add the post-processor's special tokens (default true). False for the output of a chat template. */
   readonly addSpecialTokens?: boolean;
 }
 
-/** How {@linkcode Tokenizer.decode} works. */
+/** Options of {@linkcode Tokenizer.decode}. */
 export interface DecodeOptions {
-  /** Leave special tokens out (default false). */
+  /** Omit special tokens (default false). */
   readonly skipSpecialTokens?: boolean;
 }
 
 /**
- * A tokenizer.
+ * A model's tokenizer.
  *
  * @example
  * ```ts
@@ -49,11 +50,11 @@ export interface DecodeOptions {
  * ```
  */
 export class Tokenizer {
-  /** Number of ids: the highest id, of the model's vocabulary or added, plus one. */
+  /** The highest id, of the vocabulary or an added token, plus one. */
   readonly vocabularySize: number;
   /** The special tokens with a role. */
   readonly specialTokens: SpecialTokens;
-  /** The folder and the smaller files this was made from. */
+  /** The folder, and its files other than `tokenizer.json`. */
   readonly config: TokenizerConfig;
   /** The decoder. */
   readonly decoder: Decoder;
@@ -62,7 +63,7 @@ export class Tokenizer {
   readonly #normalizer: Normalizer | null;
   readonly #preTokenizer: PreTokenizer | null;
   readonly #surroundings: Surroundings;
-  /** Token string of each id as decoding writes it; undefined for an id that does not exist. */
+  /** Token string of each id, as decoded; undefined for an id that does not exist. */
   readonly #strings: (string | undefined)[];
   readonly #addedIds: ReadonlySet<number>;
   readonly #specialIds: ReadonlySet<number>;
@@ -93,8 +94,8 @@ export class Tokenizer {
     this.#addedIds = new Set(this.#added.tokens.map((token) => token.id));
     const special = this.#added.tokens.filter((token) => token.special);
     this.#specialIds = new Set(special.map((token) => token.id));
-    // The reference skips a token when the text it decodes to is the content of a special token; a special token that
-    // the normalizer changes (Llama 2's `<s>`, decoded as `▁<s>`) is therefore not skipped.
+    // The reference skips tokens whose string is the content of a special token. A special token that the normalizer
+    // changes (Llama 2's `<s>`, which becomes `▁<s>`) is therefore not skipped.
     const contents = new Set(special.map((token) => token.content));
     const skipped = new Set<number>();
     this.#strings.forEach((text, id) => {
@@ -109,8 +110,8 @@ export class Tokenizer {
    *
    * @param folder Folder with `tokenizer.json` and, optionally, `tokenizer_config.json`, `special_tokens_map.json`.
    * @returns The tokenizer.
-   * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID when a file is malformed, or
-   * asks for something that cannot be reproduced exactly.
+   * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID for a file that is malformed or
+   * cannot be reproduced exactly.
    */
   static async load(folder: string): Promise<Tokenizer> {
     return new Tokenizer(await readTokenizerFiles(folder));
@@ -119,7 +120,7 @@ export class Tokenizer {
   /**
    * Encode text.
    *
-   * @param text Any text; unpaired surrogates count as U+FFFD.
+   * @param text Any text; unpaired surrogates are read as U+FFFD.
    * @param options See {@linkcode EncodeOptions}.
    * @returns Token ids.
    */
@@ -141,7 +142,7 @@ export class Tokenizer {
   /**
    * Decode token ids.
    *
-   * @param ids Token ids; ids that do not exist are left out.
+   * @param ids Token ids; ids that do not exist are skipped.
    * @param options See {@linkcode DecodeOptions}.
    * @returns The text; bytes that are not valid UTF-8 become U+FFFD.
    */
@@ -158,7 +159,7 @@ export class Tokenizer {
   /**
    * The id of a token.
    *
-   * @param token The token as `tokenizer.json` writes it.
+   * @param token The token's string in `tokenizer.json`.
    * @returns Its id, or null.
    */
   tokenToId(token: string): number | null {
@@ -170,7 +171,7 @@ export class Tokenizer {
    * The token of an id.
    *
    * @param id Token id.
-   * @returns The token string that decoding starts from, or null when the id does not exist.
+   * @returns Its string, or null when the id does not exist.
    */
   idToToken(id: number): string | null {
     return this.#strings[id] ?? null;
@@ -194,23 +195,23 @@ export class Tokenizer {
 
   /**
    * @param id Token id.
-   * @returns Whether decoding with `skipSpecialTokens` leaves the token out.
+   * @returns Whether decoding with `skipSpecialTokens` omits the token.
    */
   isSkipped(id: number): boolean {
     return this.#skippedIds.has(id);
   }
 
   /**
-   * The chat template that comes with the tokenizer.
+   * The folder's chat template.
    *
-   * @returns `chat_template.jinja`, or the `chat_template` of the config (a text, or a list of named ones); null without.
+   * @returns `chat_template.jinja`, or the config's `chat_template` (a string, or a list of named templates), or null.
    */
   get chatTemplate(): unknown {
     return this.config.chatTemplate ?? this.config.config["chat_template"] ?? null;
   }
 
   /**
-   * The bytes of every token, in shared memory; built at the first use.
+   * The bytes of every token, in shared memory; built on first use.
    *
    * @returns The table.
    * @throws {UpbeatError} TOKENIZER_INVALID when the decoder cannot be streamed.
@@ -224,7 +225,7 @@ export class Tokenizer {
   }
 }
 
-/** The `model` field, if it is a BPE model. Older files leave `type` out. */
+/** The `model` field, which must be a BPE model; older files have no `type`. */
 function bytePairModel(model: unknown): JsonObject {
   if (!isObject(model)) throw invalidTokenizer("model", "must be an object");
   const type = model["type"] ?? ("merges" in model ? "BPE" : "unknown");
@@ -232,7 +233,7 @@ function bytePairModel(model: unknown): JsonObject {
   return model;
 }
 
-/** An error of a part of the tokenizer, with the file it is in. */
+/** Adds the file to an error of one of its parts. */
 function inFile(error: unknown, path: string): UpbeatError {
   const typed = toUpbeatError(error, "TOKENIZER_INVALID");
   return new UpbeatError(typed.code, `${path}: ${typed.message}`, { ...typed.details, file: path }, { cause: error });

@@ -1,5 +1,5 @@
 /**
- * The files a tokenizer folder may hold, read and checked only as far as every reader needs: JSON that is an object.
+ * Reads the files of a tokenizer folder. Their content is validated by its users; here it only has to be a JSON object.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../../errors.ts";
 
-/** A JSON object whose fields have not been checked yet. */
+/** A JSON object with unvalidated fields. */
 export type JsonObject = Record<string, unknown>;
 
-/** What a tokenizer folder holds besides `tokenizer.json`. */
+/** A tokenizer folder without `tokenizer.json`. */
 export interface TokenizerConfig {
   /** The folder. */
   readonly folder: string;
@@ -24,9 +24,9 @@ export interface TokenizerConfig {
   readonly chatTemplate: string | null;
 }
 
-/** What a tokenizer folder holds. */
+/** A tokenizer folder. */
 export interface TokenizerFiles extends TokenizerConfig {
-  /** `tokenizer.json`; large, so not kept once a tokenizer is made of it. */
+  /** `tokenizer.json`; large, so a tokenizer does not keep it. */
   readonly tokenizer: JsonObject;
 }
 
@@ -41,10 +41,10 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * A text file, or null where there is none.
+ * Read a text file that may be missing.
  *
  * @param path The file.
- * @returns Its text without a byte order mark.
+ * @returns Its text without a byte order mark; null if it does not exist.
  * @throws {UpbeatError} TOKENIZER_INVALID when it exists and cannot be read.
  */
 export async function readOptionalText(path: string): Promise<string | null> {
@@ -60,7 +60,7 @@ export async function readOptionalText(path: string): Promise<string | null> {
   }
 }
 
-/** Parse `text` as a JSON object, or throw TOKENIZER_INVALID naming `path`. */
+/** Parses `text` as a JSON object; throws TOKENIZER_INVALID naming `path`. */
 function parseObject(path: string, text: string): JsonObject {
   let value: unknown;
   try {
@@ -72,16 +72,16 @@ function parseObject(path: string, text: string): JsonObject {
     });
   }
   if (!isObject(value)) {
-    throw new UpbeatError("TOKENIZER_INVALID", `${path} must hold a JSON object`, { file: path });
+    throw new UpbeatError("TOKENIZER_INVALID", `${path} must contain a JSON object`, { file: path });
   }
   return value;
 }
 
 /**
- * A JSON object from a file, or an empty one where there is no such file.
+ * Read a JSON object from a file that may be missing.
  *
  * @param path The file.
- * @returns The object.
+ * @returns The object; empty if the file does not exist.
  * @throws {UpbeatError} TOKENIZER_INVALID when it exists and is not a JSON object.
  */
 export async function readOptionalObject(path: string): Promise<JsonObject> {
@@ -102,7 +102,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   if (text === null) {
     throw new UpbeatError(
       "TOKENIZER_MISSING",
-      `there is no ${path}; download the model's tokenizer.json into that folder`,
+      `${path} does not exist; download the model's tokenizer.json into that folder`,
       { file: path },
     );
   }
@@ -117,11 +117,11 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 }
 
 /**
- * The error for something in `tokenizer.json` that this engine cannot honour exactly.
+ * The error for a part of `tokenizer.json` that is malformed or cannot be reproduced exactly.
  *
- * @param field Where it stands, such as `pre_tokenizer`.
- * @param problem What is wrong, as a clause.
- * @returns TOKENIZER_INVALID; the caller that knows the file adds its path.
+ * @param field Path of the field, such as `pre_tokenizer`.
+ * @param problem The rest of the sentence, such as `must be a list`.
+ * @returns TOKENIZER_INVALID, without the file's path, which the caller adds.
  */
 export function invalidTokenizer(field: string, problem: string): UpbeatError {
   return new UpbeatError("TOKENIZER_INVALID", `${field} ${problem}`, { field });

@@ -1,5 +1,5 @@
 /**
- * Python values as text: `str()`, `repr()` and `json.dumps()`.
+ * Converts Python values to text: `str()`, `repr()` and `json.dumps()`.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
  * Python's `str()`.
  *
  * @param value Any value.
- * @returns What `{{ value }}` writes.
+ * @returns The output of `{{ value }}`.
  */
 export function toText(value: Value): string {
   if (typeof value === "string") return value;
@@ -48,12 +48,12 @@ export function repr(value: Value): string {
   return value instanceof PyObject || value instanceof PyFunction ? `<${typeName(value)}>` : "";
 }
 
-/** An int; JavaScript would write a large one with an exponent. */
+/** Formats an int; JavaScript would use an exponent for large ones. */
 function intText(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : BigInt(value).toString();
 }
 
-/** Python's `repr()` of a float: the shortest digits, an exponent from 1e16 and below 1e-4. */
+/** Python's `repr()` of a float: shortest digits, with an exponent from 1e16 on and below 1e-4. */
 function floatText(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
@@ -72,7 +72,7 @@ function floatText(value: number): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** A text in quotes, as Python writes it. */
+/** Python's `repr()` of a string. */
 function reprText(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   let output = quote;
@@ -88,17 +88,17 @@ function reprText(text: string): string {
   return output + quote;
 }
 
-/** Options of {@linkcode toJson}, as `json.dumps` has them. */
+/** Options of {@linkcode toJson}: those of `json.dumps`. */
 export interface JsonOptions {
-  /** Write characters above ASCII as escapes. */
+  /** Escape non-ASCII characters. */
   readonly ensureAscii: boolean;
-  /** Text of one level of indentation; null for a single line. */
+  /** One level of indentation; null for a single line. */
   readonly indent: string | null;
-  /** Between members. */
+  /** Separator between items. */
   readonly itemSeparator: string;
-  /** Between a key and its value. */
+  /** Separator between a key and its value. */
   readonly keySeparator: string;
-  /** Whether keys are sorted. */
+  /** Sort keys. */
   readonly sortKeys: boolean;
 }
 
@@ -108,7 +108,7 @@ export interface JsonOptions {
  * @param value Any value.
  * @param options The options.
  * @returns JSON.
- * @throws {TemplateError} For a value JSON cannot hold.
+ * @throws {TemplateError} For a value that JSON cannot represent.
  */
 export function toJson(value: Value, options: JsonOptions): string {
   return writeJson(value, options, "\n");
