@@ -1,5 +1,5 @@
 /**
- * The model that benchmarks run: the shape of Qwen2.5-0.5B with random BF16 weights, written once to the user's cache.
+ * The benchmarks' model: the shape of Qwen2.5-0.5B with random BF16 weights, written once to the user's cache.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { writeRandomModel } from "../tests/support/models/random_model.ts";
 
-/** A change of what is written must change this name. */
+/** Must change whenever the model's content does. */
 const FOLDER_NAME = "qwen2.5-0.5b-random-bf16-1";
 
 /**
- * The benchmark's model folder, written if it is not there (about 1 GB).
+ * The benchmarks' model folder, which is written on first use (about 1 GB).
  *
  * @returns Its path: `upbeat/` in `XDG_CACHE_HOME`, or in `~/.cache`.
  */

@@ -1,5 +1,5 @@
 /**
- * How many calls into the library a step costs, counted on a device of this thread.
+ * Counts a step's calls into the library, on a device of this thread.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { Scheduler } from "../engine/scheduler/scheduler.ts";
 import { StopCriteria } from "../engine/scheduler/stop_criteria.ts";
 import { openCheckpoint } from "../engine/weights/checkpoint.ts";
 
-/** Calls per step, the wait included. */
+/** Calls per step, including the wait. */
 export interface CallsPerStep {
   readonly prefill: number;
   readonly decode: number;
@@ -32,7 +32,7 @@ function countCalls(device: Device): { device: Device; calls: () => number } {
       return (call as (...values: never[]) => number)(...values);
     }]),
   ) as unknown as Device["symbols"];
-  // Methods run on the real device; waiting is the one of them that a step calls.
+  // Methods run on the real device; a step calls only one of them, the wait.
   const counted = new Proxy(device, {
     get: (target, property) => {
       if (property === "symbols") return symbols;
@@ -48,10 +48,10 @@ function countCalls(device: Device): { device: Device; calls: () => number } {
 }
 
 /**
- * Run a prompt and a few decode steps, and count.
+ * Run a prompt and a few decode steps, and count their calls.
  *
  * @param folder The model.
- * @param promptTokenIds The prompt; it must fit one step.
+ * @param promptTokenIds The prompt, which is computed in one step.
  * @returns Calls per step.
  */
 export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): CallsPerStep {

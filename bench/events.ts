@@ -1,12 +1,12 @@
 /**
- * What events cost per generated token: recording tokens, serializing records, the engine-wide stream.
+ * The cost of events per generated token: recording tokens, serializing records, the engine-wide stream.
  *
- * `bun run bench -- events [--rounds N] [--json FILE]`, or `deno run -A bench/events.ts`. It needs no model and no device:
- * the executor runs steps that take no time, so that everything measured is the host's work.
+ * `bun run bench -- events [--rounds N] [--json FILE]`, or `deno run -A bench/events.ts`. It needs neither a model nor a
+ * device: the executor runs steps that take no time, so that only the host's work is measured.
  *
- * All variants run in turn in each round, and are compared within it. Figures are medians over rounds, with quartiles in
- * brackets, and the median's 95 % confidence interval where two variants are compared. A garbage collection falls into few
- * of the short samples, so medians leave it out.
+ * Each round runs all variants in turn, and variants are compared within rounds. Figures are medians over rounds, with
+ * quartiles in brackets, and the median's 95 % confidence interval for comparisons. Garbage collections fall into few of
+ * the short samples, so medians exclude them.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { serializationCost } from "./events/serialization_cost.ts";
 import { streamCost } from "./events/stream_cost.ts";
 import { executorCost, generationCost, type TrackingVariant } from "./events/tracking_cost.ts";
 
-/** What recording a token may cost on the executor's thread, in nanoseconds. */
+/** Maximum cost of recording a token on the executor's thread, in nanoseconds. */
 const RECORDING_BAR = 2000;
 
 const flags = benchFlags("bun run bench -- events [--rounds N] [--json FILE]", ["rounds", "json"]);
@@ -28,13 +28,13 @@ const rounds = Number(flags.rounds ?? 500);
 const difference = (a: number, b: number): number => a - b;
 const ratio = (a: number, b: number): number => a / b;
 
-/** What is said of the ability to record, and of recording. */
+/** The cost of being able to record, and of recording. */
 function trackingReport(repeats: readonly Rounds<TrackingVariant>[]) {
   const compare = (a: TrackingVariant, b: TrackingVariant, how: (a: number, b: number) => number) =>
     comparison(repeats.map((taken) => quartiles(paired(taken[a], taken[b], how)).median));
   return {
     offNs: quartiles(repeats.flatMap(({ off }) => off)),
-    /** What differs in nothing; how far it is from 1 is noise. */
+    /** Two identical variants: the distance from 1 is noise. */
     twinToBaseline: compare("twin", "baseline", ratio),
     offToBaseline: compare("off", "baseline", ratio),
     recordingNs: compare("on", "off", difference),
@@ -43,7 +43,7 @@ function trackingReport(repeats: readonly Rounds<TrackingVariant>[]) {
 
 type TrackingReport = ReturnType<typeof trackingReport>;
 
-/** The ability to record cannot be told from what differs in nothing. */
+/** Whether the ability to record is indistinguishable from noise. */
 function costsNothing({ offToBaseline, twinToBaseline }: TrackingReport): boolean {
   return offToBaseline.low <= Math.max(1, twinToBaseline.high);
 }
@@ -124,7 +124,7 @@ for (const mode of ["full", "compact"] as const) {
   line("  read as JSON", ns(quartiles(serialization[`read ${mode} as JSON`])));
 }
 console.log("\nengine-wide stream, caller's thread, 32 requests, per token");
-line("no consumer: all that generations take", ns(report.stream.noneNs));
+line("no consumer: the cost of generations", ns(report.stream.noneNs));
 for (const [name, figure] of Object.entries(report.stream.addedNs)) {
   const [consumers, kind] = name.split(" ");
   line(`${consumers} consumer${consumers === "1" ? "" : "s"}, ${kind}, in addition`, more(figure));

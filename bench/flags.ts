@@ -1,5 +1,5 @@
 /**
- * The flags of a benchmark.
+ * Command-line flags of benchmarks.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import { parseArgs } from "@std/cli/parse-args";
 import process from "node:process";
 
 /**
- * Read the command line. With `--help` the usage is printed and the process ends; with something unknown too, with code 2:
- * a benchmark that takes minutes must not begin for a flag that was misspelt.
+ * Read the command line. `--help` prints the usage and exits; unknown arguments do so with code 2, so that a misspelt flag
+ * does not start a benchmark of several minutes.
  *
  * @param usage The benchmark's usage.
  * @param strings Flags with a value.
  * @param booleans Flags without one.
- * @param operands How many arguments without a flag there may be.
- * @returns The value of each flag that was given, and under `_` the arguments without one.
+ * @param operands Maximum number of positional arguments.
+ * @returns The values of the given flags, and the positional arguments in `_`.
  *
  * @example
  * ```ts

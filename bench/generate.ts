@@ -1,9 +1,9 @@
 /**
- * How fast one request is, against what the machine can do: time to first token, prefill, decode, and the host's share.
+ * The speed of one request relative to the machine's limits: time to first token, prefill, decode, and the host's share.
  *
  * `bun run bench -- [--model FOLDER] [--prompt-tokens N] [--threads N] [--simd NAME] [--json FILE]`
  *
- * The machine's FMA peak and read bandwidth are measured beside every sample; figures and ratios are medians over samples.
+ * The machine's FMA peak and read bandwidth are measured before and after every sample; figures and ratios are medians.
  *
  * @module
  */
@@ -34,7 +34,7 @@ await using engine = await Engine.load(folder, {
 const { model, device } = engine.info;
 const prompt = Int32Array.from({ length: promptTokens }, (_, index) => (index * 7919 + 13) % model.vocabularySize);
 
-/** What a generation took of the executor. */
+/** A generation, with the executor's steps and times in milliseconds. */
 interface Measured {
   readonly result: GenerationResult;
   readonly steps: number;
@@ -54,7 +54,7 @@ async function measure(maxTokens: number): Promise<Measured> {
 using machine = new MachinePeak(device.threads);
 const roofs: MachineRoof[] = [];
 
-/** A sample and the roofs measured just before and after it; the better one counts, for a disturbance lowers either. */
+/** A sample, with the better of the roofs measured before and after it, as interference can only lower them. */
 async function beside(maxTokens: number): Promise<{ measured: Measured; fmaGflops: number; readGBps: number }> {
   const before = await machine.measure();
   const measured = await measure(maxTokens);
@@ -144,7 +144,7 @@ console.log(`
 ${device.name}, ${device.threads} threads, ${device.instructionSet}; ${report.model}; medians
   machine         ${report.machine.fmaGflops.median.toFixed(0)} GFLOP/s FMA peak, ${
   report.machine.readGBps.median.toFixed(1)
-} GB/s read bandwidth, measured beside every sample
+} GB/s read bandwidth, measured around every sample
   TTFT            ${report.ttftMs.median.toFixed(1)} ms for ${promptTokens} prompt tokens
   prefill         ${report.prefillTokensPerSecond.toFixed(0)} tokens/s, ${report.prefillGflops.toFixed(0)} GFLOP/s, ${
   percent(report.prefillShareOfFmaPeak)

@@ -1,5 +1,5 @@
 /**
- * What the machine can do at best, by a native program of the build: the roof that benchmarks are read against.
+ * Measures the machine's peak rates with a native program: the roof (as in roofline) of benchmark figures.
  *
  * @module
  */
@@ -27,19 +27,19 @@ export interface MachineRoof {
   readonly readGBps: Spread;
 }
 
-/** Short rounds per measurement; its median counts. */
+/** Short rounds per measurement, of which the median is reported. */
 const ROUNDS = 3;
 
 /**
- * Measures the machine whenever it is asked, in a quarter of a second: shared machines change their speed from minute to
- * minute, so each sample of a benchmark is held against a roof measured right beside it.
+ * Measures the machine on demand, in a quarter of a second: the speed of shared machines changes from minute to minute, so
+ * each sample of a benchmark is compared with a roof measured at the same time.
  */
 export class MachinePeak implements Disposable {
   readonly #program: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
   /**
-   * @param threads How many threads compute and read.
+   * @param threads Number of threads.
    * @throws {UpbeatError} `LIBRARY_NOT_FOUND` when the program is not built.
    */
   constructor(threads: number) {
@@ -59,7 +59,7 @@ export class MachinePeak implements Disposable {
   async measure(): Promise<MachineRoof> {
     this.#program.stdin.write("\n");
     const { value, done } = await this.#lines.next();
-    if (done === true) throw new UpbeatError("INTERNAL", "the machine benchmark ended before its answer");
+    if (done === true) throw new UpbeatError("INTERNAL", "the machine benchmark exited without a result");
     return JSON.parse(value) as MachineRoof;
   }
 

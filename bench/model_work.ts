@@ -1,5 +1,5 @@
 /**
- * What a model's steps must compute and read: the floor that measured times are held against.
+ * The minimum that a model's steps have to compute and read, from which floors of measured times follow.
  *
  * @module
  */
@@ -14,8 +14,8 @@ function layerElements({ hiddenSize, heads, kvHeads, headDim, ffnSize }: Shape):
 }
 
 /**
- * Floating-point operations of a prefill that samples one token: what the engine computes, no more. In the last layer
- * only the row that is sampled goes past the attention.
+ * Floating-point operations of a prefill that samples one token, as the engine computes it: after the last layer's
+ * attention, only the sampled row is computed.
  *
  * @param model The model's shape.
  * @param tokens Length of the prompt.
@@ -26,13 +26,13 @@ export function prefillFlops(model: Shape, tokens: number): number {
   const qkv = hiddenSize * (heads + 2 * kvHeads) * headDim;
   const matrices = 2 * tokens * ((layers - 1) * layerElements(model) + qkv) +
     2 * (layerElements(model) - qkv + hiddenSize * vocabularySize);
-  // Each token meets itself and all before it, once for the scores and once for the values.
+  // Each token attends to itself and all tokens before it: once for the scores, once for the values.
   const attention = layers * 2 * 2 * heads * headDim * ((tokens * (tokens + 1)) / 2);
   return matrices + attention;
 }
 
 /**
- * Bytes that a decode step of one request must read: every matrix once, and its keys and values.
+ * Bytes that a decode step of one request has to read: every matrix once, and its keys and values.
  *
  * @param model The model's shape.
  * @param cache Element type of the KV cache.

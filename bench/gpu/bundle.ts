@@ -1,5 +1,5 @@
 /**
- * All parts of a run in one file, and back.
+ * Packs the parts of a run into one file, and unpacks them.
  *
  * `bun bench/gpu/bundle.ts pack WORK FILE GPU COMMIT [--rehearsal]`, `bun bench/gpu/bundle.ts unpack FILE WORK`
  *
@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import type { GpuResults, PartRecord, PartResult } from "./results.ts";
 
-/** What is in a JSON file; null where a program was stopped before it had written all of it. */
+/** Parses a JSON file; null if a program was stopped while writing it. */
 function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
@@ -20,11 +20,11 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Gather what parts left.
+ * Collect the results of parts.
  *
- * @param work The folder in which they left it.
- * @param about What is known of the run.
- * @returns The parts, in the order in which they ended.
+ * @param work The work folder of `run.sh`.
+ * @param about Description of the run.
+ * @returns The run, its parts in the order in which they ended.
  */
 export function pack(work: string, about: Omit<GpuResults, "parts">): GpuResults {
   const states = readdirSync(work).filter((name) => name.endsWith(".status")).map((name) => join(work, name));
@@ -41,10 +41,10 @@ export function pack(work: string, about: Omit<GpuResults, "parts">): GpuResults
 }
 
 /**
- * Put the parts that went well where `run.sh` looks for them.
+ * Restore successful parts, so that `run.sh` does not repeat them. The build is always repeated.
  *
- * @param results An earlier run. What must be built is built anew.
- * @param work The folder, made if it is not there.
+ * @param results An earlier run.
+ * @param work The work folder, created if missing.
  */
 export function unpack(results: GpuResults, work: string): void {
   mkdirSync(work, { recursive: true });
@@ -55,7 +55,7 @@ export function unpack(results: GpuResults, work: string): void {
   }
 }
 
-/** As `run.sh` writes it, which reads it with grep. */
+/** A part's status in the form of `run.sh`, which reads it with grep. */
 function statusLine({ name, status, seconds, reason }: Omit<PartRecord, "result">): string {
   return `{"name": ${JSON.stringify(name)}, "status": "${status}", "seconds": ${seconds}, "reason": ${
     JSON.stringify(reason)

@@ -1,11 +1,11 @@
 /**
- * Decode steps of a model's shape with and without dependent launches (`docs/cuda.md`), on weights that are made up on the
- * device: whether the tokens are the same, and how long a step takes.
+ * Decode steps of a model's shape with and without dependent launches (`docs/cuda.md`), on dummy weights: whether the tokens
+ * are the same, and how long a step takes.
  *
  * `bun bench/gpu/dependent_bench.ts --help`
  *
- * Both engines are in one process and take turns, in another order every round. Where dependent launches cannot be made it
- * ends with code 77, and the last line says why.
+ * Both engines run in one process and alternate, in another order every round. Exits with code 77 and a reason if dependent
+ * launches are not supported.
  *
  * @module
  */
@@ -42,42 +42,42 @@ const options: EngineOptions = {
 type Way = "ordered" | "dependent";
 const WAYS: readonly Way[] = ["ordered", "dependent"];
 
-/** Load an engine; the variable is read at the call. */
+/** Loads an engine; the variable is read at the call. */
 function load(way: Way): Promise<Engine> {
   process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] = way === "dependent" ? "1" : "0";
   return Engine.load(folder, options);
 }
 
-/** End without a measurement. */
-function leave(reason: string): never {
+/** Exits without a measurement. */
+function skip(reason: string): never {
   console.log(reason);
   process.exit(77);
 }
 
 const dependent = await load("dependent").catch((error: unknown) => {
-  if (error instanceof UpbeatError && error.code === "DEVICE_UNAVAILABLE") leave(error.message);
+  if (error instanceof UpbeatError && error.code === "DEVICE_UNAVAILABLE") skip(error.message);
   throw error;
 });
-if (!dependent.info.dependentLaunches) leave(`the ${dependent.info.device.library} library has no dependent launches`);
+if (!dependent.info.dependentLaunches) skip(`the ${dependent.info.device.library} library has no dependent launches`);
 const engines: Readonly<Record<Way, Engine>> = { dependent, ordered: await load("ordered") };
 const { info } = dependent;
 say("2 engines loaded");
 
-/** What the same requests get of both, all that their kernels computed included. */
+/** Whether both engines generate the same tokens and log-probabilities. */
 async function areSame(batch: number): Promise<boolean> {
   const prompts = Array.from({ length: batch }, () => newPrompt(PROMPT, info.model.vocabularySize));
-  const told: string[] = [];
+  const outputs: string[] = [];
   for (const way of WAYS) {
     const results = await decodeTogether(engines[way], prompts, TOKENS, true);
-    told.push(JSON.stringify(results.map(({ tokenIds, logprobs }) => [[...tokenIds], logprobs])));
+    outputs.push(JSON.stringify(results.map(({ tokenIds, logprobs }) => [[...tokenIds], logprobs])));
   }
-  return told[0] === told[1];
+  return outputs[0] === outputs[1];
 }
 
 let rounds = 0;
 const times = new Map(BATCHES.map((batch) => [batch, { ordered: [] as number[], dependent: [] as number[] }]));
 let same = true;
-for (const batch of BATCHES) same = await areSame(batch) && same; // captures the graphs, too
+for (const batch of BATCHES) same = await areSame(batch) && same; // also captures the graphs
 say(same ? "the same tokens" : "OTHER TOKENS");
 
 function result(): DependentResult {
@@ -113,7 +113,7 @@ do {
   rounds++;
   last = result();
   if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(last, null, 1) + "\n");
-  // A round that would not end in time is not begun.
+  // A round is not started unless it can end in time.
 } while (rounds < MAX_ROUNDS && performance.now() + (performance.now() - began) / rounds < deadline);
 
 say(`${rounds} rounds`);

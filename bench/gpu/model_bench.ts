@@ -1,11 +1,11 @@
 /**
- * A model's shape through the engine, with weights that are made up on the device: time to first token, decode, and the
- * device's idle time between steps, in every mode of the loop.
+ * Runs a model's shape with dummy weights: time to first token, decode, and the device's idle time between steps, in every
+ * mode of the loop.
  *
  * `bun bench/gpu/model_bench.ts --help`
  *
- * Engines of all modes are in one process and take turns, in another order every round. When the time is up no further round
- * begins; the figures so far are in the file after every round.
+ * Engines of all modes run in one process and alternate, in another order every round. No round starts after the deadline,
+ * and figures are written after every round.
  *
  * @module
  */
@@ -23,15 +23,15 @@ const { flags, shape, folder, deadline, say } = shapeFlags("model_bench.ts", 60,
 
 const PROMPTS = flags.tiny ? [4, 20] : [128, 1024, 8192];
 const BATCHES = flags.tiny ? [1, 3] : [1, 8, 64, 256];
-/** Prompts of the decode measurements. */
+/** Prompt length of the decode measurements. */
 const DECODE_PROMPT = flags.tiny ? 3 : 32;
-/** Tokens that each request generates then. */
+/** Tokens generated per request. */
 const DECODE_TOKENS = flags.tiny ? 6 : 48;
-/** Work that takes long is measured in the first and the last mode alone: there the host's part of it is small. */
+/** From these sizes on, only the first and the last mode are measured: the work is long, and the host's share small. */
 const LONG_PROMPT = flags.tiny ? 20 : 8192;
 const LARGE_BATCH = flags.tiny ? 3 : 256;
 const MAX_ROUNDS = flags.tiny ? 1 : 12;
-/** The longest prompt in one step, so that its time is that of the kernels and not of chunks. */
+/** The longest prompt fits one step, so that kernels are measured rather than chunking. */
 const maxBatchTokens = Math.max(...PROMPTS);
 const blockSize = 16;
 const blocksFor = (tokens: number): number => Math.ceil(tokens / blockSize);
@@ -59,7 +59,7 @@ interface Loaded {
   readonly reports: StepReport[];
 }
 
-/** Load an engine of every mode, as many as the time allows. */
+/** Loads an engine for every mode. */
 async function load(observed: boolean): Promise<Loaded[]> {
   const engines: Loaded[] = [];
   for (const mode of MODES) {
@@ -77,7 +77,7 @@ async function firstToken({ engine }: Loaded, promptTokens: number): Promise<num
   return metrics.ttftMs!;
 }
 
-/** Milliseconds per decode step of so many requests that begin together. */
+/** Milliseconds per decode step of a batch of requests that start together. */
 const decode = ({ engine }: Loaded, batch: number): Promise<number> =>
   decodeStep(engine, batch, DECODE_PROMPT, DECODE_TOKENS);
 
@@ -140,7 +140,7 @@ function write(value: ModelResult): void {
   if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify(value, null, 1) + "\n");
 }
 
-/** The other way round every time, and begun with another mode. */
+/** The engines, starting with another one and in alternating direction each round. */
 function inTurn(engines: readonly Loaded[], round: number): Loaded[] {
   const turned = engines.map((_, index) => engines[(index + round) % engines.length]!);
   return round % 2 === 0 ? turned : turned.reverse();
@@ -151,7 +151,7 @@ const engines = await load(false);
 const loadMs = (performance.now() - started) / engines.length;
 say(`${engines.length} engines loaded`);
 let last = result(engines[0]!.engine, loadMs);
-// The first round warms up kernels and captures graphs; its figures are not kept, unless there is no time for another.
+// The first round warms up kernels and captures graphs; its figures are dropped if there is time for another.
 const budget = performance.now() + (deadline - performance.now()) * 0.75;
 for (let round = 0; round <= MAX_ROUNDS; round++) {
   if (round === 1) samples.clear();
@@ -165,7 +165,7 @@ for (let round = 0; round <= MAX_ROUNDS; round++) {
   rounds = Math.max(1, round);
   write(last = result(engines[0]!.engine, loadMs));
   say(`round ${round}`);
-  // A round that would not end in time is not begun.
+  // A round is not started unless it can end in time.
   if (performance.now() + (performance.now() - started) / (round + 2) > budget) break;
 }
 for (const { engine } of engines) await engine.dispose();

@@ -1,10 +1,10 @@
 /**
- * The results of `bench/gpu/run.sh` as tables.
+ * Formats the results of `bench/gpu/run.sh` as tables.
  *
  * `bun bench/gpu/report.ts FILE`
  *
- * A floor is the time in which this very GPU can move the bytes, or compute the products, that a piece of work cannot do
- * without, at the rates measured in the same run; percentages are floor over time.
+ * A floor is the time that this GPU needs at least to move the bytes, or compute the products, of a piece of work, at the
+ * rates measured in the same run; percentages are floor over time.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type {
   TorchResult,
 } from "./results.ts";
 
-/** What a GPU can do, as measured. */
+/** The measured peak rates of a GPU. */
 export interface Peaks {
   /** Bytes per microsecond; null: not measured. */
   readonly bytes: number | null;
@@ -31,7 +31,7 @@ export interface Peaks {
   readonly flops: number | null;
 }
 
-/** The results of a kind. */
+/** The results of one kind of part. */
 function resultsOf<Part extends PartResult["part"]>(results: GpuResults, part: Part) {
   return results.parts.flatMap(({ result }) =>
     result?.part === part ? [result as Extract<PartResult, { part: Part }>] : []
@@ -39,7 +39,7 @@ function resultsOf<Part extends PartResult["part"]>(results: GpuResults, part: P
 }
 
 /**
- * The highest rates that anything reached in a run.
+ * The highest rates measured in a run.
  *
  * @param results The run.
  * @returns Its peaks.
@@ -64,8 +64,8 @@ export function peaksOf(results: GpuResults): Peaks {
  *
  * @param bytes Bytes it must move.
  * @param flops Floating-point operations it must do.
- * @param peaks What the GPU can do.
- * @returns Microseconds; null where the peaks were not measured.
+ * @param peaks The GPU's peak rates.
+ * @returns Microseconds; null if the peaks were not measured.
  */
 export function floorOf(bytes: number, flops: number, peaks: Peaks): number | null {
   if (peaks.bytes === null || peaks.flops === null) return null;
@@ -81,7 +81,7 @@ function number(value: number | null | undefined): string {
   return value.toFixed(digits);
 }
 
-/** Lines of a table: the first column to the left, the others to the right. */
+/** Formats a table: the first column is aligned left, the others right. */
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
@@ -125,14 +125,14 @@ function kernelLines({ results, skipped }: KernelsResult, peaks: Peaks, torches:
     const header = [`kernels of ${shape}`, "rows", "context", "us", "GB/s", "TFLOP/s", "of floor", "cuBLAS us"];
     lines.push("", ...table(header, rows));
   }
-  if (skipped > 0) lines.push(`  ${skipped} more were not measured: no time was left`);
+  if (skipped > 0) lines.push(`  ${skipped} more were not measured for lack of time`);
   return lines;
 }
 
 const MODE_NAMES = MODES.map(({ name }) => name);
 const modeCells = (modes: PerMode): string[] => MODE_NAMES.map((mode) => number(modes[mode]?.median));
 
-/** The mode that users get: the last one. */
+/** The figure of the default mode, which is the last one. */
 const own = (modes: PerMode): number | null => modes[MODE_NAMES.at(-1)!]?.median ?? null;
 const ratio = (other: number | null | undefined, mine: number | null): string =>
   other === null || other === undefined || mine === null ? "" : `${(other / mine).toFixed(2)} x`;
@@ -203,7 +203,7 @@ function dependentLines({ shape, same, rounds, decode }: DependentResult, peaks:
   return ["", ...table(header, rows), `  ${tokens}; ${rounds} rounds`];
 }
 
-/** The goals of the kernels, and how far this run is from each. */
+/** The goals of the kernels, and what this run reached of them. */
 function goalLines(results: GpuResults, peaks: Peaks): string[] {
   const kernels = resultsOf(results, "kernels").flatMap(({ results }) => results);
   const shares = (isMeant: (kernel: KernelResult) => boolean): number[] =>
@@ -244,7 +244,7 @@ function goalLines(results: GpuResults, peaks: Peaks): string[] {
 }
 
 /**
- * A run as text.
+ * Format a run.
  *
  * @param results The run.
  * @returns Lines.
@@ -254,7 +254,7 @@ export function reportLines(results: GpuResults): string[] {
   const peaks = peaksOf(results);
   const torches = resultsOf(results, "torch");
   const lines = [`${gpu}; ${date}; commit ${commit}`];
-  if (rehearsal) lines.push("A REHEARSAL with tiny shapes on the emulator: none of these figures means anything.");
+  if (rehearsal) lines.push("A REHEARSAL with tiny shapes on the emulator: its figures are meaningless.");
   const counts = (result: PartResult | null): string =>
     result?.part !== "check" ? "" : `${result.passed ?? "?"} passed, ${result.failed ?? 0} failed`;
   lines.push(...table(

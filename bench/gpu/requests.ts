@@ -1,5 +1,5 @@
 /**
- * Requests whose times are measured.
+ * The requests of GPU benchmarks.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { figure } from "./results.ts";
 let promptsMade = 0;
 
 /**
- * A prompt that begins like no other.
+ * A prompt that shares no prefix with another.
  *
  * @param tokens Its length.
- * @param vocabulary Token ids are below this.
+ * @param vocabulary Exclusive upper bound of token ids.
  * @returns Token ids.
  */
 export function newPrompt(tokens: number, vocabulary: number): Int32Array {
@@ -21,12 +21,12 @@ export function newPrompt(tokens: number, vocabulary: number): Int32Array {
 }
 
 /**
- * Decode requests that begin together, greedily.
+ * Run requests that start together, greedily.
  *
  * @param engine The engine.
  * @param prompts Their prompts.
- * @param maxTokens Tokens that each generates.
- * @param logprobs Whether with log-probabilities.
+ * @param maxTokens Tokens per request.
+ * @param logprobs Whether to return log-probabilities.
  * @returns Their results, in order.
  */
 export function decodeTogether(
@@ -40,12 +40,12 @@ export function decodeTogether(
 }
 
 /**
- * Time decode steps.
+ * Measure decode steps.
  *
  * @param engine The engine.
- * @param batch Requests that begin together.
+ * @param batch Number of requests, which start together.
  * @param promptTokens Length of their prompts.
- * @param maxTokens Tokens that each generates.
+ * @param maxTokens Tokens per request.
  * @returns Milliseconds per step.
  */
 export async function decodeStep(

@@ -1,5 +1,5 @@
 /**
- * What the parts of `bench/gpu/run.sh` leave: the JSON of each, and all of them in one file.
+ * Types of the results of `bench/gpu/run.sh`: the JSON of each part, and of a whole run.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export interface Figure {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** How many there were. */
+  /** Number of repetitions. */
   readonly count: number;
 }
 
@@ -31,7 +31,7 @@ export interface Rate {
   readonly best: number;
 }
 
-/** `machine_peak.cu`: what the GPU can do. */
+/** `machine_peak.cu`: the GPU's peak rates. */
 export interface MachineResult {
   readonly part: "machine";
   readonly name: string;
@@ -47,7 +47,7 @@ export interface MachineResult {
   readonly mmaTflops: Rate;
 }
 
-/** One call of a kernel. */
+/** One kernel call. */
 export interface KernelResult {
   readonly shape: string;
   readonly op: string;
@@ -57,7 +57,7 @@ export interface KernelResult {
   readonly inputs: string;
   readonly microseconds: number;
   readonly best: number;
-  /** The fewest bytes it must move. */
+  /** Minimum number of bytes it has to move. */
   readonly bytes: number;
   readonly flops: number;
   readonly launches: number;
@@ -68,7 +68,7 @@ export interface KernelResult {
 export interface KernelsResult {
   readonly part: "kernels";
   readonly device: { readonly name: string; readonly library: string };
-  /** Cases for which there was no time. */
+  /** Number of cases not measured for lack of time. */
   readonly skipped: number;
   readonly results: readonly KernelResult[];
 }
@@ -99,11 +99,11 @@ export interface ModelResult {
     readonly batch: number;
     /** Tokens in the cache of each request, in the middle of the measurement. */
     readonly context: number;
-    /** The fewest bytes that a step must read. */
+    /** Minimum number of bytes that a step has to read. */
     readonly bytes: number;
     readonly modes: PerMode;
   }[];
-  /** Microseconds per decode step in which the device had nothing to do, and that the host took. */
+  /** Microseconds per decode step of device idle time and of host time. */
   readonly steps: readonly {
     readonly batch: number;
     readonly idle: PerMode;
@@ -123,9 +123,9 @@ export interface DependentResult {
   /** Milliseconds per decode step. */
   readonly decode: readonly {
     readonly batch: number;
-    /** The fewest bytes that a step must read. */
+    /** Minimum number of bytes that a step has to read. */
     readonly bytes: number;
-    /** Each kernel behind the end of the one before. */
+    /** Each kernel starts after the previous one has ended. */
     readonly ordered: Figure;
     readonly dependent: Figure;
   }[];
@@ -153,14 +153,14 @@ export interface TorchResult {
   readonly notes: readonly string[];
 }
 
-/** `build`, tests and sanitizers: what came of a command. */
+/** `build`, tests and sanitizers: the outcome of a command. */
 export interface CheckResult {
   readonly part: "check";
   readonly passed: number | null;
   readonly failed: number | null;
 }
 
-/** What any part leaves. */
+/** The result of a part. */
 export type PartResult =
   | MachineResult
   | KernelsResult
@@ -172,12 +172,12 @@ export type PartResult =
 /** How a part ended. */
 export interface PartRecord {
   readonly name: string;
-  /** `"ok"`; `"failed"`; `"timeout"`; `"skipped"`: something it needs is not there. */
+  /** `"ok"`; `"failed"`; `"timeout"`; `"skipped"`: a requirement is missing. */
   readonly status: "ok" | "failed" | "timeout" | "skipped";
   readonly seconds: number;
-  /** Why it was skipped; else empty. */
+  /** Why it was skipped; otherwise empty. */
   readonly reason: string;
-  /** What it left; after a timeout as far as it came, null where it left nothing. */
+  /** Its result, which is partial after a timeout; null if it has none. */
   readonly result: PartResult | null;
 }
 
@@ -187,7 +187,7 @@ export interface GpuResults {
   /** The GPU as `nvidia-smi` names it, driver and memory. */
   readonly gpu: string;
   readonly commit: string;
-  /** Whether it was no measurement but a try of the script with tiny shapes. */
+  /** Whether the script was only tried with tiny shapes. */
   readonly rehearsal: boolean;
   readonly parts: readonly PartRecord[];
 }

@@ -219,7 +219,7 @@ models() {
   if [ -n "$REHEARSAL" ]; then
     bun_test tests/support/models/random_model_test.ts
   else
-    bun_test tests/engine/models tests/support/models/random_model_test.ts tests/support/models/reference_model_test.ts tests/behaviours/loading/families_test.ts tests/behaviours/loading/goldens_test.ts
+    bun_test tests/engine/models tests/support/models/random_model_test.ts tests/support/models/reference_model_test.ts tests/behaviours/numerics/families_test.ts tests/behaviours/numerics/goldens_test.ts
   fi
 }
 

@@ -1,5 +1,5 @@
 /**
- * How the benchmarks of a model's shape are called.
+ * Command-line flags of the benchmarks of a model's shape.
  *
  * @module
  */
@@ -7,18 +7,17 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { benchFlags } from "../flags.ts";
 
-/** What every one of them takes. */
+/** Flags common to all of them. */
 const STRINGS = ["library", "json", "seconds"] as const;
 
 /**
- * Read a benchmark's flags and its one operand, the shape. With `--help`, or where something is wrong, the usage is printed
- * and the process ends.
+ * Read a benchmark's flags and its operand, the shape. Prints the usage and exits with `--help` or wrong arguments.
  *
  * @param program Its file in `bench/gpu/`.
- * @param seconds For how long it measures unless `--seconds` says otherwise.
- * @param others Flags with a value that only this one has.
- * @returns The flags, the shape's name and folder, until when to measure, on the clock of `performance.now()`, and how to
- * tell of progress.
+ * @param seconds Default of `--seconds`, the duration of the measurement.
+ * @param others Further flags with a value.
+ * @returns The flags, the shape's name and folder, the deadline on the clock of `performance.now()`, and a function that
+ * reports progress.
  */
 export function shapeFlags<const Others extends string = never>(
   program: string,
@@ -30,7 +29,7 @@ export function shapeFlags<const Others extends string = never>(
   const flags = benchFlags(usage, [...STRINGS, ...others], ["tiny"], 1);
   const [shape = ""] = flags._;
   if (shape === "") {
-    console.error("SHAPE is missing: --help tells how this is called");
+    console.error("SHAPE is missing; see --help");
     process.exit(2);
   }
   const deadline = performance.now() + Number(flags.seconds ?? seconds) * 1000;

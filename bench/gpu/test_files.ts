@@ -1,18 +1,18 @@
 /**
- * The engine's tests that a device library other than the CPU's passes, one a line, for `run.sh`.
+ * Lists the engine's tests that also pass on the CUDA library, one per line, for `run.sh`.
  *
  * @module
  */
 import { EMULATED } from "../../scripts/support/emulated.ts";
 
-// Those of models are a part of their own.
+// Tests of models are a part of their own.
 const OF_MODELS = [
   "tests/support/models/random_model_test.ts",
-  "tests/behaviours/loading/families_test.ts",
-  "tests/behaviours/loading/goldens_test.ts",
+  "tests/behaviours/numerics/families_test.ts",
+  "tests/behaviours/numerics/goldens_test.ts",
 ];
-// These start a program after the other, the script among them, and are no test of the engine.
+// These run programs, among them the script itself, and do not test the engine.
 const OF_PROGRAMS = ["tests/bench/", "tests/cli/", "tests/docs_test.ts"];
 
-const left = [...OF_MODELS, ...OF_PROGRAMS];
-console.log(EMULATED.filter((file) => !left.some((prefix) => file.startsWith(prefix))).join("\n"));
+const excluded = [...OF_MODELS, ...OF_PROGRAMS];
+console.log(EMULATED.filter((file) => !excluded.some((prefix) => file.startsWith(prefix))).join("\n"));

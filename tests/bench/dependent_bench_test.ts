@@ -28,7 +28,7 @@ else {
   });
 }
 
-test("dependent_bench.ts ends with a reason where there are no dependent launches", { timeout: 120_000 }, () => {
+test("dependent_bench.ts exits with a reason if dependent launches are not supported", { timeout: 120_000 }, () => {
   const args = ["tiny", "--tiny", "--library", findLibrary({ device: "cpu" })];
   const { code, stdout } = runBench("gpu/dependent_bench.ts", args);
   assertEquals(code, 77);

@@ -9,7 +9,7 @@ import type { Generation } from "../../engine/caller/generation.ts";
 
 const LOAD = { rows: 3, tokensPerRow: 5, trackTokens: true };
 
-/** What is recorded of requests that ask for everything, by copies of the engine. */
+/** What copies of the engine record of requests that track everything. */
 async function recorded(substitutions: typeof TRACKING_COMPILED_OUT) {
   using copies = new ModuleCopies();
   const files = [["executor.ts", "updates.ts"], ["generation.ts", "timeline.ts", "request_record.ts"]] as const;
@@ -29,7 +29,7 @@ async function recorded(substitutions: typeof TRACKING_COMPILED_OUT) {
   };
 }
 
-test("the events benchmark's baseline records no token, and is the engine otherwise", async () => {
+test("the events benchmark's baseline differs from the engine only in recording no tokens", async () => {
   const engine = await recorded([]);
   const baseline = await recorded(TRACKING_COMPILED_OUT);
   assertEquals(engine.tokens, new Array<number[]>(3).fill(new Array<number>(5).fill(42)));

@@ -4,7 +4,7 @@ import { runBench } from "../support/run/run_bench.ts";
 
 const PROGRAMS = ["generate.ts", "events.ts", "ttft.ts", "gpu/model_bench.ts", "gpu/dependent_bench.ts"];
 
-test("every benchmark prints its usage with --help, and measures nothing", () => {
+test("every benchmark prints its usage with --help and exits", () => {
   for (const program of PROGRAMS) {
     const { code, stdout, stderr } = runBench(program, ["--help"]);
     assertEquals([code, stderr], [0, ""], program);
@@ -12,7 +12,7 @@ test("every benchmark prints its usage with --help, and measures nothing", () =>
   }
 });
 
-test("every benchmark refuses a flag that it does not know, and an argument too many", () => {
+test("every benchmark rejects unknown flags and surplus arguments", () => {
   for (const program of PROGRAMS) {
     for (const args of [["--round", "3"], ["shape", "another"]]) {
       const { code, stdout, stderr } = runBench(program, args);

@@ -101,14 +101,14 @@ const RUN: GpuResults = {
   parts: PARTS.map((result, index) => ({ name: `part-${index}`, status: "ok", seconds: 1, reason: "", result })),
 };
 
-/** The line of a report that begins with this, in columns. */
+/** The columns of the first line of a report that begins with a text. */
 function rowOf(lines: readonly string[], start: string): string[] {
   const line = lines.find((candidate) => candidate.trim().startsWith(start));
   assert(line !== undefined, `no line begins with ${start}:\n${lines.join("\n")}`);
   return line.trim().split(/ {2,}/);
 }
 
-test("peaksOf() takes the highest rates that anything reached", () => {
+test("peaksOf() returns the highest measured rates", () => {
   assertEquals(peaksOf(RUN), { bytes: 1_000_000, flops: 100_000_000 });
   assertEquals(peaksOf({ ...RUN, parts: [] }), { bytes: null, flops: null });
 });
@@ -120,7 +120,7 @@ test("floorOf() is the larger of the time for bytes and the time for operations"
   assertEquals(floorOf(1, 1, { bytes: null, flops: 1 }), null);
 });
 
-test("reportLines() holds kernels and models against floors and PyTorch", () => {
+test("reportLines() compares kernels and models with floors and PyTorch", () => {
   const lines = reportLines(RUN);
   // 2 MB at 1000 GB/s are 2 us of 4; 0.4 GFLOP at 100 TFLOP/s are 4 us of 16.
   assertEquals(rowOf(lines, "linear qkv"), ["linear qkv (f32)", "1", "4.00", "500.0", "0", "50 %", "3.25"]);
@@ -157,14 +157,14 @@ test("reportLines() holds kernels and models against floors and PyTorch", () => 
   assertStringIncludes(reportLines({ ...RUN, rehearsal: true }).join("\n"), "REHEARSAL");
 });
 
-test("reportLines() says when dependent launches gave other tokens", () => {
+test("reportLines() reports that dependent launches generated other tokens", () => {
   const parts = RUN.parts.map((part) =>
     part.result?.part === "dependent" ? { ...part, result: { ...part.result, same: false } } : part
   );
   assertStringIncludes(reportLines({ ...RUN, parts }).join("\n"), "OTHER TOKENS");
 });
 
-test("reportLines() holds the largest shape against its goals", () => {
+test("reportLines() compares the largest shape with its goals", () => {
   const shape = "llama-3.1-8b";
   const results = [
     kernel({ shape, rows: 1024, inputs: "bf16", flops: 400_000_000, microseconds: 5 }),
@@ -186,7 +186,7 @@ test("reportLines() holds the largest shape against its goals", () => {
   assert(!reportLines(RUN).some((line) => line.includes("goal")));
 });
 
-test("reportLines() leaves out what was not measured", () => {
+test("reportLines() omits what was not measured", () => {
   const parts = RUN.parts.map((part) => ({ ...part, status: "timeout", result: null } as const));
   const lines = reportLines({ ...RUN, parts });
   assertEquals(lines.filter((line) => line.includes("timeout")).length, parts.length);
@@ -194,11 +194,11 @@ test("reportLines() leaves out what was not measured", () => {
   assertEquals(rowOf(kernelsAlone, "linear qkv").at(-1), "-");
 });
 
-test("figure() gives the median and the ends", () => {
+test("figure() returns median, minimum and maximum", () => {
   assertEquals(figure([5, 1, 9]), { median: 5, min: 1, max: 9, count: 3 });
 });
 
-test("pack() keeps what a part left and forgets what was cut off; unpack() gives back what went well", () => {
+test("pack() keeps complete results and drops truncated ones; unpack() restores successful parts", () => {
   withTemporaryFolder((folder) => {
     const [work, again] = [join(folder, "work"), join(folder, "again")];
     mkdirSync(work);
@@ -222,7 +222,7 @@ test("pack() keeps what a part left and forgets what was cut off; unpack() gives
     assertEquals(packed.parts.find(({ name }) => name === "machine")?.result, PARTS[0]);
     assertEquals(packed.parts.find(({ name }) => name === "kernels")?.result, null);
     unpack(packed, again);
-    // The machine that goes on has nothing built.
+    // The build is not restored: another machine has to build again.
     assertEquals(readdirSync(again).sort(), ["machine.json", "machine.status"]);
     assertEquals(readFileSync(join(again, "machine.status"), "utf8"), machine);
   });
@@ -236,7 +236,7 @@ const script = (name: string, body: () => void): void => {
   else test.skip(`${name}: no bash`, () => {});
 };
 
-/** Run the script with a work folder of its own; `BUN` is this runtime's where that is Bun. */
+/** Runs the script with a work folder of its own. */
 function runScript(work: string, args: readonly string[], env: Record<string, string> = {}): SpawnSyncReturns<string> {
   return spawnSync("bash", [join(ROOT, "bench/gpu/run.sh"), ...args], {
     encoding: "utf8",
@@ -244,7 +244,7 @@ function runScript(work: string, args: readonly string[], env: Record<string, st
   });
 }
 
-/** Put a program where a part looks for it. */
+/** Writes a program where a part looks for it. */
 function writeProgram(work: string, name: string, body: string): void {
   mkdirSync(work, { recursive: true });
   const path = join(work, name);
@@ -252,12 +252,12 @@ function writeProgram(work: string, name: string, body: string): void {
   chmodSync(path, 0o755);
 }
 
-/** How a part ended. */
+/** The status of a part. */
 function stateOf(work: string, name: string): { status: string; reason: string } {
   return JSON.parse(readFileSync(join(work, `${name}.status`), "utf8")) as { status: string; reason: string };
 }
 
-script("run.sh names its parts and refuses others", () => {
+script("run.sh lists its parts and rejects unknown ones", () => {
   withTemporaryFolder((work) => {
     const list = runScript(work, ["--list"]);
     assertEquals(list.status, 0, list.stderr);
@@ -273,7 +273,7 @@ script("run.sh names its parts and refuses others", () => {
   });
 });
 
-script("run.sh goes on after a part that fails, and does what went well no second time", () => {
+script("run.sh continues after a failed part, and does not repeat successful ones", () => {
   withTemporaryFolder((folder) => {
     const work = join(folder, "work");
     writeProgram(work, "machine_peak", `echo run >> ${join(work, "runs")}; echo '${JSON.stringify(PARTS[0])}' > $3`);
@@ -296,7 +296,7 @@ script("run.sh goes on after a part that fails, and does what went well no secon
   });
 });
 
-script("run.sh does what there is time for and says what there was none for", () => {
+script("run.sh skips parts for which no time is left, and records why", () => {
   withTemporaryFolder((work) => {
     writeProgram(work, "machine_peak", "exit 0");
     runScript(work, ["--rehearse", "--only", "machine", "--seconds", "5"]);
@@ -317,7 +317,7 @@ function readShapes() {
   });
 }
 
-test("kernel_bench.cpp measures the shapes of the model folders", () => {
+test("kernel_bench.cpp has the shapes of the folders in bench/gpu/shapes", () => {
   const source = readFileSync(join(ROOT, "bench/gpu/kernel_bench.cpp"), "utf8");
   for (const { name, config } of readShapes()) {
     const numbers = [
@@ -334,7 +334,7 @@ test("kernel_bench.cpp measures the shapes of the model folders", () => {
 });
 
 const compiler = ["c++", "g++", "clang++"].find((name) => spawnSync(name, ["--version"]).status === 0);
-const compiled = "kernel_bench.cpp calls every op of the decoder and tells what it took";
+const compiled = "kernel_bench.cpp measures every op of the decoder";
 if (compiler === undefined || process.platform !== "linux") test.skip(`${compiled}: no C++ compiler`, () => {});
 else {
   test(compiled, { timeout: 120_000 }, () => {
@@ -383,7 +383,7 @@ test("model_bench.ts measures a shape in every mode of the loop", { timeout: 120
         assertEquals(count, 1);
       }
     }
-    // Twice the requests read the weights once.
+    // A larger batch reads the weights only once.
     const [one, three] = model.decode;
     assert(one!.bytes < three!.bytes && three!.bytes < 3 * one!.bytes);
     assertStringIncludes(reportLines({ ...RUN, parts: [{ ...RUN.parts[0]!, result: model }] }).join("\n"), "batch 3");

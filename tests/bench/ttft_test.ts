@@ -10,20 +10,20 @@ import type { StepReport } from "../../mod.ts";
 import { runBench } from "../support/run/run_bench.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
-/** Run the benchmark; it must go well. */
+/** Runs the benchmark, which must succeed. */
 function runBenchmark(args: readonly string[]): void {
   const { code, stdout, stderr } = runBench("ttft.ts", args);
   assertEquals(code, 0, `${stdout}\n${stderr}`);
 }
 
-/** Every number in a value, with the way to it. */
+/** Every number in a value, with its path. */
 function numbersOf(value: unknown, path = ""): [string, unknown][] {
   if (value === null || typeof value === "string" || typeof value === "boolean") return [];
   if (typeof value !== "object") return [[path, value]];
   return Object.entries(value!).flatMap(([name, part]) => numbersOf(part, `${path}.${name}`));
 }
 
-// The whole benchmark, as small as it can be, takes some seconds.
+// Even at its smallest, the whole benchmark takes several seconds.
 const LONG = { timeout: 300_000 };
 
 test("the ttft benchmark measures every mode in every scenario on both devices and draws a chart", LONG, () => {
@@ -46,7 +46,7 @@ test("the ttft benchmark measures every mode in every scenario on both devices a
         assertEquals(scenario.modes.early.steadyIdle !== null, device === "scripted" && /steady/.test(scenario.title));
       }
     }
-    // JSON has null where a number is none.
+    // JSON writes NaN and infinities as null.
     for (const [path, value] of numbersOf(report)) assert(Number.isFinite(value), `${path} is ${value}`);
     assert(!/:\s*null/.test(text.replace(/"steadyIdle": null/g, "")), "a figure is missing");
     assert(existsSync(svg));
@@ -68,7 +68,7 @@ function report(start: number, waiting: number, known: number, over: Partial<Ste
   };
 }
 
-test("stepFigures() takes waits and a device's functions out of the host's time", () => {
+test("stepFigures() excludes waits and the device's own functions from host time", () => {
   // Each step is waited for in the iteration that launches the next one, 2 of 10 milliseconds.
   const reports = [0, 10, 20, 30].map((start) => report(start, start + 13, start + 15));
   const { idle, host, own } = stepFigures(reports, [0, 1, 3, 6], null);
@@ -77,7 +77,7 @@ test("stepFigures() takes waits and a device's functions out of the host's time"
   assertEquals(own, [9000, 6000, 5000]);
 });
 
-test("stepFigures() leaves out steps after a rest, and steps that are not steady where only those count", () => {
+test("stepFigures() excludes steps after idle time and, when only steady steps count, all others", () => {
   const reports = [
     report(0, 13, 15, { followsRest: true }),
     report(10, 23, 25),

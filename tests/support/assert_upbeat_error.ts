@@ -1,5 +1,5 @@
 /**
- * Checks of typed errors.
+ * Assertions on typed errors.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { UpbeatError } from "../../errors.ts";
 import type { ErrorCode } from "../../errors.ts";
 
 /**
- * That a function throws an {@linkcode UpbeatError} of a code whose message names the things at fault.
+ * Assert that a function throws an {@linkcode UpbeatError} with a code and a message that names the cause.
  *
  * @param run The function.
  * @param code The expected code.
@@ -18,7 +18,7 @@ import type { ErrorCode } from "../../errors.ts";
 export function assertUpbeatError(run: () => unknown, code: ErrorCode, ...parts: string[]): UpbeatError {
   const error = assertThrows(run, UpbeatError);
   assertEquals(error.code, code, error.message);
-  assert(parts.length > 0, "say what the message must name");
+  assert(parts.length > 0, "list what the message must contain");
   for (const part of parts) assertStringIncludes(error.message, part);
   return error;
 }

@@ -1,12 +1,12 @@
 /**
- * Checks a trace file against the rules of the Chrome trace-event format ("Trace Event Format", JSON object form), and
- * against what viewers need on top: every lane has a name, slices of a lane nest or are apart.
+ * Checks a trace file against the Chrome trace-event format ("Trace Event Format", JSON object form), and against the
+ * further needs of viewers: every lane has a name, and slices of a lane nest or are disjoint.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 
-/** A slice, with how many it is in. */
+/** A slice; `depth` is the number of enclosing slices. */
 export interface CheckedSlice {
   readonly name: string;
   readonly ts: number;
@@ -15,14 +15,14 @@ export interface CheckedSlice {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** A moment. */
+/** An instant. */
 export interface CheckedInstant {
   readonly name: string;
   readonly ts: number;
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** A lane, with what is on it in time order. */
+/** A lane, with its slices and instants in time order. */
 export interface CheckedLane {
   readonly process: string;
   readonly name: string;
@@ -30,7 +30,7 @@ export interface CheckedLane {
   readonly instants: CheckedInstant[];
 }
 
-/** A trace that follows the rules. */
+/** A valid trace. */
 export interface CheckedTrace {
   /** By name. */
   readonly lanes: ReadonlyMap<string, CheckedLane>;
@@ -41,7 +41,7 @@ export interface CheckedTrace {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields of an event by phase; all of them must be there, and no other. */
+/** The fields of an event by phase: all of them are required, and no others allowed. */
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   X: ["name", "cat", "ph", "ts", "dur", "pid", "tid", "args"],
   i: ["name", "cat", "ph", "ts", "s", "pid", "tid", "args"],
@@ -62,7 +62,7 @@ const METADATA: Readonly<Record<string, readonly [argument: string, type: string
  * Check a trace.
  *
  * @param text The file.
- * @returns What is in it.
+ * @returns Its content.
  * @throws {AssertionError} With the event that breaks a rule.
  */
 export function checkTrace(text: string): CheckedTrace {
@@ -86,7 +86,7 @@ function checkEvent(event: Fields): void {
   assert(fields !== undefined, `unknown phase: ${shown}`);
   assertEquals(Object.keys(event).sort(), [...fields].sort(), shown);
   assert(typeof name === "string" && name !== "", `name: ${shown}`);
-  // Thread 0 is the idle thread to viewers.
+  // Viewers treat thread 0 as the idle thread.
   assert(Number.isSafeInteger(pid) && Number.isSafeInteger(tid) && (pid as number) > 0 && (tid as number) > 0, shown);
   assert(typeof args === "object" && args !== null && !Array.isArray(args), `args: ${shown}`);
   if (ph !== "M") assert(Number.isSafeInteger(ts) && (ts as number) >= 0, `ts: ${shown}`);

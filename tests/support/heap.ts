@@ -1,5 +1,5 @@
 /**
- * How much memory is really in use.
+ * Measures the live heap.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** @returns Bytes of live objects, after everything that can be collected was. */
+/** @returns Bytes of live objects, after a full garbage collection. */
 export function liveHeapBytes(): number {
   collect();
   return process.memoryUsage().heapUsed;
@@ -16,7 +16,7 @@ export function liveHeapBytes(): number {
 function collect(): void {
   const { Bun } = globalThis as { Bun?: { gc(isSync: boolean): void } };
   if (Bun !== undefined) return Bun.gc(true);
-  // What V8 hides behind a flag is there in contexts that are made after it is set.
+  // V8 defines gc() in contexts created after the flag is set.
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
 }

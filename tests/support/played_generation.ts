@@ -8,7 +8,7 @@ import type { Moment } from "../../engine/events/moment.ts";
 import type { SegmentRequest } from "../../engine/events/request_record.ts";
 import { RequestTotals } from "../../engine/telemetry/engine_stats.ts";
 import type { Tracking } from "../../engine/config/tracking.ts";
-import { byteLevelJson, tokenizerOf } from "../engine/text/tokenizer/small_tokenizers.ts";
+import { byteLevelJson, tokenizerOf } from "./tokenizers/small_tokenizers.ts";
 import { requestError, segmentRequest } from "./events.ts";
 
 const tokenizer = tokenizerOf(byteLevelJson());

@@ -1,5 +1,5 @@
 /**
- * A folder for one test.
+ * A temporary folder for one test.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Run with a fresh folder, which is removed afterwards whatever happens.
+ * Run with a fresh folder, which is always removed afterwards.
  *
- * @param use What to do with its path.
- * @returns What `use` returned.
+ * @param use Receives its path.
+ * @returns The result of `use`.
  */
 export function withTemporaryFolder<Result>(use: (folder: string) => Result): Result {
   const folder = mkdtempSync(join(tmpdir(), "upbeat-test-"));

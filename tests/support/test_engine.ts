@@ -1,5 +1,5 @@
 /**
- * Engines for tests: a small random model in a folder of its own, on the real device library.
+ * Engines for tests: a small random model in a temporary folder, on the real device library.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { Engine, type EngineOptions } from "../../mod.ts";
 import { type RandomModelOptions, writeRandomModel } from "./models/random_model.ts";
 
 /**
- * Run with a fresh folder, which is removed afterwards whatever happens.
+ * Run with a fresh folder, which is always removed afterwards.
  *
- * @param use What to do with its path.
- * @returns What `use` resolved to.
+ * @param use Receives its path.
+ * @returns The result of `use`.
  */
 export async function withModelFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), "upbeat-test-"));
@@ -27,10 +27,10 @@ export async function withModelFolder<Result>(use: (folder: string) => Promise<R
 /**
  * Run with an engine on a small random model.
  *
- * @param model What model; a Llama with a tokenizer unless said otherwise.
+ * @param model The model; by default a Llama with a tokenizer.
  * @param options The engine's options.
- * @param use What to do with the engine and the model's folder.
- * @returns What `use` resolved to.
+ * @param use Receives the engine and the model's folder.
+ * @returns The result of `use`.
  */
 export function withRandomEngine<Result>(
   model: RandomModelOptions,

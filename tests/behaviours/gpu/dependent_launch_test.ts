@@ -10,7 +10,7 @@ import { withModelFolder } from "../../support/test_engine.ts";
 
 const VARIABLE = "UPBEAT_CUDA_DEPENDENT_LAUNCH";
 
-/** Load an engine with the variable set to this; it is read at the call. */
+/** Loads an engine with the variable set, which is read at the call. */
 async function load(folder: string, variable: string, options: EngineOptions): Promise<Engine> {
   const before = process.env[VARIABLE];
   process.env[VARIABLE] = variable;
@@ -22,7 +22,7 @@ async function load(folder: string, variable: string, options: EngineOptions): P
   }
 }
 
-/** More than one request, every part of sampling, and prompts that begin and end in different steps. */
+/** Several requests, all sampling options, and prompts that begin and end in different steps. */
 const FEW: readonly { readonly prompt: readonly number[]; readonly options: GenerateOptions }[] = [
   { prompt: [5], options: { temperature: 0, logprobs: 4 } },
   { prompt: Array.from({ length: 61 }, (_, i) => i + 3), options: { temperature: 0, logprobs: 1 } },
@@ -31,10 +31,10 @@ const FEW: readonly { readonly prompt: readonly number[]; readonly options: Gene
   { prompt: [1, 2], options: { seed: 3, logitBias: { 17: 4 }, logprobs: 3 } },
 ];
 
-/** More rows than the decode kernel of `linear` takes. */
+/** More rows than the decode kernel of `linear` supports. */
 const MANY = Array.from({ length: 34 }, (_, i) => ({ prompt: [i + 1], options: { temperature: 0, logprobs: 1 } }));
 
-/** Tokens and log-probabilities of all requests, which run together. */
+/** Tokens and log-probabilities of requests that run together. */
 async function generate(engine: Engine, requests: typeof FEW, maxTokens: number) {
   const generations = requests.map(({ prompt, options }) =>
     engine.generate(prompt, { maxTokens, ignoreEos: true, ...options })
@@ -64,7 +64,7 @@ for (const { title, path, missing } of GPU_LIBRARIES) {
   });
 }
 
-simt("captured steps have dependent launches where they are asked for, and else none", async () => {
+simt("captured steps use dependent launches only if they are enabled", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 2, maxPositions: 64 });
     using stand = await Simt.take();
@@ -74,13 +74,13 @@ simt("captured steps have dependent launches where they are asked for, and else 
       await generate(engine, FEW.slice(0, 1), 4);
       const made = stand.dependentLaunches - before;
       if (expected === 0) assertEquals(made, 0, variable);
-      // Eight launches per layer at least, in a decode step alone.
+      // A decode step alone has at least eight launches per layer.
       else assertGreater(made, expected);
     }
   });
 });
 
-simt("dependent launches that cannot be made are an error with the remedy", async () => {
+simt("load() fails with the remedy if dependent launches are enabled but not supported", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1, maxPositions: 64 });
     using stand = await Simt.take();
@@ -102,7 +102,7 @@ simt("dependent launches that cannot be made are an error with the remedy", asyn
   });
 });
 
-onCpu(`${VARIABLE} means nothing to the CPU library`, async () => {
+onCpu(`the CPU library ignores ${VARIABLE}`, async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1, maxPositions: 64 });
     await using engine = await load(folder, "1", { device: "cpu", threads: 1 });

@@ -6,10 +6,10 @@ import { Engine, type EngineOptions, type ErrorCode, UpbeatError } from "../../.
 import { writeRandomModel } from "../../support/models/random_model.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
-/** How to spoil a model folder, and what loading it must say. */
+/** How to break a model folder, and the error of loading it. */
 interface BadModel {
   readonly name: string;
-  readonly spoil: (folder: string) => Promise<unknown>;
+  readonly breakModel: (folder: string) => Promise<unknown>;
   readonly code: ErrorCode;
   readonly parts: readonly string[];
   readonly options?: EngineOptions;
@@ -23,7 +23,7 @@ async function editConfig(folder: string, fields: Record<string, unknown>): Prom
   await writeFile(file, JSON.stringify({ ...config, ...fields }));
 }
 
-/** Rewrite the header of the weights, at the same length. */
+/** Rewrites the header of the weights, at the same length. */
 async function editHeader(folder: string, edit: (json: string) => string): Promise<void> {
   const bytes = await readFile(weights(folder));
   const length = Number(bytes.readBigUInt64LE(0));
@@ -36,19 +36,19 @@ async function editHeader(folder: string, edit: (json: string) => string): Promi
 const bad: readonly BadModel[] = [
   {
     name: "truncated weights",
-    spoil: (folder) => truncate(weights(folder), 4000),
+    breakModel: (folder) => truncate(weights(folder), 4000),
     code: "WEIGHTS_INVALID",
     parts: ["model.safetensors"],
   },
   {
     name: "weights with one byte missing",
-    spoil: async (folder) => truncate(weights(folder), (await readFile(weights(folder))).length - 1),
+    breakModel: async (folder) => truncate(weights(folder), (await readFile(weights(folder))).length - 1),
     code: "WEIGHTS_INVALID",
     parts: ["model.safetensors", "1 are missing"],
   },
   {
-    name: "a header that claims more bytes than there are",
-    spoil: async (folder) => {
+    name: "a header that claims more bytes than the file has",
+    breakModel: async (folder) => {
       const bytes = await readFile(weights(folder));
       bytes.writeBigUInt64LE(2n ** 63n, 0);
       await writeFile(weights(folder), bytes);
@@ -58,56 +58,56 @@ const bad: readonly BadModel[] = [
   },
   {
     name: "overlapping tensors",
-    spoil: (folder) => editHeader(folder, (json) => json.replace(/(.*)"data_offsets":\[\d+,/, '$1"data_offsets":[0,')),
+    breakModel: (folder) => editHeader(folder, (json) => json.replace(/(.*)"data_offsets":\[\d+,/, '$1"data_offsets":[0,')),
     code: "WEIGHTS_INVALID",
     parts: ["model.safetensors"],
   },
   {
     name: "an unsupported dtype",
-    spoil: (folder) => editHeader(folder, (json) => json.replace('"BF16"', '"I16"')),
+    breakModel: (folder) => editHeader(folder, (json) => json.replace('"BF16"', '"I16"')),
     code: "WEIGHTS_UNSUPPORTED_DTYPE",
     parts: ["I16"],
   },
   {
     name: "a missing tensor",
-    spoil: (folder) => editHeader(folder, (json) => json.replace("model.norm.weight", "model.nurm.weight")),
+    breakModel: (folder) => editHeader(folder, (json) => json.replace("model.norm.weight", "model.nurm.weight")),
     code: "WEIGHTS_MISSING_TENSOR",
     parts: ["model.norm.weight"],
   },
   {
     name: "a tensor of another shape",
-    spoil: (folder) => editConfig(folder, { intermediate_size: 90 }),
+    breakModel: (folder) => editConfig(folder, { intermediate_size: 90 }),
     code: "WEIGHTS_WRONG_SHAPE",
     parts: ["mlp", "90"],
   },
-  { name: "no weights", spoil: (folder) => rm(weights(folder)), code: "MODEL_NOT_FOUND", parts: ["safetensors"] },
+  { name: "no weights", breakModel: (folder) => rm(weights(folder)), code: "MODEL_NOT_FOUND", parts: ["safetensors"] },
   {
     name: "no config.json",
-    spoil: (folder) => rm(join(folder, "config.json")),
+    breakModel: (folder) => rm(join(folder, "config.json")),
     code: "MODEL_NOT_FOUND",
     parts: ["config.json"],
   },
   {
-    name: "a config.json that is no JSON",
-    spoil: (folder) => writeFile(join(folder, "config.json"), "{"),
+    name: "a config.json that is not JSON",
+    breakModel: (folder) => writeFile(join(folder, "config.json"), "{"),
     code: "MODEL_CONFIG_INVALID",
     parts: ["config.json"],
   },
   {
     name: "an unknown architecture",
-    spoil: (folder) => editConfig(folder, { architectures: ["RwkvForCausalLM"], model_type: "rwkv" }),
+    breakModel: (folder) => editConfig(folder, { architectures: ["RwkvForCausalLM"], model_type: "rwkv" }),
     code: "MODEL_UNSUPPORTED",
     parts: ["RwkvForCausalLM"],
   },
   {
-    name: "a tokenizer that is no JSON",
-    spoil: (folder) => writeFile(join(folder, "tokenizer.json"), "[1, 2"),
+    name: "a tokenizer that is not JSON",
+    breakModel: (folder) => writeFile(join(folder, "tokenizer.json"), "[1, 2"),
     code: "TOKENIZER_INVALID",
     parts: ["tokenizer.json"],
   },
   {
     name: "a tokenizer with more tokens than the model",
-    spoil: async (folder) => {
+    breakModel: async (folder) => {
       const file = join(folder, "tokenizer.json");
       const tokenizer = JSON.parse(await readFile(file, "utf8")) as { added_tokens: Record<string, unknown>[] };
       tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id: 320, content: "<one too many>" });
@@ -118,32 +118,32 @@ const bad: readonly BadModel[] = [
   },
   {
     name: "a context longer than the model's",
-    spoil: () => Promise.resolve(),
+    breakModel: () => Promise.resolve(),
     options: { maxContext: 4096 },
     code: "INVALID_PARAMETER",
     parts: ["maxContext", "2048"],
   },
   {
     name: "a KV cache larger than the memory",
-    spoil: () => Promise.resolve(),
+    breakModel: () => Promise.resolve(),
     options: { kvBlocks: 2 ** 31 - 1 },
     code: "DEVICE_OUT_OF_MEMORY",
     parts: ["KV cache", "free"],
   },
   {
     name: "a library that does not exist",
-    spoil: () => Promise.resolve(),
+    breakModel: () => Promise.resolve(),
     options: { library: "/nowhere/libupbeat_cpu.so", device: "cpu" },
     code: "LIBRARY_NOT_FOUND",
     parts: ["/nowhere/libupbeat_cpu.so", "bun run build"],
   },
 ];
 
-for (const { name, spoil, code, parts, options } of bad) {
-  test(`load() of ${name} is ${code} and names the thing`, async () => {
+for (const { name, breakModel, code, parts, options } of bad) {
+  test(`load() of ${name} fails with ${code} and names the cause`, async () => {
     await withModelFolder(async (folder) => {
       writeRandomModel(folder, { tokenizer: true });
-      await spoil(folder);
+      await breakModel(folder);
       const error: unknown = await Engine.load(folder, options).then(() => null, (thrown: unknown) => thrown);
       assertInstanceOf(error, UpbeatError);
       assertEquals(error.code, code, error.message);
@@ -152,7 +152,7 @@ for (const { name, spoil, code, parts, options } of bad) {
   });
 }
 
-test("load() of a model without a tokenizer takes token ids, and refuses text by name", async () => {
+test("a model without a tokenizer accepts token ids, and rejects text with TOKENIZER_MISSING", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder);
     await using engine = await Engine.load(folder);

@@ -7,13 +7,13 @@ import { BUNDLED_MODEL, type ChatMessage, Engine, Tokenizer } from "../../../mod
 import { onCpu, sized } from "../../support/libraries/emulated.ts";
 import { runCli } from "../../support/run/run_cli.ts";
 
-/** A greedy continuation as PyTorch computed it: BF16 weights, F32 arithmetic. */
+/** A greedy continuation computed by PyTorch with BF16 weights and F32 arithmetic. */
 interface GoldenCase {
   readonly prompt?: string;
   readonly messages?: readonly ChatMessage[];
   readonly promptIds: readonly number[];
   readonly tokenIds: readonly number[];
-  /** The least by which a chosen token's logit was ahead of the next. */
+  /** The smallest logit margin of a chosen token over the next. */
   readonly smallestMargin: number;
   readonly text: string;
 }
@@ -24,21 +24,21 @@ interface Goldens {
   readonly texts: readonly { readonly text: string; readonly ids: readonly number[] }[];
 }
 
-const file = fileURLToPath(new URL("../../goldens/shipped_model.json", import.meta.url));
+const file = fileURLToPath(new URL("../../goldens/bundled_model.json", import.meta.url));
 const goldens = JSON.parse(readFileSync(file, "utf8")) as Goldens;
 
-/** Nearer than this, another order of summation may choose another token; then a golden says nothing. */
+/** Logit margin below which another order of summation may choose another token. */
 const TIE = 1e-3;
 
 const label = ({ prompt, messages }: GoldenCase) => JSON.stringify(prompt ?? messages);
 
-test("the shipped model's goldens are many, and none is a near tie", () => {
+test("the bundled model has many goldens, and none is a near tie", () => {
   assertGreater(goldens.cases.length, 20);
   for (const golden of goldens.cases) assertGreater(golden.smallestMargin, TIE, label(golden));
   assertGreater(goldens.cases.filter(({ tokenIds }) => tokenIds.length > 50).length, 12);
 });
 
-test("the shipped model's tokenizer encodes and decodes as the reference does", async () => {
+test("the bundled model's tokenizer encodes and decodes as the reference does", async () => {
   const tokenizer = await Tokenizer.load(BUNDLED_MODEL);
   for (const { text, ids } of goldens.texts) {
     assertEquals(tokenizer.encode(text), [...ids], JSON.stringify(text));
@@ -46,7 +46,7 @@ test("the shipped model's tokenizer encodes and decodes as the reference does", 
   }
 });
 
-/** On the emulator a few short ones. */
+/** On the emulator, a few short ones. */
 const cases = sized(
   goldens.cases,
   goldens.cases.filter(({ promptIds }) => promptIds.length < 16).slice(0, 3).map((golden) => ({
@@ -63,7 +63,7 @@ const settings = [
 for (const options of settings) {
   const how = Object.entries(options).map(([name, value]) => `${name} ${value}`).join(", ");
   const run = "simd" in options ? onCpu : test;
-  run(`the shipped model reproduces PyTorch's tokens, alone and as one batch, with ${how}`, async () => {
+  run(`the bundled model reproduces PyTorch's tokens, alone and as one batch, with ${how}`, async () => {
     await using engine = await Engine.load(BUNDLED_MODEL, options);
     const generate = ({ prompt, messages, tokenIds }: GoldenCase) =>
       engine.generate(messages ?? prompt!, { temperature: 0, maxTokens: tokenIds.length }).result;
@@ -79,18 +79,18 @@ for (const options of settings) {
   });
 }
 
-/** How stories begin of which the end is to come soon. */
+/** The middle of a story that ends soon after. */
 const SLEDGING = (name: string) =>
   ` ${name} and Jim had wanted to go sledging that day. But it was raining. "I know! We can bake a cake!" said ` +
   `${name}. And that was what they did, and soon the whole house smelled of it.\n\n`;
 
-/** Stories from their beginning, and how often their heroes must be named; on the emulator no more than their ends. */
+/** Heroes of the stories, and how often they must at least be named; on the emulator, only the stories' ends. */
 const { names, seeds, middle, leastNamed } = sized(
   { names: ["Mia", "Zylphia", "Qwertius", "Kazimir"], seeds: [1, 2, 3], middle: () => "", leastNamed: 3 },
   { names: ["Zylphia"], seeds: [1], middle: SLEDGING, leastNamed: 1 },
 );
 
-test("the shipped model's sampled stories end by themselves and keep their hero's name", async () => {
+test("the bundled model's sampled stories end by themselves and keep their hero's name", async () => {
   await using engine = await Engine.load(BUNDLED_MODEL, { threads: 1 });
   const stories = await Promise.all(names.flatMap((name) =>
     seeds.map(async (seed) => {
@@ -105,7 +105,7 @@ test("the shipped model's sampled stories end by themselves and keep their hero'
   }
 });
 
-test("the shipped model is small, and upbeat inspect reads it as it was trained", async () => {
+test("the bundled model is small, and upbeat inspect reports the model that was trained", async () => {
   assertLess(statSync(join(BUNDLED_MODEL, "model.safetensors")).size, 6e6);
   const { code, stdout, stderr } = await runCli(["inspect", "--json"]);
   assertEquals([code, stderr], [0, ""]);
@@ -134,7 +134,7 @@ test("upbeat generate without arguments tells a story to its end", async () => {
   assertStringIncludes(stderr, sized("(stop)", "(length)"));
 });
 
-test("upbeat generate continues its only argument with the shipped model", async () => {
+test("upbeat generate continues its only argument with the bundled model", async () => {
   const { prompt, text, tokenIds } = goldens.cases.find(({ prompt }) => prompt === "Mia had three apples.")!;
   const ids = tokenIds.slice(0, sized(tokenIds.length, 8));
   const beginning = (await Tokenizer.load(BUNDLED_MODEL)).decode(ids);
@@ -143,7 +143,7 @@ test("upbeat generate continues its only argument with the shipped model", async
   assertEquals([code, stdout], [0, `${sized(text, beginning)}\n`]);
 });
 
-test("upbeat chat, tokenize and their texts use the shipped model when none is named", async () => {
+test("upbeat chat and tokenize use the bundled model when none is named", async () => {
   const golden = goldens.cases.find(({ messages, tokenIds }) =>
     messages?.length === 1 && tokenIds.length < sized(Infinity, 10)
   )!;

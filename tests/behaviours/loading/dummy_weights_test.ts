@@ -15,7 +15,7 @@ import { writeSafetensors } from "../../support/models/safetensors_writer.ts";
 const TINY = fileURLToPath(new URL("../../../bench/gpu/shapes/tiny", import.meta.url));
 const PROMPT = [1, 17, 44, 9, 200, 31];
 
-/** What a model generates, and how sure it was. */
+/** The tokens that a model generates, and their log-probabilities. */
 async function generated(folder: string, options: EngineOptions): Promise<{ tokens: number[]; logprobs: number[] }> {
   await using engine = await Engine.load(folder, { threads: 1, maxContext: 256, ...options });
   const { tokenIds, logprobs } = await engine.generate(PROMPT, {
@@ -27,14 +27,14 @@ async function generated(folder: string, options: EngineOptions): Promise<{ toke
   return { tokens: [...tokenIds], logprobs: logprobs!.map(({ logprob }) => logprob) };
 }
 
-/** The parts of a plan's matrices, in the order in which they are made up. */
+/** The parts of a plan's matrices, in the order in which they are generated. */
 function partsOf({ embedding, layers, languageModelHead }: WeightPlan) {
   const matrices = [embedding, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])];
   if (languageModelHead !== embedding) matrices.push(languageModelHead);
   return matrices.map(({ parts }) => parts);
 }
 
-/** Write the model that a dummy engine of this seed runs. */
+/** Writes the model that an engine with dummy weights of this seed runs. */
 function writeDummyModel(folder: string, seed: number): void {
   const config = readFileSync(join(TINY, "config.json"), "utf8");
   mkdirSync(folder, { recursive: true });
@@ -67,7 +67,7 @@ function writeDummyModel(folder: string, seed: number): void {
   writeSafetensors(join(folder, "model.safetensors"), tensors);
 }
 
-test("Engine.load() with dummy weights runs what the same weights in files do", async () => {
+test("dummy weights generate the same as equal weights in files", async () => {
   const folder = mkdtempSync(join(tmpdir(), "upbeat-dummy-"));
   try {
     writeDummyModel(folder, 5);
@@ -81,7 +81,7 @@ test("Engine.load() with dummy weights runs what the same weights in files do", 
   }
 });
 
-test("Engine.load() with dummy weights tells of the bytes as they arrive", async () => {
+test("load() reports progress of dummy weights", async () => {
   const progress: number[] = [];
   let total = 0;
   await using engine = await Engine.load(TINY, {
@@ -97,12 +97,12 @@ test("Engine.load() with dummy weights tells of the bytes as they arrive", async
   assertEquals(engine.tokenizer, null);
 });
 
-test("Engine.load() refuses a folder without weights unless they are to be made up", async () => {
+test("load() rejects a folder without weights unless they are dummies", async () => {
   const { code } = await assertRejects(() => Engine.load(TINY, { threads: 1 }), UpbeatError);
   assertEquals(code, "MODEL_NOT_FOUND");
 });
 
-test("Engine.load() refuses weights and seeds that it does not know", async () => {
+test("load() rejects unknown values of weights and weightSeed", async () => {
   for (const [field, options] of [["weights", { weights: "random" }], ["weightSeed", { weightSeed: -1 }]] as const) {
     const load = () => Engine.load(TINY, options as unknown as EngineOptions);
     const { code, message } = await assertRejects(load, UpbeatError);
@@ -111,7 +111,7 @@ test("Engine.load() refuses weights and seeds that it does not know", async () =
   }
 });
 
-test("planDummyWeights() gives the shapes and bytes that the files would have", () => {
+test("planDummyWeights() has the shapes and bytes of weights in files", () => {
   const folder = mkdtempSync(join(tmpdir(), "upbeat-dummy-"));
   try {
     writeDummyModel(folder, 0);

@@ -11,7 +11,7 @@ import { resolveSampling } from "../../../engine/config/sampling_options.ts";
 const SCRIPTED_DEVICE = new URL("../../support/scripted/scripted_device.ts", import.meta.url);
 const PROMPT = [5, 6, 7, 8];
 
-/** Run with a model's folder and a module beside it. */
+/** Runs with a model folder that also contains a module. */
 function withModule(code: string, use: (folder: string, library: string) => Promise<void>): Promise<void> {
   return withModelFolder(async (folder) => {
     writeRandomModel(folder);
@@ -21,7 +21,7 @@ function withModule(code: string, use: (folder: string, library: string) => Prom
   });
 }
 
-test("load() runs on a device made of JavaScript when the library is a module", async () => {
+test("load() uses a device written in JavaScript when the library is a module", async () => {
   const code = `import { createLibrary as create } from ${JSON.stringify(SCRIPTED_DEVICE.href)};\n` +
     'export const createLibrary = () => create({ clock: "real", script: ({ position }) => position });\n';
   await withModule(code, async (folder, library) => {
@@ -32,7 +32,7 @@ test("load() runs on a device made of JavaScript when the library is a module", 
   });
 });
 
-test("load() gives the device's own tokens in every mode of the loop when the library is a module", async () => {
+test("an engine generates the tokens of a JavaScript device in both loops", async () => {
   const code = `export { createLibrary } from ${JSON.stringify(SCRIPTED_DEVICE.href)};\n`;
   await withModule(code, async (folder, library) => {
     for (const overlap of [false, true]) {
@@ -52,7 +52,7 @@ for (
     ["exports no createLibrary", "export const device = 1;\n", "it exports no function createLibrary"],
     ["fails", 'throw new Error("no such planet");\n', "no such planet"],
     [
-      "gives a library with functions missing",
+      "returns a library that lacks functions",
       "export const createLibrary = () => ({ symbols: {} });\n",
       "lacks upbeat_",
     ],
@@ -67,7 +67,7 @@ for (
   });
 }
 
-test("load() fails with LIBRARY_NOT_FOUND when there is no such module", async () => {
+test("load() fails with LIBRARY_NOT_FOUND when the module does not exist", async () => {
   await withModule("", async (folder) => {
     const error = await assertRejects(() => Engine.load(folder, { library: join(folder, "other.ts") }), UpbeatError);
     assertEquals(error.code, "LIBRARY_NOT_FOUND");

@@ -8,28 +8,28 @@ import { withModelFolder } from "../../support/test_engine.ts";
 
 for (const [title, library, run] of [["CPU", CPU_LIBRARY, test], ["emulated CUDA", SIMT_LIBRARY, simt]] as const) {
   run(
-    `load() tells after each layer how much has arrived, and all of it before it is done, on the ${title} library`,
+    `load() reports progress after each layer, ending with all bytes before it resolves, on the ${title} library`,
     async () => {
       await withModelFolder(async (folder) => {
         writeRandomModel(folder, { layers: 5, shards: 3 });
-        const told: LoadProgress[] = [];
+        const reports: LoadProgress[] = [];
         let isLoaded = false;
         const onProgress = ({ loadedBytes, totalBytes }: LoadProgress) => {
-          assert(!isLoaded, "told of after load() was done");
-          told.push({ loadedBytes, totalBytes });
+          assert(!isLoaded, "reported after load() resolved");
+          reports.push({ loadedBytes, totalBytes });
         };
         await using engine = await Engine.load(folder, { library, onProgress, maxBatchTokens: 8 });
         isLoaded = true;
         // The embedding, each layer, the head.
-        assertEquals(told.length, 8);
-        told.forEach(({ loadedBytes, totalBytes }, i) => {
+        assertEquals(reports.length, 8);
+        reports.forEach(({ loadedBytes, totalBytes }, i) => {
           assertEquals(totalBytes, engine.info.weightBytes);
-          assertGreater(loadedBytes, told[i - 1]?.loadedBytes ?? -1);
+          assertGreater(loadedBytes, reports[i - 1]?.loadedBytes ?? -1);
         });
-        assertEquals(told[0]!.loadedBytes, 0);
-        assertEquals(told.at(-1)!.loadedBytes, engine.info.weightBytes);
+        assertEquals(reports[0]!.loadedBytes, 0);
+        assertEquals(reports.at(-1)!.loadedBytes, engine.info.weightBytes);
         await engine.generate([1], { maxTokens: 2, ignoreEos: true }).result;
-        assertEquals(told.length, 8);
+        assertEquals(reports.length, 8);
       });
     },
   );

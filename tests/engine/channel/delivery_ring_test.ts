@@ -115,7 +115,7 @@ test("DeliveryReceiver receives from another thread, without a message from it",
   const receiver = new DeliveryReceiver(memory, (each) => {
     if (received.push(each) === COUNT) all.resolve();
   });
-  const worker = new Worker(new URL("../../support/delivery_worker.ts", import.meta.url), {
+  const worker = new Worker(new URL("../../support/workers/delivery_worker.ts", import.meta.url), {
     workerData: { memory, count: COUNT },
   });
   worker.on("message", (message: PostedDelivery) => receiver.receivePosted(message));

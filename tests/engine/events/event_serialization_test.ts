@@ -22,7 +22,7 @@ import { fromPlain, toPlain } from "../../../engine/events/plain_value.ts";
 import { newSegment, RequestRecord, type RequestSegment } from "../../../engine/events/request_record.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { eventsOf, lives, payloadOf, requestError, segmentRequest } from "../../support/events.ts";
-import { byteLevelJson, tokenizerOf } from "../text/tokenizer/small_tokenizers.ts";
+import { byteLevelJson, tokenizerOf } from "../../support/tokenizers/small_tokenizers.ts";
 
 const MODES: readonly EventMode[] = ["full", "compact"];
 

@@ -11,7 +11,7 @@ import {
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { eventsOf, segmentRequest } from "../../support/events.ts";
-import { byteLevelJson, tokenizerOf } from "../text/tokenizer/small_tokenizers.ts";
+import { byteLevelJson, tokenizerOf } from "../../support/tokenizers/small_tokenizers.ts";
 
 /** Play events into a record, tokens with log-probabilities; ids count from 40. */
 function play(record: RequestRecord, types: readonly RequestEventType[]): void {

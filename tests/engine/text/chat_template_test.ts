@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../../errors.ts";
 import { ChatTemplate, type ChatVariables } from "../../../engine/text/chat_template.ts";
-import { listShared, MODELS, readShared, sharedTokenizer } from "./tokenizer/shared_tokenizers.ts";
+import { listShared, MODELS, readShared, sharedTokenizer } from "../../support/tokenizers/shared_tokenizers.ts";
 
 interface ChatCase {
   readonly name: string;
@@ -36,7 +36,7 @@ for (const file of listShared("chat").filter((name) => /^[^.]*(?:\.\d[^.]*)*\.js
     assert(golden.cases.length > 0);
     for (const { name, variables, rendered, ids, error } of golden.cases) {
       const { add_generation_prompt, ...rest } = variables;
-      // The special tokens are the template's own business: they must come from the tokenizer.
+      // Special tokens must come from the tokenizer, not from the golden's variables.
       for (const token of Object.keys(golden.special)) delete (rest as Record<string, unknown>)[token];
       const render = (): string =>
         template.render({ ...rest, addGenerationPrompt: add_generation_prompt } as ChatVariables);
@@ -53,7 +53,7 @@ for (const file of listShared("chat").filter((name) => /^[^.]*(?:\.\d[^.]*)*\.js
     }
   });
 }
-if (MODELS === null) test.skip("render() against golden conversations: the shared models are not here", () => {});
+if (MODELS === null) test.skip("render() reproduces golden conversations (the shared models are not available)", () => {});
 
 const SIMPLE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}" +
   "{% if add_generation_prompt %}<assistant>{% endif %}";
@@ -71,7 +71,7 @@ async function withFolder<T>(files: Record<string, unknown>, use: (folder: strin
   }
 }
 
-test("fromFolder() reads a template from the config, a list of named ones, and its own file", async () => {
+test("fromFolder() reads a template from the config, from a list of named ones, and from its own file", async () => {
   const eos = { eos_token: { content: "|" } };
   const named = [{ name: "default", template: SIMPLE }, { name: "tool_use", template: "tools!" }];
   for (
@@ -90,19 +90,19 @@ test("fromFolder() reads a template from the config, a list of named ones, and i
   }
 });
 
-test("render() takes the template for tools when there are tools", () => {
+test("render() uses the tool template when tools are given", () => {
   const template = new ChatTemplate([{ name: "default", template: "d" }, { name: "tool_use", template: "t" }]);
   assertEquals(template.render({ messages: HELLO }), "d");
   assertEquals(template.render({ messages: HELLO, tools: [] }), "t");
 });
 
-test("render() gives further variables to the template, before the special tokens", () => {
+test("render() passes further variables, which take precedence over special tokens", () => {
   const template = new ChatTemplate("{{ enable_thinking }} {{ bos_token }} {{ tools }}", { bos_token: "<s>" });
   assertEquals(template.render({ messages: [], enable_thinking: false }), "False <s> None");
   assertEquals(template.render({ messages: [], bos_token: "" }), "  None");
 });
 
-test("render() carries the message of raise_exception()", () => {
+test("render() throws with the message of raise_exception()", () => {
   const template = new ChatTemplate("{{ raise_exception('no ' + messages[0].role) }}");
   const error = assertThrows(() => template.render({ messages: HELLO }), UpbeatError);
   assertEquals(error.code, "CHAT_TEMPLATE_INVALID");
@@ -110,13 +110,13 @@ test("render() carries the message of raise_exception()", () => {
   assertStringIncludes(error.message, "no user");
 });
 
-test("ChatTemplate() refuses a template that does not parse, and a list without a default", () => {
+test("ChatTemplate() rejects a template that does not parse, and a list without a default", () => {
   for (const template of ["{% if %}", "{{ x", [{ name: "rag", template: "x" }], 3]) {
     assertEquals(assertThrows(() => new ChatTemplate(template), UpbeatError).code, "CHAT_TEMPLATE_INVALID");
   }
 });
 
-test("fromFolder() says so when there is no template or no folder", async () => {
+test("fromFolder() rejects a folder without a template and a missing folder", async () => {
   const error = await withFolder({}, (folder) => assertRejects(() => ChatTemplate.fromFolder(folder), UpbeatError));
   assertEquals(error.code, "CHAT_TEMPLATE_INVALID");
   assertEquals((await assertRejects(() => ChatTemplate.fromFolder("no/such"), UpbeatError)).code, "MODEL_NOT_FOUND");

@@ -1,5 +1,5 @@
 /**
- * Whether tests run on the emulated CUDA library, where everything takes a hundred times as long: they are brief there.
+ * Shortens tests on the emulated CUDA library, where everything takes a hundred times as long.
  *
  * @module
  */
@@ -9,33 +9,33 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Engine } from "../../../mod.ts";
 
-/** The library that `UPBEAT_LIBRARY` names. */
+/** File name of the library in `UPBEAT_LIBRARY`. */
 const library = basename(process.env["UPBEAT_LIBRARY"] ?? "");
 
-/** Whether that is the emulated one. */
+/** Whether it is the emulated one. */
 export const IS_EMULATED: boolean = library === "libupbeat_simt.so";
 
 /**
- * One of two sizes of the same test.
+ * Choose between two sizes of the same test.
  *
- * @param full For a library.
- * @param brief For the emulated one.
- * @returns The one for this run.
+ * @param full The size for a real library.
+ * @param brief The size for the emulated one.
+ * @returns The size for this run.
  */
 export function sized<Size>(full: Size, brief: Size): Size {
   return IS_EMULATED ? brief : full;
 }
 
-/** A test of what only the CPU library has, threads and instruction sets; skipped by name on the CUDA library. */
+/** A test of threads and instruction sets, which only the CPU library has; skipped on the CUDA library. */
 export const onCpu: typeof test = IS_EMULATED || library === "libupbeat_cuda.so"
-  ? ((name: string) => test.skip(`${name} (it is about the CPU library)`, () => {})) as typeof test
+  ? ((name: string) => test.skip(`${name} (for the CPU library only)`, () => {})) as typeof test
   : test;
 
 /**
- * Check that an engine computes on the library that `UPBEAT_LIBRARY` names, where it names a file: a test that ran on
- * another one would say nothing of it.
+ * Assert that an engine uses the library file in `UPBEAT_LIBRARY`, if it is set to one: otherwise a test would silently
+ * run on another library.
  *
- * @param engine The engine; it was given neither library nor device.
+ * @param engine An engine that was loaded without the options `library` and `device`.
  */
 export function assertNamedLibrary({ info }: Engine): void {
   if (library.includes(".")) assertEquals(basename(info.libraryPath), library);

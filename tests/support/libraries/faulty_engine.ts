@@ -1,5 +1,5 @@
 /**
- * Engines that are shut down, or that fail: what several tests of that need.
+ * Support for tests of shutdown and failure: engines on a faulty library.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { FaultyLibrary, noFaultyLibrary } from "./faulty_library.ts";
 import { writeRandomModel } from "../models/random_model.ts";
 import { withModelFolder } from "../test_engine.ts";
 
-/** Far more than any test waits for. */
+/** More tokens than any test waits for. */
 export const ENDLESS = { maxTokens: 1500, temperature: 0, ignoreEos: true } as const;
 
 /** A test that needs the faulty library. */
@@ -18,17 +18,17 @@ export const faulty: typeof test = noFaultyLibrary === null
   ? test
   : ((name: string) => test.skip(`${name} (${noFaultyLibrary})`, () => {})) as typeof test;
 
-/** Where a test of shutdown and failure happens. */
+/** The surroundings of a test of shutdown and failure. */
 export interface Place {
-  /** The model. */
+  /** The model's folder. */
   readonly folder: string;
   readonly library: FaultyLibrary;
-  /** Everything that was logged. */
+  /** All log entries. */
   readonly entries: LogEntry[];
   load(options?: EngineOptions): Promise<Engine>;
 }
 
-/** A model, and a library that breaks when it is told to. */
+/** Runs with a model and a library that fails on command. */
 export function withFaultyLibrary(use: (place: Place) => Promise<void>): Promise<void> {
   return withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
@@ -44,32 +44,32 @@ export function withFaultyLibrary(use: (place: Place) => Promise<void>): Promise
   });
 }
 
-/** The points that a thread passed. */
+/** The points that a thread logged. */
 export function points({ entries }: Place, thread: LogEntry["thread"]): string[] {
   return entries.filter((entry) => entry.thread === thread).map(({ point }) => point);
 }
 
-/** A point's fields; fails where it was not passed, or more than once. */
+/** The entry of a point that must have been logged exactly once. */
 export function only({ entries }: Place, point: string): LogEntry {
   const found = entries.filter((entry) => entry.point === point);
   assertEquals(found.length, 1, `${point} in ${entries.map((entry) => entry.point).join()}`);
   return found[0]!;
 }
 
-/** How often something was called. */
+/** Number of calls of a function. */
 export function count(calls: readonly string[], call: string): number {
   return calls.filter((other) => other === call).length;
 }
 
-/** Read until the first token is there. */
+/** Reads events until the first token. */
 export async function firstToken(generation: Generation): Promise<void> {
-  // Not by leaving a loop: that cancels.
+  // Without for await, whose early exit cancels the request.
   const events = generation[Symbol.asyncIterator]();
   while ((await events.next()).value?.type !== "GENERATED_TOKEN");
 }
 
-/** Everything that somebody may wait for of a generation and of its engine, waited for until it ends. */
-export function waiters(engine: Engine, generation: Generation): Promise<unknown>[] {
+/** Consumes all iterators and promises of a generation, and its engine's events, until they end. */
+export function consumeAll(engine: Engine, generation: Generation): Promise<unknown>[] {
   const drained = async (iterable: AsyncIterable<unknown>) => {
     for await (const _ of iterable);
   };
@@ -82,11 +82,11 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   return error.code;
 }
 
-/** What of the statistics says how things stand. */
-export function standing(engine: Engine): unknown {
+/** Requests and blocks in an engine. */
+export function occupancy(engine: Engine): unknown {
   const { running, waiting, paused, kvBlocks } = engine.stats();
   return { running, waiting, paused, used: kvBlocks.used, cached: kvBlocks.cached };
 }
 
-/** How an engine stands in which nothing runs. */
-export const NOTHING = { running: 0, waiting: 0, paused: 0, used: 0, cached: 0 };
+/** The occupancy of an idle engine. */
+export const IDLE = { running: 0, waiting: 0, paused: 0, used: 0, cached: 0 };

@@ -1,7 +1,6 @@
 /*
- * A real library, with a switch that breaks it: symbols that are not defined here come from the library that this one
- * is linked with. The switch is the word in the file beside this library, `<this library>.mode`; what tests must know of is
- * appended to `<this library>.calls`.
+ * A real library with failure modes: symbols not defined here come from the library that this one is linked with. The mode is
+ * read from the file `<this library>.mode`; calls that tests check are appended to `<this library>.calls`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,7 +38,7 @@ static void note(const char* call) {
   else close(file);
 }
 
-/* Blocks, as a driver that hangs would, until the switch is turned. */
+/* Blocks, like a driver that hangs, until the mode changes. */
 static void hold(const char* mode) {
   if (!mode_is(mode)) return;
   note(mode);

@@ -1,5 +1,5 @@
 /**
- * The libraries that are not the CPU's: the CUDA library on a GPU, and the same library on the emulator of `tests/simt/`.
+ * The CUDA library on a GPU, and the same library on the emulator of `tests/simt/`.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { fileURLToPath } from "node:url";
 import { UpbeatError } from "../../../errors.ts";
 import { openDevice } from "../../../ffi/device.ts";
 
-/** A library that the op tests may run on. */
+/** A CUDA library that tests can run on. */
 export interface GpuLibrary {
-  /** For the names of tests. */
+  /** Label in test names. */
   readonly title: string;
   /** Its file. */
   readonly path: string;
-  /** Why it cannot be used here; null when it can. */
+  /** Why it cannot be used on this machine; null if it can. */
   readonly missing: string | null;
 }
 
-/** Both of them, in the build folder, whether they can be used or not. */
+/** Both libraries, usable or not. */
 export const GPU_LIBRARIES: readonly GpuLibrary[] = [
   library("SIMT", "libupbeat_simt.so"),
   library("CUDA", "libupbeat_cuda.so"),
@@ -37,7 +37,7 @@ function reasonAgainst(path: string): string | null {
   } catch (error) {
     const code = error instanceof UpbeatError ? error.code : null;
     if (code === "DEVICE_UNAVAILABLE") return "no GPU";
-    if (code === "LIBRARY_VERSION_MISMATCH") return "of another version: build it again";
+    if (code === "LIBRARY_VERSION_MISMATCH") return "of another version: rebuild it";
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The emulated CUDA library of `tests/simt/`, and the machine that it claims to run on: its GPUs and driver, and what goes
- * wrong there.
+ * The emulated CUDA library of `tests/simt/`, and control of the emulated machine: its GPUs, its driver and their faults.
  *
  * @module
  */
@@ -8,19 +7,19 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-/** Its file, which need not be there. */
+/** Its file, which exists only if it was built. */
 export const SIMT_LIBRARY = fileURLToPath(new URL("../../../build/libupbeat_simt.so", import.meta.url));
 
-/** A test that needs it; skipped by name where it is not built. */
+/** A test that needs it; skipped if it is not built. */
 export const simt: typeof test = existsSync(SIMT_LIBRARY)
   ? test
   : ((name: string) => test.skip(`${name} (the emulated CUDA library is not built)`, () => {})) as typeof test;
 
-/** What a GPU's machine is. */
+/** The emulated machine. */
 export interface SimtMachine {
-  /** GPUs. */
+  /** Number of GPUs. */
   readonly devices: number;
-  /** The CUDA version that the driver knows, 13000 for 13.0; 0: no driver. */
+  /** The driver's CUDA version, 13000 for 13.0; 0 without a driver. */
   readonly driver: number;
   /** The GPUs' compute capability. */
   readonly compute: readonly [major: number, minor: number];
@@ -37,7 +36,7 @@ interface Controls {
   upbeat_simt_break_device(): number;
 }
 
-/** How many parameters each has; all of them and the results are 32-bit integers. */
+/** Number of parameters of each; parameters and results are 32-bit integers. */
 const PARAMETERS: Readonly<Record<keyof Controls, number>> = {
   upbeat_simt_machine: 4,
   upbeat_simt_slow_calls: 0,
@@ -48,12 +47,12 @@ const PARAMETERS: Readonly<Record<keyof Controls, number>> = {
   upbeat_simt_break_device: 0,
 };
 
-/** What both runtimes' ways to open a library have in common. */
+/** What `bun:ffi`'s and Deno's `dlopen` have in common. */
 type Open = (path: string, functions: Record<string, unknown>) => { readonly symbols: unknown };
 
 async function openControls(): Promise<Controls> {
   const { Deno: deno } = globalThis as { readonly Deno?: { readonly dlopen: Open } };
-  // By a name in a variable: Deno's compiler does not know the module.
+  // A variable, because Deno's compiler rejects the unknown module in a literal.
   const module: string = "bun:ffi";
   const open: Open = deno?.dlopen ?? (await import(module) as { readonly dlopen: Open }).dlopen;
   const functions = Object.entries(PARAMETERS).map(([name, count]) => {
@@ -65,7 +64,7 @@ async function openControls(): Promise<Controls> {
 
 const WORKING: SimtMachine = { devices: 1, driver: 13000, compute: [9, 0] };
 
-/** The stand-in's machine, for one test: everything is as before when it is disposed of. */
+/** Control of the emulated machine for one test; restores it on disposal. */
 export class Simt implements Disposable {
   readonly #controls: Controls;
 
@@ -73,43 +72,43 @@ export class Simt implements Disposable {
     this.#controls = controls;
   }
 
-  /** Take hold of the machine. */
+  /** Take control of the machine. */
   static async take(): Promise<Simt> {
     return new Simt(await openControls());
   }
 
-  /** Make it another machine; what is not said is as in one that works. */
+  /** Change the machine; unnamed properties become those of a working one. */
   change(machine: Partial<SimtMachine>): void {
     const { devices, driver, compute } = { ...WORKING, ...machine };
     this.#controls.upbeat_simt_machine(devices, driver, ...compute);
   }
 
-  /** Calls of the runtime until now that have no place in a step: they allocate, or wait. */
+  /** Number of slow calls so far: calls of the CUDA runtime that allocate or wait, and do not belong in a step. */
   get slowCalls(): number {
     return this.#controls.upbeat_simt_slow_calls();
   }
 
-  /** Dependent launches until now. */
+  /** Number of dependent launches so far. */
   get dependentLaunches(): number {
     return this.#controls.upbeat_simt_dependent_launches();
   }
 
-  /** Let the driver refuse dependent launches. */
+  /** Make the driver refuse dependent launches. */
   set dependentLaunchesRefused(refused: boolean) {
     this.#controls.upbeat_simt_refuse_dependent_launches(refused ? 1 : 0);
   }
 
-  /** Make such calls findings of the emulator, or let them be. */
+  /** Make the emulator report slow calls as faults. */
   set slowCallsForbidden(forbidden: boolean) {
     this.#controls.upbeat_simt_forbid_slow_calls(forbidden ? 1 : 0);
   }
 
-  /** Let the n-th allocation from now on fail for want of memory. */
+  /** Make the n-th allocation from now on run out of memory; 0 for none. */
   refuseAllocation(number: number): void {
     this.#controls.upbeat_simt_refuse_allocation(number);
   }
 
-  /** Break the device, as a kernel that writes where no memory is would. */
+  /** Fault the device, as a kernel's invalid write does. */
   breakDevice(): void {
     this.#controls.upbeat_simt_break_device();
   }

@@ -1,5 +1,5 @@
 /**
- * Run a benchmark as its users do, on the runtime that runs the test.
+ * Runs a benchmark as a process, on the runtime of the test.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { CliRun } from "./run_cli.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /**
- * Run a benchmark to its end, in the project's folder.
+ * Run a benchmark in the project's folder until it exits.
  *
  * @param program Its file, in `bench/`.
  * @param args Its arguments.

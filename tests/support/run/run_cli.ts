@@ -1,5 +1,5 @@
 /**
- * Run the `upbeat` command as a process of its own, on the runtime that runs the test.
+ * Runs the `upbeat` command as a process, on the runtime of the test.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
 
-/** How a run ended. */
+/** The outcome of a run. */
 export interface CliRun {
   /** Exit code; null when a signal ended it. */
   readonly code: number | null;
@@ -18,19 +18,19 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** What a run is given. */
+/** The input of a run. */
 export interface CliInput {
-  /** Standard input; nothing unless given. */
+  /** Standard input; empty by default. */
   readonly stdin?: string;
-  /** Called with the process when it was started. */
+  /** Called with the started process. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
 /**
- * Run the command to its end.
+ * Run the command until it exits.
  *
  * @param args Its arguments.
- * @param input Standard input, and a look at the process.
+ * @param input See {@linkcode CliInput}.
  * @returns Exit code and output.
  */
 export function runCli(args: readonly string[], input: CliInput = {}): Promise<CliRun> {

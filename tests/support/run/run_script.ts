@@ -1,5 +1,5 @@
 /**
- * Run a few lines of JavaScript as a process of their own, on the runtime that runs the test.
+ * Runs a few lines of JavaScript as a process, on the runtime of the test.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { CliRun } from "./run_cli.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /**
- * Run a script to its end, in the project's folder.
+ * Run a script in the project's folder until it exits.
  *
- * @param script A module; it imports as from the project's folder: `import { Engine } from "./mod.ts"`.
- * @param environment Variables on top of this process's own.
- * @param onStart Called with the process when it was started.
+ * @param script A module; its imports are relative to the project's folder: `import { Engine } from "./mod.ts"`.
+ * @param environment Environment variables in addition to this process's own.
+ * @param onStart Called with the started process.
  * @returns Exit code and output.
  */
 export function runScript(

@@ -14,7 +14,7 @@ import type { Moment } from "../../../engine/events/moment.ts";
 import { RequestTotals } from "../../../engine/telemetry/engine_stats.ts";
 import { StopCriteria } from "../../../engine/scheduler/stop_criteria.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
-import { byteLevelJson, tokenizerOf } from "../../engine/text/tokenizer/small_tokenizers.ts";
+import { byteLevelJson, tokenizerOf } from "../tokenizers/small_tokenizers.ts";
 import { segmentRequest } from "../events.ts";
 import { scriptedStream, type ScriptedToken, type TokenContext, type TokenScript } from "./scripted_device.ts";
 import {

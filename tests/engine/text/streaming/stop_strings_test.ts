@@ -6,7 +6,7 @@ import { StopStringMatcher } from "../../../../engine/text/streaming/stop_string
 
 const SEED = 424242;
 
-/** Search the whole text: the match that ends first, the longest of those that end together. */
+/** Searches the whole text for the match that ends first, and the longest of those that end together. */
 function search(text: string, stops: readonly string[]): { text: string; matched: string | null } {
   for (let end = 1; end <= text.length; end++) {
     const found = stops.filter((stop) => text.slice(0, end).endsWith(stop)).sort((a, b) => b.length - a.length)[0];
@@ -15,15 +15,15 @@ function search(text: string, stops: readonly string[]): { text: string; matched
   return { text, matched: null };
 }
 
-/** Length of the longest suffix that begins a stop string. */
-function mustHold(text: string, stops: readonly string[]): number {
+/** Length of the longest suffix that begins a stop string: what must be buffered. */
+function pendingLength(text: string, stops: readonly string[]): number {
   for (let length = text.length; length > 0; length--) {
     if (stops.some((stop) => stop.startsWith(text.slice(text.length - length)))) return length;
   }
   return 0;
 }
 
-test("push() agrees with a search of the whole text however it is cut, and holds back no more than it must", () => {
+test("push() agrees with a search of the whole text for any deltas, and buffers no more than it must", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b", "c", "👍"), maxLength: 5 });
   const stops = fc.array(letters.filter((stop) => stop !== ""), { maxLength: 4 });
   fc.assert(
@@ -38,7 +38,7 @@ test("push() agrees with a search of the whole text however it is cut, and holds
         written += step.text;
         if (matched === null) {
           read += delta;
-          if (step.matched === null) assertEquals(read.length - written.length, mustHold(read, list));
+          if (step.matched === null) assertEquals(read.length - written.length, pendingLength(read, list));
         } else assertEquals(step, { text: "", matched });
         matched = step.matched;
       }
@@ -58,25 +58,25 @@ test("push() finds a stop string that spans deltas", () => {
   assertEquals(matcher.flush(), { text: "", matched: "\n\nUser:" });
 });
 
-test("push() lets go of text that turned out to be no stop string", () => {
+test("push() returns buffered text that turned out not to be a stop string", () => {
   const matcher = new StopStringMatcher(["abcd"]);
   assertEquals(matcher.push("xabc"), { text: "x", matched: null });
   assertEquals(matcher.push("abc"), { text: "abc", matched: null });
   assertEquals(matcher.flush(), { text: "abc", matched: null });
 });
 
-test("push() takes the longest of the stop strings that one character completes", () => {
+test("push() matches the longest of the stop strings that one character completes", () => {
   assertEquals(new StopStringMatcher(["c", "abc"]).push("xabc"), { text: "x", matched: "abc" });
   assertEquals(new StopStringMatcher(["abcd", "bc"]).push("abcd"), { text: "a", matched: "bc" });
 });
 
-test("push() passes everything through without stop strings", () => {
+test("push() passes all text through without stop strings", () => {
   const matcher = new StopStringMatcher([]);
   assertEquals(matcher.push("text"), { text: "text", matched: null });
   assertEquals(matcher.flush(), { text: "", matched: null });
 });
 
-test("StopStringMatcher() refuses an empty stop string", () => {
+test("StopStringMatcher() rejects an empty stop string", () => {
   const error = assertThrows(() => new StopStringMatcher(["ok", ""]), UpbeatError);
   assertEquals(error.code, "INVALID_PARAMETER");
   assertEquals(error.details["index"], 1);

@@ -39,7 +39,7 @@ const prompts: readonly (readonly number[])[] = [
 ];
 
 for (const [name, model] of Object.entries(models)) {
-  test(`${name} generates what the float64 forward pass does`, async () => {
+  test(`${name} generates the tokens of a float64 forward pass`, async () => {
     await withRandomEngine(model, { threads: 2, maxBatchTokens: 24, kvDtype: "f32" }, async (engine, folder) => {
       const reference = new ReferenceModel(folder);
       const results = await Promise.all(
@@ -52,7 +52,7 @@ for (const [name, model] of Object.entries(models)) {
         for (const [step, token] of expected.tokens.entries()) {
           const exact = logSoftmax(expected.logits[step]!);
           const runnerUp = exact.reduce((best, value, id) => (id !== token && value > best ? value : best), -Infinity);
-          // F32 activations may choose otherwise only where two tokens are as good as equal.
+          // F32 activations may choose differently only where two tokens are nearly equal.
           if (exact[token]! - runnerUp < 1e-3) break;
           assertEquals(tokenIds[step], token, `prompt ${index}, step ${step}`);
           assertLess(Math.abs(logprobs![step]!.logprob - exact[token]!), 1e-3);

@@ -1,15 +1,15 @@
 /**
- * Small tokenizers that the tests write themselves, in the forms real models have.
+ * Small generated tokenizers of the same kinds as real models'.
  *
  * @module
  */
-import { BYTE_TO_CHAR, toByteAlphabet } from "../../../../engine/text/tokenizer/byte_alphabet.ts";
-import { Tokenizer } from "../../../../engine/text/tokenizer/tokenizer.ts";
-import type { JsonObject } from "../../../../engine/text/tokenizer/tokenizer_files.ts";
+import { BYTE_TO_CHAR, toByteAlphabet } from "../../../engine/text/tokenizer/byte_alphabet.ts";
+import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
+import type { JsonObject } from "../../../engine/text/tokenizer/tokenizer_files.ts";
 
 const WORDS = ["the", "then", "there", "once", "upon", "time", "été", "été", "你好", "мир", "👩‍💻", "aaaa", "  ", "\n\n"];
 
-/** A tokenizer of parsed files, as if they lay in a folder called `small`. */
+/** A tokenizer of parsed files in an imaginary folder `small`. */
 export function tokenizerOf(tokenizer: JsonObject, config: JsonObject = {}): Tokenizer {
   return new Tokenizer({
     folder: "small",
@@ -35,7 +35,7 @@ export function addedToken(id: number, content: string, fields: JsonObject = {})
   };
 }
 
-/** Merges that build each word from left to right, and the vocabulary they need on top of `alphabet`. */
+/** Merges that build each word from left to right, and their vocabulary on top of `alphabet`. */
 function bpeModel(alphabet: readonly string[], words: readonly string[]): { vocab: JsonObject; merges: string[][] } {
   const vocab: Record<string, number> = {};
   const add = (token: string): void => {
@@ -59,7 +59,7 @@ function bpeModel(alphabet: readonly string[], words: readonly string[]): { voca
   return { vocab, merges };
 }
 
-/** A byte-level BPE tokenizer in the manner of GPT-2 and Qwen, as JSON. */
+/** `tokenizer.json` of a byte-level BPE tokenizer like those of GPT-2 and Qwen. */
 export function byteLevelJson(): JsonObject {
   const words = WORDS.flatMap((word) => [toByteAlphabet(word), toByteAlphabet(` ${word}`)]);
   const { vocab, merges } = bpeModel(BYTE_TO_CHAR, words);
@@ -92,7 +92,7 @@ export function byteLevelJson(): JsonObject {
   };
 }
 
-/** A SentencePiece-style tokenizer with byte fallback, in the manner of Llama 2, as JSON. */
+/** `tokenizer.json` of a SentencePiece-style tokenizer with byte fallback, like Llama 2's. */
 export function sentencePieceJson(normalizedSpecials = false): JsonObject {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
   const words = WORDS.filter((word) => !/[\n👩]/u.test(word)).flatMap((word) => [word, `▁${word}`]);
@@ -132,7 +132,7 @@ export function sentencePieceJson(normalizedSpecials = false): JsonObject {
   };
 }
 
-/** The tokenizers every test runs on: name to tokenizer. */
+/** One tokenizer of every kind, by name. */
 export function smallTokenizers(): Map<string, Tokenizer> {
   const metaspace = {
     ...sentencePieceJson(),

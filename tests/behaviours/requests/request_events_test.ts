@@ -11,7 +11,7 @@ async function typesOf(events: AsyncIterable<{ readonly type: RequestEventType }
   return types;
 }
 
-/** Prompts and lengths that need several times the blocks of a small pool. */
+/** Requests that together need several times the blocks of a small pool. */
 const REQUESTS = Array.from({ length: 12 }, (_, index) => ({
   prompt: Array.from({ length: 3 + ((index * 7) % 20) }, (_, position) => (position * 11 + index * 29) % 300),
   options: {
@@ -23,7 +23,7 @@ const REQUESTS = Array.from({ length: 12 }, (_, index) => ({
   },
 }));
 
-test("requests that are paused and evicted get what they get alone, and tell a legal life", async () => {
+test("paused and evicted requests generate the same as alone, with events in legal order", async () => {
   await withRandomEngine({}, { threads: 1 }, async (alone, folder) => {
     await using crowded = await Engine.load(folder, { threads: 1, kvBlocks: 14, blockSize: 4, ...ALL });
     const generations = REQUESTS.map(({ prompt, options }) => crowded.generate(prompt, options));
@@ -45,7 +45,7 @@ test("requests that are paused and evicted get what they get alone, and tell a l
       assertEquals(record.segments.length, metrics.preemptions + 1);
       assertEquals(count("FINISH") + count("FAIL"), 1);
       assertEquals([merged.ttftMs, record.ttftMs], [metrics.ttftMs, metrics.ttftMs]);
-      // The live stream has the same events: everything is tracked.
+      // As everything is tracked, the live stream has the same events.
       assertEquals(await typesOf(generations[index]!), merged.events.map(({ type }) => type));
     }
     const all = results.flatMap(({ record }) => record.merge().events);
@@ -61,16 +61,16 @@ test("requests that are paused and evicted get what they get alone, and tell a l
   });
 });
 
-test("generate() keeps what its own options or the engine's say", async () => {
+test("generate() records the events that its own options or the engine's select", async () => {
   await withRandomEngine({}, { trackGeneratedTokenEvents: true }, async (engine) => {
-    const kept = async (options: GenerateOptions) => {
+    const recorded = async (options: GenerateOptions) => {
       const { record } = await engine.generate([1, 2], { maxTokens: 2, ignoreEos: true, ...options }).result;
       return record.merge().events.map(({ type }) => type);
     };
     const bare: RequestEventType[] = ["ADD_ENGINE", "ADD_CONTEXT", "FINISH"];
-    assertEquals(await kept({}), ["ADD_ENGINE", "ADD_CONTEXT", "GENERATED_TOKEN", "GENERATED_TOKEN", "FINISH"]);
-    assertEquals(await kept({ trackGeneratedTokenEvents: false }), bare);
-    assertEquals(await kept({ trackGeneratedTokenEvents: false, trackDetailEvents: true }), [
+    assertEquals(await recorded({}), ["ADD_ENGINE", "ADD_CONTEXT", "GENERATED_TOKEN", "GENERATED_TOKEN", "FINISH"]);
+    assertEquals(await recorded({ trackGeneratedTokenEvents: false }), bare);
+    assertEquals(await recorded({ trackGeneratedTokenEvents: false, trackDetailEvents: true }), [
       "ADD_ENGINE",
       "PREFILL_CHUNK",
       "ADD_CONTEXT",
@@ -79,7 +79,7 @@ test("generate() keeps what its own options or the engine's say", async () => {
   });
 });
 
-test("ADD_ENGINE is stamped before the prompt is tokenized, and the time that takes is part of ttft", async () => {
+test("ADD_ENGINE is stamped before the prompt is tokenized, so that TTFT includes tokenization", async () => {
   await withRandomEngine({ maxPositions: 4096 }, {}, async (engine) => {
     const generation = engine.generate("word ".repeat(200), { maxTokens: 1, ignoreEos: true });
     const { metrics, record } = await generation.result;
@@ -90,7 +90,7 @@ test("ADD_ENGINE is stamped before the prompt is tokenized, and the time that ta
   });
 });
 
-test("generate() tells everything that is wrong with a request", async () => {
+test("generate() reports every error in a request", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const options = { temperature: -1, stop: "", maxTokens: 0, trackDetailEvents: "yes" as unknown as boolean };
     const generation = engine.generate([1, -5], options);
@@ -109,7 +109,7 @@ test("generate() tells everything that is wrong with a request", async () => {
   });
 });
 
-test("generate() fails with QUEUE_FULL beyond maxQueue, and takes requests again when others were admitted", async () => {
+test("generate() fails with QUEUE_FULL beyond maxQueue, and accepts requests again once others are admitted", async () => {
   await withRandomEngine({}, { maxQueue: 3 }, async (engine) => {
     const options = { maxTokens: 4, ignoreEos: true };
     const generations = Array.from({ length: 5 }, () => engine.generate([1, 2, 3], options));
@@ -118,7 +118,7 @@ test("generate() fails with QUEUE_FULL beyond maxQueue, and takes requests again
     const error = await assertRejects(() => generations[4]!.result, UpbeatError, "maxQueue");
     assertEquals([error.code, error.details], ["QUEUE_FULL", { maxQueue: 3 }]);
     assertEquals(await typesOf(generations[4]!), ["ADD_ENGINE", "ERROR_TRANSIENT", "FAIL"]);
-    // A cancelled one and a refused one leave no place taken.
+    // Cancelled and rejected requests free their places.
     for (let round = 0; round < 3; round++) {
       const cancelled = engine.generate([1], options);
       cancelled.cancel();
@@ -126,7 +126,7 @@ test("generate() fails with QUEUE_FULL beyond maxQueue, and takes requests again
       await assertRejects(() => engine.generate([-1], options).result, UpbeatError);
     }
     await Promise.all([1, 2, 3].map(() => engine.generate([1], options).result));
-    // Those that run wait no more.
+    // Running requests do not count as waiting.
     const running = [1, 2, 3].map(() => engine.generate([1], { maxTokens: 1000, ignoreEos: true }));
     for (const generation of running) {
       for await (const { type } of generation) {
@@ -139,7 +139,7 @@ test("generate() fails with QUEUE_FULL beyond maxQueue, and takes requests again
   await assertRejects(() => Engine.load("nowhere", { maxQueue: 0 }), UpbeatError, "maxQueue");
 });
 
-test("the CANCEL event says who wanted the end", async () => {
+test("the CANCEL event has the reason of the cancellation", async () => {
   await withRandomEngine({}, { trackDetailEvents: true }, async (engine) => {
     const options = { maxTokens: 1500, ignoreEos: true };
     const controller = new AbortController();
@@ -175,7 +175,7 @@ test("the CANCEL event says who wanted the end", async () => {
   });
 });
 
-test("times of events never decrease when the wall clock steps back", async () => {
+test("timestamps never decrease when the wall clock steps back", async () => {
   await withRandomEngine({}, ALL, async (engine) => {
     const now = Date.now;
     let step = 0;
@@ -191,12 +191,12 @@ test("times of events never decrease when the wall clock steps back", async () =
   });
 });
 
-test("timeOrigin makes a time of day of a timestamp", () =>
+test("timeOrigin converts a timestamp to the time of day", () =>
   withRandomEngine({}, {}, async (engine) => {
     const before = Date.now();
     const { record } = await engine.generate([5, 6], { maxTokens: 2 }).result;
     const [arrival] = record.merge().events;
-    // The system may have adjusted the wall clock a little since the process began.
+    // The system may have adjusted the wall clock slightly since the process started.
     const time = engine.timeOrigin + arrival!.timestamp;
     assert(before - 1000 <= time && time <= Date.now() + 1000, `${before} ${time}`);
   }));

@@ -4,7 +4,7 @@ import { writeRandomModel } from "../../support/models/random_model.ts";
 import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
-/** A model and the emulated machine, in working order. */
+/** Runs with a small model and the emulated machine. */
 function withMachine(use: (load: (options?: EngineOptions) => Promise<Engine>, stand: Simt) => Promise<void>) {
   return withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1, maxPositions: 256 });
@@ -20,12 +20,12 @@ async function tokensOf(engine: Engine): Promise<readonly number[]> {
   return (await engine.generate([4, 5, 6], SHORT).result).tokenIds;
 }
 
-/** What a request gets of a device that has faulted, and of an engine that has ended because of it. */
-function isOfFault({ code, details }: UpbeatError): boolean {
+/** Whether it is the error of a faulted device, or of an engine that ended because of one. */
+function isFault({ code, details }: UpbeatError): boolean {
   return code === "DEVICE_FAULT" || details["failure"] === "DEVICE_FAULT";
 }
 
-simt("a GPU that breaks down fails every request with the cause, and is loaded again in the same process", async () => {
+simt("a GPU fault fails every request with its cause, and an engine can be loaded again in the same process", async () => {
   await withMachine(async (load, stand) => {
     const engine = await load();
     const expected = await tokensOf(engine);
@@ -41,20 +41,20 @@ simt("a GPU that breaks down fails every request with the cause, and is loaded a
       assertStringIncludes(error.message, "a test has broken the device");
     }
     const late = await assertRejects(() => engine.generate([1]).result, UpbeatError);
-    assert(isOfFault(late), `${late.code}: ${late.message}`);
+    assert(isFault(late), `${late.code}: ${late.message}`);
     await engine.dispose();
     await using again = await load();
     assertEquals(await tokensOf(again), expected);
   });
 });
 
-simt("a GPU that breaks down takes all engines on it, and works again when the last of them is closed", async () => {
+simt("a GPU fault ends all engines on the GPU, which works again once the last of them is closed", async () => {
   await withMachine(async (load, stand) => {
     const engines = [await load(), await load()];
     stand.breakDevice();
     for (const engine of engines) {
       const error = await assertRejects(() => tokensOf(engine), UpbeatError);
-      assert(isOfFault(error), `${error.code}: ${error.message}`);
+      assert(isFault(error), `${error.code}: ${error.message}`);
       await engine.dispose();
     }
     await using again = await load();
@@ -63,17 +63,17 @@ simt("a GPU that breaks down takes all engines on it, and works again when the l
 });
 
 simt(
-  "load() fails with DEVICE_OUT_OF_MEMORY wherever memory runs out, keeps nothing, and works when there is some",
+  "load() fails with DEVICE_OUT_OF_MEMORY at whichever allocation memory runs out, leaks nothing, and can be retried",
   async () => {
     await withMachine(async (load, stand) => {
       let refused = 0;
       let expected: readonly number[] | null = null;
-      // The first are the device itself; then not every one, for each takes a load.
+      // The first allocations are the device's own. Of the others only every fourth is tried, as each takes a load.
       for (let number = 1; expected === null; number += number < 12 ? 1 : 4) {
         stand.refuseAllocation(number);
         const engine = await load().catch((error: unknown) => error);
         if (engine instanceof Engine) {
-          // There are fewer allocations than that.
+          // Loading makes fewer allocations than that.
           stand.refuseAllocation(0);
           expected = await tokensOf(engine);
           await engine.dispose();

@@ -1,15 +1,15 @@
 /**
- * A worker that dies, hangs or fails, in the way that its model folder names.
+ * A worker that exits, hangs, fails or throws, as selected by the name of its model folder.
  *
  * @module
  */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
-import { serializeError, UpbeatError } from "../../errors.ts";
-import { requestError } from "../../engine/events/event_payloads.ts";
-import type { OutboxMessage, WorkerStart } from "../../engine/channel/messages.ts";
-import type { EngineInfo } from "../../engine/config/engine_info.ts";
-import type { RequestUpdate } from "../../engine/events/moment.ts";
+import { serializeError, UpbeatError } from "../../../errors.ts";
+import { requestError } from "../../../engine/events/event_payloads.ts";
+import type { OutboxMessage, WorkerStart } from "../../../engine/channel/messages.ts";
+import type { EngineInfo } from "../../../engine/config/engine_info.ts";
+import type { RequestUpdate } from "../../../engine/events/moment.ts";
 
 function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);
@@ -19,7 +19,7 @@ function sleep(milliseconds?: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Its requests hear of it a while before its end is told. */
+/** Fails its requests some time before it reports its own end. */
 function failSlowly(): void {
   post({ type: "ready", info: {} as EngineInfo });
   const error = new UpbeatError("DEVICE_FAULT", "the device faulted");
@@ -36,4 +36,4 @@ const { modelFolder } = workerData as WorkerStart;
 if (modelFolder === "exit") process.exit(3);
 if (modelFolder === "hang") sleep();
 if (modelFolder === "fail") failSlowly();
-else throw new RangeError("nobody catches this");
+else throw new RangeError("uncaught error");

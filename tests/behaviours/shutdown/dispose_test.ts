@@ -7,11 +7,11 @@ import {
   ENDLESS,
   faulty,
   firstToken,
-  NOTHING,
+  IDLE,
   only,
   points,
-  standing,
-  waiters,
+  occupancy,
+  consumeAll,
   withFaultyLibrary,
 } from "../../support/libraries/faulty_engine.ts";
 import { writeRandomModel } from "../../support/models/random_model.ts";
@@ -19,7 +19,7 @@ import { runScript } from "../../support/run/run_script.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
 faulty(
-  "dispose() of an idle engine frees the device once, after it was synchronized and its graphs are released",
+  "dispose() of an idle engine closes the device once, after synchronizing it and releasing its graphs",
   async () => {
     await withFaultyLibrary(async (place) => {
       const engine = await place.load();
@@ -32,13 +32,13 @@ faulty(
       assertGreater(count(calls, "graph destroy"), 0);
       assertEquals([count(place.library.calls, "open"), count(place.library.calls, "close")], [1, 1]);
       assertEquals(await codeOf(engine.generate([1]).result), "ENGINE_CLOSED");
-      assertEquals(standing(engine), NOTHING);
+      assertEquals(occupancy(engine), IDLE);
       await engine.dispose();
     });
   },
 );
 
-faulty("load() that is aborted gives up at the next layer, frees the device, and names the reason", async () => {
+faulty("load() stops at the next layer when it is aborted, closes the device, and rejects with the reason", async () => {
   await withFaultyLibrary(async (place) => {
     const { library } = place;
     library.mode = "hold load";
@@ -50,7 +50,7 @@ faulty("load() that is aborted gives up at the next layer, frees the device, and
     library.mode = "run";
     const error = await assertRejects(() => loading, UpbeatError, "was aborted: the user left");
     assertEquals([error.code, error.details["reason"]], ["ENGINE_CLOSED", "the user left"]);
-    // The embedding alone: the layers were not asked for.
+    // Only the embedding was loaded.
     assertEquals([count(library.calls, "load"), count(library.calls, "close")], [1, 1]);
     assertEquals(only(place, "thread: shutdown message posted")["loading"], true);
     assertEquals(only(place, "worker: loading ended")["error"], "ENGINE_CLOSED");
@@ -59,7 +59,7 @@ faulty("load() that is aborted gives up at the next layer, frees the device, and
   });
 });
 
-faulty("load() starts nothing when its signal has aborted, and a signal means nothing to a loaded engine", async () => {
+faulty("load() starts nothing when its signal is already aborted, and a loaded engine ignores the signal", async () => {
   await withFaultyLibrary(async (place) => {
     const error = await assertRejects(
       () => place.load({ signal: AbortSignal.abort("no") }),
@@ -74,13 +74,13 @@ faulty("load() starts nothing when its signal has aborted, and a signal means no
   });
 });
 
-faulty("dispose() during a prefill cancels the request after the chunk that runs", async () => {
+faulty("dispose() during a prefill cancels the request after the running chunk", async () => {
   await withFaultyLibrary(async (place) => {
     const engine = await place.load({ maxBatchTokens: 8 });
     place.library.mode = "hold step";
     const generation = engine.generate(new Array(200).fill(3), ENDLESS);
     const waiting = engine.generate(new Array(200).fill(4), ENDLESS);
-    const ends = [...waiters(engine, generation), ...waiters(engine, waiting)];
+    const ends = [...consumeAll(engine, generation), ...consumeAll(engine, waiting)];
     await place.library.until("hold step");
     const disposal = engine.dispose();
     assertEquals(await codeOf(engine.generate([1]).result), "ENGINE_CLOSED");
@@ -91,16 +91,16 @@ faulty("dispose() during a prefill cancels the request after the chunk that runs
       assertEquals([finishReason, tokenIds], ["cancelled", []]);
     }
     assertEquals(only(place, "worker: loop exit")["error"], null);
-    assertEquals(standing(engine), NOTHING);
+    assertEquals(occupancy(engine), IDLE);
   });
 });
 
-test("dispose() during a decode keeps the tokens there are and ends everything that somebody waits for", async () => {
+test("dispose() during a decode keeps the tokens generated so far and ends all iterators and promises", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     const engine = await Engine.load(folder, { trackDetailEvents: true });
     const generation = engine.generate([1], ENDLESS);
-    const ends = waiters(engine, generation);
+    const ends = consumeAll(engine, generation);
     await firstToken(generation);
     await engine.dispose();
     await Promise.all(ends);
@@ -109,11 +109,11 @@ test("dispose() during a decode keeps the tokens there are and ends everything t
     assert(tokenIds.length >= 1 && tokenIds.length < ENDLESS.maxTokens);
     const cancel = record.segments.at(-1)!.events.find((event) => event?.type === "CANCEL");
     assertEquals(cancel?.payload, { reason: "shutdown" });
-    assertEquals(standing(engine), NOTHING);
+    assertEquals(occupancy(engine), IDLE);
   });
 });
 
-faulty("dispose() with drain finishes what runs and what waits, and accepts nothing new", async () => {
+faulty("dispose() with drain finishes running and waiting requests, and accepts no new ones", async () => {
   await withFaultyLibrary(async (place) => {
     const engine = await place.load({ maxBatchRequests: 1 });
     place.library.mode = "hold step";
@@ -133,7 +133,7 @@ faulty("dispose() with drain finishes what runs and what waits, and accepts noth
 });
 
 for (const [what, cut] of [["at its deadline", false], ["when dispose() is called without drain", true]] as const) {
-  faulty(`dispose() with drain cancels what still runs ${what}, for a shutdown`, async () => {
+  faulty(`dispose() with drain cancels running requests ${what}, with reason shutdown`, async () => {
     await withFaultyLibrary(async (place) => {
       const engine = await place.load({ trackDetailEvents: true });
       const generation = engine.generate([1], ENDLESS);
@@ -156,7 +156,7 @@ for (const [what, cut] of [["at its deadline", false], ["when dispose() is calle
   });
 }
 
-test("dispose() with a timeout that is no time rejects, and the engine goes on", async () => {
+test("dispose() rejects an invalid timeout, and the engine keeps running", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     await using engine = await Engine.load(folder);
@@ -174,33 +174,33 @@ const LOAD = (folder: string) => `
   const engine = await Engine.load(${JSON.stringify(folder)});
 `;
 
-test("a process does not exit before a disposal is over, and does not wait for an engine that nobody disposes of", async () => {
+test("a process does not exit before a disposal completes, and does not wait for an engine that is never disposed", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     const scripts = {
-      disposed: `engine.dispose().then(() => console.log("over"));`,
+      disposed: `engine.dispose().then(() => console.log("disposed"));`,
       drained: `
         const { result } = engine.generate([1], { maxTokens: 50, ignoreEos: true });
         result.then(({ finishReason }) => console.log(finishReason));
-        engine.dispose({ drain: true }).then(() => console.log("over"));
+        engine.dispose({ drain: true }).then(() => console.log("disposed"));
       `,
-      used: `await engine.generate([1], { maxTokens: 2, ignoreEos: true }).result; console.log("left");`,
-      idle: `console.log("left");`,
+      used: `await engine.generate([1], { maxTokens: 2, ignoreEos: true }).result; console.log("end");`,
+      idle: `console.log("end");`,
     };
     const outputs = Object.values(scripts).map(async (script) => {
       const { code, stdout, stderr } = await runScript(LOAD(folder) + script);
       return [code, stdout, stderr];
     });
     assertEquals(await Promise.all(outputs), [
-      [0, "over\n", ""],
-      [0, "length\nover\n", ""],
-      [0, "left\n", ""],
-      [0, "left\n", ""],
+      [0, "disposed\n", ""],
+      [0, "length\ndisposed\n", ""],
+      [0, "end\n", ""],
+      [0, "end\n", ""],
     ]);
   });
 });
 
-faulty("engines that come and go leave no device open, wherever loading was aborted", async () => {
+faulty("repeated loading leaves no device open, wherever loading is aborted", async () => {
   await withFaultyLibrary(async (place) => {
     const { library } = place;
     for (let round = 0; round < 6; round++) {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
-test("the KV cache holds bf16 on a GPU and f32 on a CPU, and what is asked for on both", async () => {
+test("the KV cache is BF16 on a GPU and F32 on a CPU unless kvDtype is set", async () => {
   const loaded = (kvDtype?: "f32" | "bf16") => {
     return withRandomEngine({}, { kvDtype }, ({ info }) => Promise.resolve([info.device.library, info.kvDtype]));
   };

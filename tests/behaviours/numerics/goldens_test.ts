@@ -14,7 +14,7 @@ interface GoldenCase {
   readonly top1_minus_top2_logit: readonly number[];
 }
 
-/** Where a lower precision may choose otherwise; these models have BF16 weights. */
+/** Logit margin below which lower precision may choose another token; these models have BF16 weights. */
 const TIE = 1e-3;
 
 function readCases(file: string): readonly GoldenCase[] {
@@ -25,14 +25,14 @@ function readCases(file: string): readonly GoldenCase[] {
   }));
 }
 
-/** Every token must be the golden one; after a legitimate tie the streams part. */
+/** Checks that tokens are the golden ones, up to the first legitimate tie. */
 function assertGolden(actual: readonly number[], golden: GoldenCase, label: string): void {
-  const miss = golden.greedy_ids.findIndex((id, step) => actual[step] !== id);
-  if (miss < 0) return;
+  const mismatch = golden.greedy_ids.findIndex((id, step) => actual[step] !== id);
+  if (mismatch < 0) return;
   assertLess(
-    golden.top1_minus_top2_logit[miss]!,
+    golden.top1_minus_top2_logit[mismatch]!,
     TIE,
-    `${label}: token ${miss} is ${actual[miss]}, not the golden one`,
+    `${label}: token ${mismatch} is ${actual[mismatch]}, not the golden one`,
   );
 }
 
@@ -49,7 +49,7 @@ const families = ["llama3-rope", "mistral", "mistral-sliding-window", "qwen2", "
 for (const { folder, goldens } of [...models, ...families]) {
   const file = join(shared ?? "", goldens);
   if (shared === null || !existsSync(file)) {
-    test.skip(`${folder} reproduces its golden tokens (the folder of shared models is not here)`);
+    test.skip(`${folder} reproduces its golden tokens (the shared models are not available)`);
     continue;
   }
   const cases = readCases(file);
@@ -69,7 +69,7 @@ for (const { folder, goldens } of [...models, ...families]) {
           assertLess(Math.abs(logprobs![step]!.logprob - golden.greedy_logprobs[step]!), 2e-3);
         }
       }
-      // Alone, each stream must be the same to the bit; one of them is enough here.
+      // Alone, each stream must have the same bits; one of them suffices here.
       const alone = await generate(cases[0]!);
       assertEquals(alone.tokenIds, batch[0]!.tokenIds);
       assertEquals(alone.logprobs, batch[0]!.logprobs);

@@ -8,7 +8,7 @@ import { withRandomEngine } from "../../support/test_engine.ts";
 
 const PROMPT = Array.from({ length: 12 }, (_, index) => 3 + index * 7 % 300);
 
-/** Log-probabilities of the likeliest tokens, which say more than the tokens do. */
+/** Log-probabilities of the likeliest tokens, which reveal smaller differences than tokens do. */
 function logprobs(options: EngineOptions): Promise<number[]> {
   return withRandomEngine({ layers: 1 }, options, async (engine) => {
     assertEquals(engine.info.activations, options.activations ?? "float32");
@@ -18,7 +18,7 @@ function logprobs(options: EngineOptions): Promise<number[]> {
   });
 }
 
-test("Engine.load() refuses activations that there are not", async () => {
+test("load() rejects an unknown value of activations", async () => {
   const error = await assertRejects(
     () => withRandomEngine({}, { activations: "float16" as "float32" }, () => Promise.resolve()),
     UpbeatError,
@@ -27,8 +27,8 @@ test("Engine.load() refuses activations that there are not", async () => {
   for (const words of ["activations", "float32, bfloat16", "float16"]) assertStringIncludes(error.message, words);
 });
 
-test("Engine.load() refuses bfloat16 activations where they cannot be had, and says what to do", async () => {
-  // With weights in F32, no library has them.
+test("load() fails with the remedy if bfloat16 activations are not supported", async () => {
+  // No library supports them with F32 weights.
   const error = await assertRejects(
     () => withRandomEngine({ dtype: "F32" }, { activations: "bfloat16" }, () => Promise.resolve()),
     UpbeatError,
@@ -46,13 +46,13 @@ interface Target {
 }
 
 const TARGETS: readonly Target[] = [
-  { title: "AMX", options: { library: CPU_LIBRARY, simd: "amx" }, missing: amxIsHere() ? null : "no AMX" },
+  { title: "AMX", options: { library: CPU_LIBRARY, simd: "amx" }, missing: hasAmx() ? null : "no AMX" },
   ...GPU_LIBRARIES.map(({ title, path, missing }) => (
     { title, options: { library: path }, missing }
   )),
 ];
 
-function amxIsHere(): boolean {
+function hasAmx(): boolean {
   try {
     openDevice({ libraryPath: CPU_LIBRARY, simd: "AMX" }).close();
     return true;
@@ -63,7 +63,7 @@ function amxIsHere(): boolean {
 }
 
 for (const { title, options, missing } of TARGETS) {
-  const name = `Engine.generate() rounds activations when it is told to [${title}]`;
+  const name = `generate() rounds activations to bfloat16 if they are selected [${title}]`;
   if (missing !== null) {
     test.skip(`${name}: ${missing}`, () => {});
     continue;

@@ -11,11 +11,11 @@ import {
   ENDLESS,
   faulty,
   firstToken,
-  NOTHING,
+  IDLE,
   only,
   points,
-  standing,
-  waiters,
+  occupancy,
+  consumeAll,
   withFaultyLibrary,
 } from "../../support/libraries/faulty_engine.ts";
 import { runScript } from "../../support/run/run_script.ts";
@@ -23,12 +23,12 @@ import { writeRandomModel } from "../../support/models/random_model.ts";
 import { submit } from "../../support/scripted/scripted_executor.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
-faulty("a device that faults fails every request with the cause, wakes everyone, and is closed", async () => {
+faulty("a device fault fails every request with its cause, ends all iterators, and closes the device", async () => {
   await withFaultyLibrary(async (place) => {
     const engine = await place.load({ maxBatchRequests: 2 });
     const generations = [1, 2, 3].map((token) => engine.generate([token], ENDLESS));
     await firstToken(generations[0]!);
-    const ends = generations.flatMap((generation) => waiters(engine, generation));
+    const ends = generations.flatMap((generation) => consumeAll(engine, generation));
     place.library.mode = "fault";
     await Promise.allSettled(ends);
     for (const generation of generations) {
@@ -36,7 +36,7 @@ faulty("a device that faults fails every request with the cause, wakes everyone,
       assertEquals(error.code, "DEVICE_FAULT");
       await assertRejects(() => generation.text().next().then(() => generation.result), UpbeatError);
     }
-    assertEquals(standing(engine), NOTHING);
+    assertEquals(occupancy(engine), IDLE);
     assertEquals([engine.stats().failed, engine.stats().kvBlocks.total], [3, engine.info.kvBlocks]);
     const late = await assertRejects(() => engine.generate([1]).result, UpbeatError, "asked for this fault");
     assertEquals([late.code, late.details["failure"]], ["ENGINE_CLOSED", "DEVICE_FAULT"]);
@@ -56,15 +56,15 @@ faulty("a device that faults fails every request with the cause, wakes everyone,
 });
 
 for (const recovers of [true, false]) {
-  const then = recovers ? "closed when it has finished after all" : "left open when it never finishes";
-  faulty(`a device that stalls is reported at once, and ${then}`, async () => {
+  const then = recovers ? "the device is closed once it finishes" : "the device is left open if it never finishes";
+  faulty(`a stalled device is reported at once, and ${then}`, async () => {
     await withFaultyLibrary(async (place) => {
       const { library } = place;
       const engine = await place.load();
       const generation = engine.generate([1], ENDLESS);
       await firstToken(generation);
       library.mode = "stall";
-      // The thread waits for the device in its teardown meanwhile, until the mode changes.
+      // Meanwhile, the thread's teardown waits for the device until the mode changes.
       assertEquals(await codeOf(generation.result), "DEVICE_STALLED");
       await library.until("stall");
       assertEquals(count(library.calls, "close"), 0);
@@ -80,7 +80,7 @@ for (const recovers of [true, false]) {
   });
 }
 
-/** What the engine's thread runs in, caught as the engine makes it. */
+/** Collects the workers that engines start. */
 async function withWorkers(use: (workers: Set<Worker>) => Promise<void>): Promise<void> {
   const workers = new Set<Worker>();
   const { on } = Worker.prototype;
@@ -95,7 +95,7 @@ async function withWorkers(use: (workers: Set<Worker>) => Promise<void>): Promis
   }
 }
 
-test("a thread that is killed fails every request, wakes everyone, and leaves nothing to dispose of", async () => {
+test("killing the executor's thread fails every request, ends all iterators, and leaves nothing to dispose", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     await withWorkers(async (workers) => {
@@ -103,12 +103,12 @@ test("a thread that is killed fails every request, wakes everyone, and leaves no
       const engine = await Engine.load(folder, { onLog: (entry) => entries.push(entry) });
       const generation = engine.generate([1], ENDLESS);
       await firstToken(generation);
-      const ends = waiters(engine, generation);
+      const ends = consumeAll(engine, generation);
       for (const worker of workers) void worker.terminate();
       await Promise.allSettled(ends);
       const error = await assertRejects(() => generation.result, UpbeatError, "the executor's thread died");
       assertEquals(error.code, "ENGINE_FAILED");
-      assertEquals(standing(engine), NOTHING);
+      assertEquals(occupancy(engine), IDLE);
       assertEquals(engine.stats().failed, 1);
       assertEquals(await codeOf(engine.generate([1]).result), "ENGINE_CLOSED");
       await engine.dispose();
@@ -137,11 +137,11 @@ function startThread(folder: string, more: Partial<ConstructorParameters<typeof 
   return { thread, points, until };
 }
 
-const DYING_WORKER = new URL("../../support/dying_worker.ts", import.meta.url);
+const DYING_WORKER = new URL("../../support/workers/dying_worker.ts", import.meta.url);
 
-for (const [mode, reason] of [["exit", "it exited with code 3"], ["throw", "nobody catches this"]] as const) {
-  // Deno writes what nobody catches to standard error as well.
-  test(`a thread that dies while loading (${mode}) rejects with how, and can be ended`, async () => {
+for (const [mode, reason] of [["exit", "it exited with code 3"], ["throw", "uncaught error"]] as const) {
+  // Deno also writes uncaught errors to standard error.
+  test(`a thread that dies while loading (${mode}) rejects with the cause, and can be ended`, async () => {
     const { thread } = startThread(mode, { module: DYING_WORKER });
     const error = await assertRejects(() => thread.ready, UpbeatError, reason);
     assertEquals(error.code, "ENGINE_FAILED");
@@ -149,24 +149,24 @@ for (const [mode, reason] of [["exit", "it exited with code 3"], ["throw", "nobo
   });
 }
 
-test("when requests fail with their executor, its thread keeps the process alive until the end is told", async () => {
+test("a failing executor keeps the process alive until its error is delivered", async () => {
   const { code, stdout, stderr } = await runScript(`
     import { ExecutorThread } from "./engine/caller/executor_thread.ts";
     const thread = new ExecutorThread({
       modelFolder: "fail", options: {}, clockOrigin: 0, onProgress: null, log: null, onLog: null,
       module: new URL(${JSON.stringify(DYING_WORKER.href)}),
     });
-    // As an engine whose last request has ended.
+    // Like an engine whose last request has ended.
     thread.onUpdates = ({ updates }) => { console.log(updates.length, "failed"); thread.holdOpen(false); };
     thread.onEnd = ({ code }) => console.log(code);
-    // Not awaited: that keeps the process alive by itself.
+    // Not awaited: that alone would keep the process alive.
     void thread.ready.then(() => thread.holdOpen(true));
   `);
   assertEquals({ code, stdout, stderr }, { code: 0, stdout: "1 failed\nDEVICE_FAULT\n", stderr: "" });
 });
 
 faulty(
-  "a thread that the library holds is given up, its requests fail, and it still frees the device when it can",
+  "a thread that is stuck in the library is abandoned: its requests fail, and it frees the device when the call returns",
   async () => {
     await withFaultyLibrary(async ({ folder, library }) => {
       const { thread, points, until } = startThread(folder, {
@@ -174,14 +174,14 @@ faulty(
       });
       let ended: unknown = null;
       thread.onEnd = (error) => ended = error;
-      let told = 0;
-      thread.onUpdates = () => told++;
+      let updates = 0;
+      thread.onUpdates = () => updates++;
       await thread.ready;
       library.mode = "hold step";
       thread.post(submit(1, 3, 1000, { promptTokenIds: Int32Array.of(1, 2, 3) }));
       await library.until("hold step");
       await thread.end({ drain: false, deadline: null, timeout: 1, grace: 60_000 });
-      const toldBefore = told;
+      const updatesBefore = updates;
       assert(ended instanceof UpbeatError && ended.code === "ENGINE_FAILED");
       assertStringIncludes(ended.message, "given up");
       library.mode = "run";
@@ -193,13 +193,13 @@ faulty(
         "thread: executor over",
         "thread: worker exit seen",
       ]);
-      // Its requests have failed: what becomes of them in the thread is nobody's business.
-      assertEquals(told, toldBefore);
+      // Its requests have already failed: later updates from the thread are dropped.
+      assertEquals(updates, updatesBefore);
     });
   },
 );
 
-test("a thread that hangs is given up, and terminated in the end", async () => {
+test("a thread that hangs is abandoned, and terminated after the grace period", async () => {
   const { thread, points, until } = startThread("hang", { module: DYING_WORKER });
   const failure = assertRejects(() => thread.ready, UpbeatError, "given up");
   await thread.end({ drain: false, deadline: null, timeout: 1, grace: 1 });

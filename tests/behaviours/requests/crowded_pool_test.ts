@@ -5,14 +5,14 @@ import { BUNDLED_MODEL, Engine, type EngineOptions, type GenerateOptions, type R
 import { Random } from "../../ops/random.ts";
 import { assertNamedLibrary, sized } from "../../support/libraries/emulated.ts";
 
-/** How much is asked, of a pool of which size, and how often requests must then have made room for each other. */
+/** The load, the size of the pool, and how many preemptions the two must cause. */
 interface Crowd {
   readonly seed: number;
   readonly requests: number;
-  /** Most words of a prompt, beside its opening. */
+  /** Maximum number of words of a prompt after its opening. */
   readonly words: number;
-  /** Where answers of middling length end, and where long ones do. */
-  readonly lengths: readonly [middling: number, long: number];
+  /** Upper bounds of the lengths of medium and long answers. */
+  readonly lengths: readonly [medium: number, long: number];
   readonly pool: Pick<EngineOptions, "kvBlocks" | "blockSize" | "maxBatchTokens" | "maxBatchRequests">;
   readonly leastPreemptions: number;
   readonly leastCancelled: number;
@@ -30,23 +30,23 @@ const { seed, requests, words, lengths, pool, leastPreemptions, leastCancelled }
 );
 const OPENINGS = ["Once upon a time", "One rainy morning", "There was a small", "Tom had", "Where is the red ball?"];
 
-/** A request: what is asked, and after how many tokens its caller loses interest, if so. */
-interface Asked {
+/** A request, and the number of tokens after which it is cancelled. */
+interface CrowdRequest {
   readonly prompt: string;
   readonly options: GenerateOptions;
   readonly cancelAfter: number | null;
 }
 
-function ask(random: Random, index: number): Asked {
+function randomRequest(random: Random, index: number): CrowdRequest {
   const rest = Array.from(
     { length: random.integer(0, words) },
     () => random.pick(["sun", "and", "the", "tree", "ran"]),
   );
-  const [middling, long] = lengths;
+  const [medium, long] = lengths;
   return {
     prompt: [random.pick(OPENINGS), ...rest].join(" "),
     options: {
-      maxTokens: random.pick([1, 2, random.integer(3, middling), random.integer(middling, long)]),
+      maxTokens: random.pick([1, 2, random.integer(3, medium), random.integer(medium, long)]),
       seed: index,
       temperature: random.pick([0, 0.8]),
       ...(random.integer(0, 4) === 0 ? { stop: [random.pick(["and", ". ", "!\n"])] } : {}),
@@ -55,15 +55,15 @@ function ask(random: Random, index: number): Asked {
   };
 }
 
-test(`${requests} requests on the shipped model in a pool that is far too small live by the rules and say what they say alone`, async () => {
+test(`${requests} requests in a pool far too small for them generate the same as alone, with events in legal order`, async () => {
   const random = new Random(seed);
-  const asked = Array.from({ length: requests }, (_, index) => ask(random, index));
-  // The pool bounds the longest sequence, so an engine at ease has a larger one and the same bound.
+  const crowd = Array.from({ length: requests }, (_, index) => randomRequest(random, index));
+  // The pool bounds the longest sequence: the uncontended engine has a larger pool and the same bound.
   const maxContext = pool.kvBlocks! * pool.blockSize!;
   const alone: number[][] = [];
   {
-    await using atEase = await Engine.load(BUNDLED_MODEL, { maxContext, prefixCache: false, threads: 2 });
-    for (const { prompt, options } of asked) alone.push((await atEase.generate(prompt, options).result).tokenIds);
+    await using uncontended = await Engine.load(BUNDLED_MODEL, { maxContext, prefixCache: false, threads: 2 });
+    for (const { prompt, options } of crowd) alone.push((await uncontended.generate(prompt, options).result).tokenIds);
   }
 
   await using engine = await Engine.load(BUNDLED_MODEL, {
@@ -74,7 +74,7 @@ test(`${requests} requests on the shipped model in a pool that is far too small 
     trackDetailEvents: true,
   });
   assertNamedLibrary(engine);
-  const lives = await Promise.all(asked.map(async ({ prompt, options, cancelAfter }) => {
+  const outcomes = await Promise.all(crowd.map(async ({ prompt, options, cancelAfter }) => {
     const generation = engine.generate(prompt, options);
     const events: RequestEvent[] = [];
     let tokens = 0;
@@ -87,7 +87,7 @@ test(`${requests} requests on the shipped model in a pool that is far too small 
   }));
 
   let cancelled = 0;
-  for (const [index, { events, result }] of lives.entries()) {
+  for (const [index, { events, result }] of outcomes.entries()) {
     const expected = alone[index]!;
     const isCancelled = result.finishReason === "cancelled";
     if (isCancelled) cancelled++;

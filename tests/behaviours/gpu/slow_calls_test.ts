@@ -4,7 +4,7 @@ import { writeRandomModel } from "../../support/models/random_model.ts";
 import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.ts";
 import { withModelFolder } from "../../support/test_engine.ts";
 
-/** Prompts of many lengths, every part of sampling, and more requests than run at once. */
+/** Prompts of various lengths, all sampling options, and more requests than run at once. */
 const REQUESTS: readonly { readonly prompt: readonly number[]; readonly options: GenerateOptions }[] = [
   { prompt: [5], options: { temperature: 0 } },
   { prompt: Array.from({ length: 61 }, (_, i) => i + 3), options: { temperature: 0, logprobs: 3 } },
@@ -18,11 +18,11 @@ const REQUESTS: readonly { readonly prompt: readonly number[]; readonly options:
 const MODES: Readonly<Record<string, EngineOptions>> = {
   "one step at a time": { overlap: false, onStep: () => {} },
   "overlapping steps": { maxBatchRequests: 5 },
-  "a pool that is too small": { kvBlocks: 14, maxContext: 100 },
+  "an oversubscribed pool": { kvBlocks: 14, maxContext: 100 },
 };
 
 for (const [title, options] of Object.entries(MODES)) {
-  simt(`no step allocates, frees, or waits for the device otherwise than by its event: ${title}`, async () => {
+  simt(`no step allocates, frees, or waits for the device other than by its event: ${title}`, async () => {
     await withModelFolder(async (folder) => {
       writeRandomModel(folder, { family: "qwen3", headDim: 32, maxPositions: 256 });
       using stand = await Simt.take();
@@ -50,7 +50,7 @@ for (const [title, options] of Object.entries(MODES)) {
   });
 }
 
-simt("a call that has no place in a step is a fault with its name while a test forbids them", async () => {
+simt("a slow call is a fault that names it while a test forbids slow calls", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1 });
     using stand = await Simt.take();

@@ -25,12 +25,12 @@ import { withModelFolder, withRandomEngine } from "../../support/test_engine.ts"
 
 const VOCABULARY = 320;
 
-/** Deterministic variety. */
+/** A deterministic pseudo-random number below a bound. */
 function varied(index: number, salt: number, below: number): number {
   return ((index + 1) * 2654435761 + salt * 40503) % 4294967291 % below;
 }
 
-/** Requests with every part of sampling among them; every third begins like others of its family. */
+/** Requests with all sampling options among them; every third shares a prefix with others. */
 const requests = Array.from({ length: sized(28, 14) }, (_, index) => ({
   prompt: Array.from({ length: 1 + varied(index, 1, 24) }, (_, position) => {
     return index % 3 === 0 ? 3 + ((position * 11) % 300) : 3 + varied(index, position, 300);
@@ -49,7 +49,7 @@ const requests = Array.from({ length: sized(28, 14) }, (_, index) => ({
   } satisfies GenerateOptions,
 }));
 
-/** A request of the list as the executor gets it. */
+/** The message that submits a request of the list. */
 function message(index: number, stopStrings: readonly string[] = []): SubmitMessage {
   const { prompt, options } = requests[index]!;
   const none = { doSample: null, temperature: null, topK: null, topP: null, minP: null, repetitionPenalty: null };
@@ -65,7 +65,7 @@ function message(index: number, stopStrings: readonly string[] = []): SubmitMess
   };
 }
 
-/** What must not depend on the pool: tokens, log-probabilities, the end. */
+/** What must not depend on the pool: tokens, log-probabilities, the finish reason. */
 function stream(moments: readonly Moment[]): unknown[] {
   return moments.flatMap((moment): unknown[] => {
     if (moment.type === "token") return [[moment.tokenId, moment.logprob ?? null, moment.topLogprobs ?? null]];
@@ -73,7 +73,7 @@ function stream(moments: readonly Moment[]): unknown[] {
   });
 }
 
-/** Run with the real library on this thread, so that every step is the same each time. */
+/** Runs with the real library on this thread, so that all steps are reproducible. */
 function withRunner(
   use: (runner: StepRunner, tokenizer: Tokenizer) => void,
   graphSizes: readonly number[] = [],
@@ -90,7 +90,7 @@ function withRunner(
   });
 }
 
-/** Run messages that all arrive at the start, with cancels at their steps. */
+/** Runs requests that all arrive at the start, and cancels at given steps. */
 function run(
   messages: readonly ScriptedMessage["message"][],
   setUp: ScriptedSetUp,
@@ -102,7 +102,7 @@ function run(
   return executor;
 }
 
-const everybody = requests.map((_, index) => index);
+const allRequests = requests.map((_, index) => index);
 
 const allPools: readonly ScriptedSetUp[] = [
   { blocks: 14, maxBatchTokens: 16, maxBatchRequests: 8 },
@@ -114,7 +114,7 @@ const pools = sized(allPools, allPools.slice(1, 2));
 
 const OVERLAP = { overlap: true, earlyFirstToken: true };
 
-/** The plain loop, the overlap loop, and that with decode steps filled up to few sizes. */
+/** The plain loop, the overlap loop, and the overlap loop with decode steps padded to few sizes. */
 const allLoops = [{ options: {}, graphSizes: [] }, { options: OVERLAP, graphSizes: [] }, {
   options: OVERLAP,
   graphSizes: [3, 8],
@@ -125,15 +125,15 @@ for (const { options, graphSizes } of loops) {
   const how = `${"overlap" in options ? "overlap" : "plain"} loop, graphs of ${
     graphSizes.join(" and ") || "all sizes"
   }`;
-  test(`streams are bit-identical to their uncontended runs where requests are paused and evicted: ${how}`, () =>
+  test(`paused and evicted requests generate the same bits as alone: ${how}`, () =>
     withRunner((runner) => checkUnderPressure(runner, options), graphSizes));
 }
 
 function checkUnderPressure(runner: StepRunner, options: Partial<ExecutorOptions>): void {
-  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
   for (const pool of pools) {
-    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options });
-    for (const index of everybody) {
+    const executor = run(allRequests.map((index) => message(index)), { ...pool, runner, options });
+    for (const index of allRequests) {
       assertEquals(stream(executor.moments(index + 1)), alone[index], `request ${index + 1}`);
     }
     const { pauses, evictions, prefixHitTokens } = executor.counters;
@@ -143,20 +143,20 @@ function checkUnderPressure(runner: StepRunner, options: Partial<ExecutorOptions
   }
 }
 
-test("streams of the others do not change when requests are cancelled at any step", () =>
+test("cancelling requests at any step does not change the others", () =>
   withRunner((runner) => {
     for (const options of sized([{}, OVERLAP], [OVERLAP])) checkCancels(runner, options);
   }));
 
 function checkCancels(runner: StepRunner, options: Partial<ExecutorOptions>): void {
-  const alone = everybody.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
   for (const [round, pool] of pools.entries()) {
-    const cancels = everybody
+    const cancels = allRequests
       .filter((index) => varied(index, round, 3) === 0)
       .map((index) => ({ step: varied(index, 7 + round, 90), message: { type: "cancel", id: index + 1 } as const }));
-    const executor = run(everybody.map((index) => message(index)), { ...pool, runner, options }, cancels);
+    const executor = run(allRequests.map((index) => message(index)), { ...pool, runner, options }, cancels);
     let cancelled = 0;
-    for (const index of everybody) {
+    for (const index of allRequests) {
       const got = stream(executor.moments(index + 1));
       const end = executor.moments(index + 1).at(-1)!;
       const wasCancelled = end.type === "finish" && end.reason === "cancelled";
@@ -170,26 +170,26 @@ function checkCancels(runner: StepRunner, options: Partial<ExecutorOptions>): vo
   }
 }
 
-test("a stop string that spans an eviction ends the stream where it does without one", () =>
+test("a stop string that spans an eviction ends the stream as it does without one", () =>
   withRunner((runner, tokenizer) => {
     const table = { type: "tokenTable", table: tokenizer.tokenTable.shared } as const;
     const setUp = { ...pools[0]!, runner };
-    const free = run(everybody.map((index) => message(index)), setUp);
+    const free = run(allRequests.map((index) => message(index)), setUp);
     let spanned = 0;
-    for (const index of everybody) {
+    for (const index of allRequests) {
       const moments = free.moments(index + 1);
       const before = moments.slice(0, moments.findIndex(({ type }) => type === "evict")).filter(isToken);
       const tokens = free.tokens(index + 1);
       if (before.length === 0 || before.length === moments.filter(isToken).length) continue;
       const text = (count: number) => tokenizer.decode(tokens.slice(0, count), { skipSpecialTokens: true });
       const [left, both] = [text(before.length), text(before.length + 1)];
-      // Bytes that are no text yet are shown as replacement characters; such cuts have no stop string.
+      // An incomplete character decodes to U+FFFD; a stop string cannot start or end inside one.
       if (!both.startsWith(left) || both.length === left.length || /\ufffd/.test(both.slice(-4))) continue;
       const stop = both.slice(left.length - 1);
       if (left.length === 0 || text(tokens.length).indexOf(stop) !== left.length - 1) continue;
       const stopping = message(index, [stop]);
       const alone = run([table, stopping], { runner }).moments(index + 1);
-      const crowd = run([table, ...everybody.map((other) => (other === index ? stopping : message(other)))], setUp);
+      const crowd = run([table, ...allRequests.map((other) => (other === index ? stopping : message(other)))], setUp);
       assertEquals(stream(crowd.moments(index + 1)), stream(alone));
       assert(crowd.story(index + 1).includes("evict"));
       const end = alone.at(-1)!;
@@ -204,7 +204,7 @@ function isToken({ type }: Moment): boolean {
   return type === "token";
 }
 
-test("a prompt that is found in the prefix cache gives the same bits, log-probabilities included", () =>
+test("a prompt found in the prefix cache generates the same tokens and log-probabilities, bit for bit", () =>
   withRunner((runner) => {
     const prompt = Int32Array.from({ length: 33 }, (_, position) => 3 + ((position * 7) % 300));
     const ask = (id: number, length: number, index: number): SubmitMessage => ({
@@ -212,7 +212,7 @@ test("a prompt that is found in the prefix cache gives the same bits, log-probab
       id,
       promptTokenIds: prompt.slice(0, length),
     });
-    // 33 tokens, then the same, then ends within and at the end of blocks.
+    // The same prompt twice, then prefixes of it that end inside and at the end of blocks.
     const asked = [33, 33, 30, 32, 16, 17].map((length, place) => ask(place + 1, length, 5));
     const script = asked.map((message, place) => ({ step: place * 40, message }));
     const [on, off] = [true, false].map((prefixCache) => {
@@ -227,10 +227,10 @@ test("a prompt that is found in the prefix cache gives the same bits, log-probab
     assertEquals(cached, [[0, 0], [32], [28], [28], [12], [16]]);
   }));
 
-test("an engine under pressure gives every stream as an engine at ease does", async () => {
-  await withRandomEngine({}, { prefixCache: false }, async (atEase, folder) => {
+test("an engine with an oversubscribed pool generates the same tokens as an uncontended one", async () => {
+  await withRandomEngine({}, { prefixCache: false }, async (uncontended, folder) => {
     const expected: unknown[] = [];
-    for (const { prompt, options } of requests) expected.push((await atEase.generate(prompt, options).result).tokenIds);
+    for (const { prompt, options } of requests) expected.push((await uncontended.generate(prompt, options).result).tokenIds);
     for (const prefixCache of [true, false]) {
       await using engine = await Engine.load(folder, { kvBlocks: 14, blockSize: 4, maxBatchTokens: 16, prefixCache });
       const results = await Promise.all(requests.map(({ prompt, options }) => engine.generate(prompt, options).result));
@@ -241,7 +241,7 @@ test("an engine under pressure gives every stream as an engine at ease does", as
 });
 
 async function checkCounters(engine: Engine, caches: boolean): Promise<void> {
-  // The counters of a step come with its updates; one more request brings those of the end.
+  // Counters arrive with a step's updates: one more request delivers the final ones.
   await engine.generate([1], { maxTokens: 1, ignoreEos: true }).result;
   const { preemptions: { pauses, evictions }, kvBlocks, running, paused, waiting, prefixCache } = engine.stats();
   assertEquals([kvBlocks.used, running, paused, waiting], [0, 0, 0, 0]);

@@ -1,11 +1,11 @@
 /**
- * A thread that sends deliveries, told by their `emittedAt`: now and then it rests, so that the receiver does too.
+ * A thread that sends deliveries, numbered by `emittedAt`. It pauses now and then, so that the receiver goes to sleep.
  *
  * @module
  */
 import { parentPort, workerData } from "node:worker_threads";
-import { DeliverySender } from "../../engine/channel/delivery_ring.ts";
-import { NO_COUNTERS } from "../../engine/telemetry/engine_stats.ts";
+import { DeliverySender } from "../../../engine/channel/delivery_ring.ts";
+import { NO_COUNTERS } from "../../../engine/telemetry/engine_stats.ts";
 
 const { memory, count } = workerData as { memory: SharedArrayBuffer; count: number };
 const sender = new DeliverySender(memory, (message) => parentPort!.postMessage(message));
