@@ -29,6 +29,10 @@ test("every test that opens a device runs on the emulator, or is said not to", (
 });
 
 test("emulatedTests() keeps order and leaves out what takes no device", () => {
-  const files = ["tests/engine/text/jinja/template_test.ts", "tests/ffi/device_test.ts", "tests/engine/caller/engine_test.ts"];
+  const files = [
+    "tests/engine/text/jinja/template_test.ts",
+    "tests/ffi/device_test.ts",
+    "tests/engine/caller/engine_test.ts",
+  ];
   assertEquals(emulatedTests(files), files.slice(1));
 });

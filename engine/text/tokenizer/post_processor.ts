@@ -66,7 +66,10 @@ function template(config: JsonObject): Surroundings {
         throw invalidTokenizer("post_processor.special_tokens", `has no ids for ${name}`);
       }
       (texts === 0 ? before : after).push(...(entry["ids"] as number[]));
-    } else throw invalidTokenizer("post_processor.single", "contains an item that is neither Sequence nor SpecialToken");
+    } else {throw invalidTokenizer(
+        "post_processor.single",
+        "contains an item that is neither Sequence nor SpecialToken",
+      );}
   }
   if (texts !== 1) throw invalidTokenizer("post_processor.single", `must contain the text once, not ${texts} times`);
   return { before, after };

@@ -25,28 +25,31 @@ function isFault({ code, details }: UpbeatError): boolean {
   return code === "DEVICE_FAULT" || details["failure"] === "DEVICE_FAULT";
 }
 
-simt("a GPU fault fails every request with its cause, and an engine can be loaded again in the same process", async () => {
-  await withMachine(async (load, stand) => {
-    const engine = await load();
-    const expected = await tokensOf(engine);
-    const endless = [1, 2, 3].map((token) => engine.generate([token], { ...SHORT, maxTokens: 200 }));
-    for await (const event of endless[0]!) {
-      if (event.type !== "GENERATED_TOKEN") continue;
-      stand.breakDevice();
-      break;
-    }
-    for (const generation of endless.slice(1)) {
-      const error = await assertRejects(() => generation.result, UpbeatError);
-      assertEquals(error.code, "DEVICE_FAULT");
-      assertStringIncludes(error.message, "a test has broken the device");
-    }
-    const late = await assertRejects(() => engine.generate([1]).result, UpbeatError);
-    assert(isFault(late), `${late.code}: ${late.message}`);
-    await engine.dispose();
-    await using again = await load();
-    assertEquals(await tokensOf(again), expected);
-  });
-});
+simt(
+  "a GPU fault fails every request with its cause, and an engine can be loaded again in the same process",
+  async () => {
+    await withMachine(async (load, stand) => {
+      const engine = await load();
+      const expected = await tokensOf(engine);
+      const endless = [1, 2, 3].map((token) => engine.generate([token], { ...SHORT, maxTokens: 200 }));
+      for await (const event of endless[0]!) {
+        if (event.type !== "GENERATED_TOKEN") continue;
+        stand.breakDevice();
+        break;
+      }
+      for (const generation of endless.slice(1)) {
+        const error = await assertRejects(() => generation.result, UpbeatError);
+        assertEquals(error.code, "DEVICE_FAULT");
+        assertStringIncludes(error.message, "a test has broken the device");
+      }
+      const late = await assertRejects(() => engine.generate([1]).result, UpbeatError);
+      assert(isFault(late), `${late.code}: ${late.message}`);
+      await engine.dispose();
+      await using again = await load();
+      assertEquals(await tokensOf(again), expected);
+    });
+  },
+);
 
 simt("a GPU fault ends all engines on the GPU, which works again once the last of them is closed", async () => {
   await withMachine(async (load, stand) => {

@@ -58,7 +58,8 @@ const bad: readonly BadModel[] = [
   },
   {
     name: "overlapping tensors",
-    breakModel: (folder) => editHeader(folder, (json) => json.replace(/(.*)"data_offsets":\[\d+,/, '$1"data_offsets":[0,')),
+    breakModel: (folder) =>
+      editHeader(folder, (json) => json.replace(/(.*)"data_offsets":\[\d+,/, '$1"data_offsets":[0,')),
     code: "WEIGHTS_INVALID",
     parts: ["model.safetensors"],
   },

@@ -230,7 +230,9 @@ test("a prompt found in the prefix cache generates the same tokens and log-proba
 test("an engine with an oversubscribed pool generates the same tokens as an uncontended one", async () => {
   await withRandomEngine({}, { prefixCache: false }, async (uncontended, folder) => {
     const expected: unknown[] = [];
-    for (const { prompt, options } of requests) expected.push((await uncontended.generate(prompt, options).result).tokenIds);
+    for (const { prompt, options } of requests) {
+      expected.push((await uncontended.generate(prompt, options).result).tokenIds);
+    }
     for (const prefixCache of [true, false]) {
       await using engine = await Engine.load(folder, { kvBlocks: 14, blockSize: 4, maxBatchTokens: 16, prefixCache });
       const results = await Promise.all(requests.map(({ prompt, options }) => engine.generate(prompt, options).result));

@@ -3,15 +3,15 @@ import { test } from "node:test";
 import { Engine, UpbeatError } from "../../../mod.ts";
 import {
   codeOf,
+  consumeAll,
   count,
   ENDLESS,
   faulty,
   firstToken,
   IDLE,
+  occupancy,
   only,
   points,
-  occupancy,
-  consumeAll,
   withFaultyLibrary,
 } from "../../support/libraries/faulty_engine.ts";
 import { writeRandomModel } from "../../support/models/random_model.ts";
@@ -38,26 +38,29 @@ faulty(
   },
 );
 
-faulty("load() stops at the next layer when it is aborted, closes the device, and rejects with the reason", async () => {
-  await withFaultyLibrary(async (place) => {
-    const { library } = place;
-    library.mode = "hold load";
-    const controller = new AbortController();
-    const loading = place.load({ signal: controller.signal });
-    await library.until("hold load");
-    controller.abort(new Error("the user left"));
-    while (!points(place, "caller").includes("thread: shutdown message posted")) await null;
-    library.mode = "run";
-    const error = await assertRejects(() => loading, UpbeatError, "was aborted: the user left");
-    assertEquals([error.code, error.details["reason"]], ["ENGINE_CLOSED", "the user left"]);
-    // Only the embedding was loaded.
-    assertEquals([count(library.calls, "load"), count(library.calls, "close")], [1, 1]);
-    assertEquals(only(place, "thread: shutdown message posted")["loading"], true);
-    assertEquals(only(place, "worker: loading ended")["error"], "ENGINE_CLOSED");
-    assertEquals(points(place, "executor").slice(-2), ["worker: device closed", "worker: exit"]);
-    assertEquals(points(place, "caller").at(-1), "thread: worker exit seen");
-  });
-});
+faulty(
+  "load() stops at the next layer when it is aborted, closes the device, and rejects with the reason",
+  async () => {
+    await withFaultyLibrary(async (place) => {
+      const { library } = place;
+      library.mode = "hold load";
+      const controller = new AbortController();
+      const loading = place.load({ signal: controller.signal });
+      await library.until("hold load");
+      controller.abort(new Error("the user left"));
+      while (!points(place, "caller").includes("thread: shutdown message posted")) await null;
+      library.mode = "run";
+      const error = await assertRejects(() => loading, UpbeatError, "was aborted: the user left");
+      assertEquals([error.code, error.details["reason"]], ["ENGINE_CLOSED", "the user left"]);
+      // Only the embedding was loaded.
+      assertEquals([count(library.calls, "load"), count(library.calls, "close")], [1, 1]);
+      assertEquals(only(place, "thread: shutdown message posted")["loading"], true);
+      assertEquals(only(place, "worker: loading ended")["error"], "ENGINE_CLOSED");
+      assertEquals(points(place, "executor").slice(-2), ["worker: device closed", "worker: exit"]);
+      assertEquals(points(place, "caller").at(-1), "thread: worker exit seen");
+    });
+  },
+);
 
 faulty("load() starts nothing when its signal is already aborted, and a loaded engine ignores the signal", async () => {
   await withFaultyLibrary(async (place) => {

@@ -7,15 +7,15 @@ import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
 import { Engine, type LogEntry, UpbeatError } from "../../../mod.ts";
 import {
   codeOf,
+  consumeAll,
   count,
   ENDLESS,
   faulty,
   firstToken,
   IDLE,
+  occupancy,
   only,
   points,
-  occupancy,
-  consumeAll,
   withFaultyLibrary,
 } from "../../support/libraries/faulty_engine.ts";
 import { runScript } from "../../support/run/run_script.ts";

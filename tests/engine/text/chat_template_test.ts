@@ -53,7 +53,9 @@ for (const file of listShared("chat").filter((name) => /^[^.]*(?:\.\d[^.]*)*\.js
     }
   });
 }
-if (MODELS === null) test.skip("render() reproduces golden conversations (the shared models are not available)", () => {});
+if (MODELS === null) {
+  test.skip("render() reproduces golden conversations (the shared models are not available)", () => {});
+}
 
 const SIMPLE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}" +
   "{% if add_generation_prompt %}<assistant>{% endif %}";

@@ -77,7 +77,8 @@ function checkPrompt(tokenizer: Tokenizer, numRuns: number): void {
 }
 
 for (const [name, tokenizer] of smallTokenizers()) {
-  test(`StreamingDetokenizer() returns the text of decode() for any ids with ${name}`, () => checkDeltas(tokenizer, 400));
+  test(`StreamingDetokenizer() returns the text of decode() for any ids with ${name}`, () =>
+    checkDeltas(tokenizer, 400));
   test(`StreamingDetokenizer() continues the text of a prompt with ${name}`, () => checkPrompt(tokenizer, 400));
 }
 
@@ -119,7 +120,9 @@ for (const file of listShared("goldens").filter((name) => name.endsWith(".json")
   });
 }
 
-if (MODELS === null) test.skip("StreamingDetokenizer() with real tokenizers (the shared models are not available)", () => {});
+if (MODELS === null) {
+  test.skip("StreamingDetokenizer() with real tokenizers (the shared models are not available)", () => {});
+}
 
 const small = smallTokenizers();
 const sentencePiece = small.get("SentencePiece with byte fallback") as Tokenizer;

@@ -7,7 +7,13 @@ import fc from "fast-check";
 import { UpbeatError } from "../../../../errors.ts";
 import { Tokenizer } from "../../../../engine/text/tokenizer/tokenizer.ts";
 import type { JsonObject } from "../../../../engine/text/tokenizer/tokenizer_files.ts";
-import { addedToken, byteLevelJson, sentencePieceJson, smallTokenizers, tokenizerOf } from "../../../support/tokenizers/small_tokenizers.ts";
+import {
+  addedToken,
+  byteLevelJson,
+  sentencePieceJson,
+  smallTokenizers,
+  tokenizerOf,
+} from "../../../support/tokenizers/small_tokenizers.ts";
 import { listShared, MODELS, readShared, sharedTokenizer } from "../../../support/tokenizers/shared_tokenizers.ts";
 
 const SEED = 77;
