@@ -8,7 +8,7 @@ import type { Device } from "../ffi/interface.ts";
 import { ModelRunner } from "../engine/runner/model_runner.ts";
 import { KvBlockPool } from "../engine/scheduler/kv_block_pool.ts";
 import { readModelConfig } from "../engine/models/config.ts";
-import { planWeights } from "../engine/models/weight_plan.ts";
+import { planModel } from "../engine/models/model_plan.ts";
 import { resolveEngineOptions } from "../engine/config/engine_options.ts";
 import { resolveLimits } from "../engine/runner/limits.ts";
 import { Request } from "../engine/scheduler/request.ts";
@@ -56,12 +56,12 @@ function countCalls(device: Device): { device: Device; calls: () => number } {
  */
 export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): CallsPerStep {
   const config = readModelConfig(folder);
-  const plan = planWeights(config, openCheckpoint(folder));
+  const plan = planModel(config, openCheckpoint(folder));
   using real = openDevice();
   const { device, calls } = countCalls(real);
   const options = resolveEngineOptions({ maxContext: 2048, maxBatchTokens: Math.max(512, promptTokenIds.length) });
   const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
-  const runner = new ModelRunner(device, config, plan, limits, () => {});
+  const runner = new ModelRunner(device, plan, limits, () => {});
   const scheduler = new Scheduler(new KvBlockPool(limits.kvBlocks, limits.blockSize), limits);
   const request = new Request({
     id: 1,

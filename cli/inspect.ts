@@ -5,8 +5,8 @@
  */
 import { readModelConfig } from "../engine/models/config.ts";
 import type { ModelConfig } from "../engine/models/config.ts";
-import { estimateMemory } from "../engine/models/memory.ts";
-import { planWeights } from "../engine/models/weight_plan.ts";
+import { kvBytesPerToken, loadedWeightBytes } from "../engine/models/memory.ts";
+import { planModel } from "../engine/models/model_plan.ts";
 import { ChatTemplate } from "../engine/text/chat_template.ts";
 import { Tokenizer } from "../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../engine/weights/checkpoint.ts";
@@ -50,8 +50,9 @@ type Report = Awaited<ReturnType<typeof inspectModel>>;
 async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
   const config = readModelConfig(folder);
   const checkpoint = openCheckpoint(folder);
-  const plan = planWeights(config, checkpoint);
-  const memory = estimateMemory(config, plan, kvDtype);
+  const plan = planModel(config, checkpoint);
+  const weightBytes = loadedWeightBytes(plan.memory);
+  const tokenBytes = kvBytesPerToken(plan.memory, kvDtype);
   const unused = new Set(plan.unusedTensors);
   const dtypes: Record<string, number> = {};
   let parameters = 0;
@@ -62,7 +63,7 @@ async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
     dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
   }
   const available = availableMemory();
-  const kvTokens = Math.max(0, Math.floor((available - memory.weightBytes) / memory.kvBytesPerToken));
+  const kvTokens = Math.max(0, Math.floor((available - weightBytes) / tokenBytes));
   return {
     model: folder,
     family: config.family,
@@ -72,9 +73,9 @@ async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
     ...shapeOf(config),
     files: checkpoint.files.length,
     unusedTensors: plan.unusedTensors,
-    weightBytes: memory.weightBytes,
+    weightBytes,
     kvDtype,
-    kvBytesPerToken: memory.kvBytesPerToken,
+    kvBytesPerToken: tokenBytes,
     memory: {
       availableBytes: available,
       kvTokens,

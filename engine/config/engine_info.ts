@@ -5,7 +5,7 @@
  */
 import type { DeviceInfo, DeviceUsage } from "../../ffi/interface.ts";
 import type { ModelConfig } from "../models/config.ts";
-import type { ActivationType } from "../models/decoder_weights.ts";
+import type { ActivationType } from "../models/weight_loader.ts";
 import type { CacheDtype } from "../models/memory.ts";
 
 /** What an engine runs, for people and for checks. */

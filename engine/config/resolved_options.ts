@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ActivationType } from "../models/decoder_weights.ts";
+import type { ActivationType } from "../models/weight_loader.ts";
 import type { CacheDtype } from "../models/memory.ts";
 
 /** How an engine is set up; every field is known. */

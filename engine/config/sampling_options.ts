@@ -4,7 +4,7 @@
  * @module
  */
 import { integer, invalid, number } from "./checks.ts";
-import type { SamplingDefaults } from "../models/generation_config.ts";
+import type { SamplingDefaults } from "../models/config/generation_config.ts";
 
 /** How tokens are chosen. Everything is optional; a field left out has the model's own default, else "off". */
 export interface SamplingOptions {

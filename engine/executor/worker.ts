@@ -13,7 +13,7 @@ import { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import { createLog } from "../telemetry/log.ts";
 import { ModelRunner } from "../runner/model_runner.ts";
 import { type ModelConfig, readModelConfig } from "../models/config.ts";
-import { planDummyWeights, planWeights, type WeightPlan } from "../models/weight_plan.ts";
+import { type ModelPlan, planDummyModel, planModel } from "../models/model_plan.ts";
 import { chooseDevice, type ChosenDevice } from "../runner/open_device.ts";
 import { resolveLimits } from "../runner/limits.ts";
 import { PrefixCache } from "../scheduler/prefix_cache.ts";
@@ -96,9 +96,9 @@ function checkWanted(): void {
 }
 
 /** Reads the model's headers. Every fault in its files is found here, before any memory is allocated. */
-function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: WeightPlan } {
+function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: ModelPlan } {
   const config = readModelConfig(folder);
-  const plan = weights === "dummy" ? planDummyWeights(config, "BF16") : planWeights(config, openCheckpoint(folder));
+  const plan = weights === "dummy" ? planDummyModel(config, "BF16") : planModel(config, openCheckpoint(folder));
   return { config, plan };
 }
 
@@ -109,7 +109,7 @@ function makesDependentLaunches(device: Device): boolean {
 
 function describe(
   config: ModelConfig,
-  plan: WeightPlan,
+  plan: ModelPlan,
   limits: RunnerLimits,
   { device, libraryPath, fallback }: ChosenDevice,
 ): EngineInfo {
@@ -150,7 +150,7 @@ async function run(): Promise<void> {
   try {
     if (makesDependentLaunches(device)) device.useDependentLaunches(true);
     const limits = resolveLimits(start.options, config, plan, device.info(), now);
-    runner = new ModelRunner(device, config, plan, limits, (loadedBytes, totalBytes) => {
+    runner = new ModelRunner(device, plan, limits, (loadedBytes, totalBytes) => {
       checkWanted();
       post({ type: "progress", loadedBytes, totalBytes });
     }, start.options.weightSeed);

@@ -1,21 +1,23 @@
 /**
  * A model folder's `config.json` and `generation_config.json` as one checked value.
  *
- * A field that is absent has the value that transformers gives it in that family; what the engine cannot compute
- * faithfully is refused here, before any memory is taken.
+ * An absent field has the default of the family in transformers. A model that would not be computed faithfully is refused
+ * here, before any memory is taken.
  *
  * @module
  */
-import type { DecoderConfig } from "./decoder_config.ts";
+import type { DecoderConfig, ModelFamily } from "./config/decoder_config.ts";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
-import { readFields } from "./config_fields.ts";
+import { readFields } from "./config/config_fields.ts";
 import { findFamily } from "./families/registry.ts";
-import { readGenerationConfig } from "./generation_config.ts";
-import type { SamplingDefaults } from "./generation_config.ts";
+import { readGenerationConfig } from "./config/generation_config.ts";
+import type { SamplingDefaults } from "./config/generation_config.ts";
 
-/** Everything the two configuration files say about a model. */
+/** The contents of the two configuration files. */
 export interface ModelConfig extends DecoderConfig {
+  /** The family, which decides the defaults and the forward pass. */
+  readonly family: ModelFamily;
   /** The model folder. */
   readonly folder: string;
   /** The sampling that the model's authors suggest. */
@@ -46,9 +48,11 @@ export function readModelConfig(folder: string): ModelConfig {
       file,
     });
   }
-  const decoder = findFamily(fields).read(fields);
+  const family = findFamily(fields);
+  const decoder = family.readConfig(fields);
   const generation = readGenerationConfig(folder, decoder.vocabularySize);
   return {
+    family: family.name,
     ...decoder,
     folder,
     bosTokenId: generation.bosTokenId ?? decoder.bosTokenId,

@@ -1,14 +1,14 @@
 /**
- * Weights that are in no file, for measuring a model's shape: times depend on shapes, and on elements only in that zeros
- * are faster than anything else.
+ * Dummy weights, for measuring a model's shape without its files. Random, because zeros would make kernels faster than real
+ * weights do.
  *
  * @module
  */
 import type { Device, HostMemory } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
-import type { WeightPart } from "./weight_plan.ts";
+import type { WeightPart } from "./memory_plan.ts";
 
-/** The standard deviation that checkpoints of these families are initialised with (`initializer_range`). */
+/** The standard deviation with which these families are initialised (`initializer_range`). */
 const DEVIATION = 0.02;
 
 /** A uniform value between -a and a has a standard deviation of a / sqrt(3). */
@@ -19,8 +19,8 @@ export class DummyWeights {
   readonly #device: Device;
   readonly #stream: StreamHandle;
   readonly #seed: number;
-  /** Every matrix has random numbers of its own. */
-  #matrices = 0;
+  /** Parts filled so far: the second word of the next one's seed. */
+  #parts = 0;
   #ones: HostMemory | null = null;
 
   /**
@@ -36,10 +36,10 @@ export class DummyWeights {
 
   /** Enqueue: fill the rows of a part with random elements. */
   fillRows(weight: WeightHandle, firstRow: number, { rows }: WeightPart): void {
-    this.#device.randomizeWeight(this.#stream, weight, firstRow, rows, SCALE, [this.#seed, this.#matrices++]);
+    this.#device.randomizeWeight(this.#stream, weight, firstRow, rows, SCALE, [this.#seed, this.#parts++]);
   }
 
-  /** Enqueue: fill a norm with ones; a bias stays zero, as memory begins. */
+  /** Enqueue: fill a norm with ones. A bias stays zero, as memory is allocated. */
   fillVector(destination: Pointer, { name, rows }: WeightPart): void {
     if (name.endsWith(".bias")) return;
     const bytes = rows * 4;
@@ -52,7 +52,7 @@ export class DummyWeights {
     this.#device.check(symbols.upbeat_copy_to_device(this.#stream, destination, this.#ones.pointer, bytes));
   }
 
-  /** Free what norms are copied from, once they are. */
+  /** Wait for the copies of norms and free their source. */
   release(): void {
     if (this.#ones === null) return;
     this.#device.synchronize(this.#stream);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RopeConfig, RopeScaling } from "./rope_config.ts";
+import type { RopeConfig, RopeScaling } from "./config/rope_config.ts";
 
 /**
  * The angle by which each pair of a head's elements turns per position.

@@ -17,6 +17,8 @@ export type BatchSlotTableName = "tokens" | "biasTokens" | "biasValues";
  * generated tokens are appended on the device.
  */
 export class BatchSlotTables {
+  /** Tokens of all slots together. */
+  readonly tableLength: number;
   readonly #layout: BufferLayout<BatchSlotTableName>;
   readonly #host: HostBuffer<BatchSlotTableName>;
   readonly #onDevice: DeviceBuffer<BatchSlotTableName>;
@@ -34,8 +36,9 @@ export class BatchSlotTables {
   constructor(device: Device, maxBatchRequests: number, maxContext: number) {
     this.#device = device;
     this.#maxContext = maxContext;
+    this.tableLength = maxBatchRequests * maxContext;
     this.#layout = new BufferLayout({
-      tokens: maxBatchRequests * maxContext,
+      tokens: this.tableLength,
       biasTokens: maxBatchRequests * MAX_LOGIT_BIASES,
       biasValues: maxBatchRequests * MAX_LOGIT_BIASES,
     });

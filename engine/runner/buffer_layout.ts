@@ -1,23 +1,23 @@
 /**
- * Buffers of several arrays: laid out once, the same on the host and on the device, so that one copy moves them all and a
- * captured graph finds each at a fixed address.
+ * Buffers of several arrays with one layout on host and device, so that one copy moves them all and captured graphs find each
+ * at a fixed address.
  *
  * @module
  */
 import type { Device, DeviceMemory, HostMemory } from "../../ffi/interface.ts";
 import type { Pointer } from "../../ffi/types.ts";
 
-/** Arrays begin at multiples of this many bytes. */
+/** Alignment of arrays in bytes. */
 const ALIGNMENT = 64;
 
-/** Where each array of a buffer is. All elements have 32 bits. */
+/** Offsets of the arrays in a buffer. All elements have 32 bits. */
 export class BufferLayout<Name extends string> {
   /** Bytes of the whole buffer. */
   readonly bytes: number;
   readonly #offsets = new Map<Name, number>();
   readonly #lengths: Readonly<Record<Name, number>>;
 
-  /** @param lengths Name to number of elements, in the order in which they are to lie. */
+  /** @param lengths Elements of each array, in order. */
   constructor(lengths: Readonly<Record<Name, number>>) {
     this.#lengths = lengths;
     let offset = 0;
@@ -33,12 +33,12 @@ export class BufferLayout<Name extends string> {
     return this.#offsets.keys();
   }
 
-  /** Where an array begins, in bytes. */
+  /** Byte offset of an array. */
   offset(name: Name): number {
     return this.#offsets.get(name)!;
   }
 
-  /** Its number of elements. */
+  /** Elements of an array. */
   length(name: Name): number {
     return this.#lengths[name];
   }
@@ -48,12 +48,12 @@ export class BufferLayout<Name extends string> {
 export class DeviceBuffer<Name extends string> {
   /** The memory itself. */
   readonly memory: DeviceMemory;
-  /** Made once: a pointer is an object in Deno. */
+  /** Created once: a pointer is an object in Deno. */
   readonly #pointers = new Map<Name, Pointer>();
 
   /**
    * @param device Where to allocate it.
-   * @param layout What is where.
+   * @param layout Its arrays.
    */
   constructor(device: Device, layout: BufferLayout<Name>) {
     this.memory = device.allocate(layout.bytes);
@@ -74,7 +74,7 @@ export class HostBuffer<Name extends string> {
 
   /**
    * @param device Where to allocate it.
-   * @param layout What is where.
+   * @param layout Its arrays.
    */
   constructor(device: Device, layout: BufferLayout<Name>) {
     this.#layout = layout;

@@ -1,5 +1,5 @@
 /**
- * The sizes of everything that is allocated for one model on one device.
+ * Sizes of steps, sequences and the KV cache, derived from the options, the model and the device.
  *
  * @module
  */
@@ -8,52 +8,50 @@ import { UpbeatError } from "../../errors.ts";
 import { invalid } from "../config/checks.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { ModelConfig } from "../models/config.ts";
-import { activationBytes } from "../models/decoder.ts";
-import { estimateMemory, kvBytesPerToken } from "../models/memory.ts";
-import type { WeightPlan } from "../models/weight_plan.ts";
+import { activationBytes, kvBytesPerToken, loadedWeightBytes } from "../models/memory.ts";
+import type { ModelPlan } from "../models/model_plan.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import type { RunnerLimits } from "./model_runner.ts";
 
-/** The default for `maxContext` is the model's own length up to this: the KV cache must hold one such sequence. */
+/** Upper bound of the default for `maxContext`: the KV cache must hold one such sequence. */
 const DEFAULT_MAX_CONTEXT = 8192;
 
-/** By default the KV pool holds this many tokens for each request that may run. */
+/** Tokens in the KV pool for each request that may run, by default. */
 const DEFAULT_TOKENS_PER_REQUEST = 1024;
 
-/** By default the KV pool takes no more than this part of the memory that weights and activations leave. */
+/** Share of the memory left by weights and activations that the KV pool takes at most, by default. */
 const DEFAULT_KV_SHARE = 0.5;
 
 /**
- * The sizes of everything that is allocated for a model, checked against the memory there is.
+ * Choose the sizes and check them against the free memory.
  *
  * @param options The engine's options.
  * @param config The model's configuration.
- * @param plan Its weights.
+ * @param plan The model.
  * @param device The device.
  * @param now The engine's clock.
  * @returns Sizes of steps, sequences and the KV cache.
- * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with what is needed and what there is, before any
- * memory is taken.
+ * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with needed and free bytes, before any memory is taken.
  */
 export function resolveLimits(
   options: ResolvedEngineOptions,
   config: ModelConfig,
-  plan: WeightPlan,
+  plan: ModelPlan,
   device: DeviceInfo,
   now: Clock,
 ): RunnerLimits {
   const { blockSize, activations, maxBatchTokens, stallTimeout } = options;
   const kvDtype = options.kvDtype ?? (device.library === "cuda" ? "BF16" : "F32");
-  // Requests beyond the tokens of a step could not all move forward in it.
+  // A step has at least one token of each request.
   const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
   const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);
   if (wantedContext > config.maxPositions) {
     throw invalid("maxContext", `must be at most ${config.maxPositions}, the model's own length`, wantedContext);
   }
 
-  const weights = estimateMemory(config, plan, kvDtype).weightBytes;
-  const stepBytes = activationBytes(config, { maxTokens: maxBatchTokens, maxLogitRows: maxBatchRequests });
-  const blockBytes = kvBytesPerToken(config, kvDtype) * blockSize;
+  const weights = loadedWeightBytes(plan.memory);
+  const stepBytes = activationBytes(plan.memory, { maxBatchTokens, maxBatchRequests });
+  const blockBytes = kvBytesPerToken(plan.memory, kvDtype) * blockSize;
   const available = device.memoryFree - weights - stepBytes;
   const kvBlocks = options.kvBlocks ?? Math.max(
     Math.ceil(wantedContext / blockSize),
@@ -92,8 +90,8 @@ export function resolveLimits(
 }
 
 /**
- * The numbers of requests that decode steps are captured for. A GPU computes a few rows more in the same time, and capturing
- * is slow there; on a CPU each row costs time, and capturing is a matter of microseconds.
+ * Batch sizes that decode steps are captured for. On a GPU a few rows more take the same time, and capturing is slow; on a CPU
+ * each row takes time, and capturing takes microseconds.
  */
 function graphSizesOf({ library }: DeviceInfo): readonly number[] {
   if (library === "cpu") return [];

@@ -1,6 +1,6 @@
 /**
- * What steps read: written on the host into one of two places, so that the next step can be written while the device copies
- * this one, and copied to the same place on the device.
+ * What steps read: written into one of two host buffers, so that the next step can be written while the device copies this
+ * one, and copied to one device buffer.
  *
  * @module
  */
@@ -9,21 +9,14 @@ import type { Device } from "../../ffi/interface.ts";
 import type { Pointer } from "../../ffi/types.ts";
 import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 import { MAX_LOGIT_BIASES } from "../config/sampling_options.ts";
+import type { ModelLimits } from "../models/model_loader.ts";
+import type { StepPointers } from "../models/ops.ts";
 import type { ScheduledRequest, Step } from "../scheduler/step_plan.ts";
 
-/** Sizes that step buffers are made for. */
-export interface StepLimits {
-  /** Tokens in a step, at most. */
-  readonly maxBatchTokens: number;
-  /** Requests in a step, at most. */
-  readonly maxBatchRequests: number;
-  /** Tokens in a sequence, at most: the row length of the token table. */
-  readonly maxContext: number;
-  /** Tokens per KV block. */
-  readonly blockSize: number;
-}
+/** Sizes of step buffers; `maxContext` is the row length of the token table. */
+export type StepLimits = Pick<ModelLimits, "maxBatchTokens" | "maxBatchRequests" | "maxContext" | "blockSize">;
 
-/** The arrays a step is made of; `upbeat.h` says what each holds. */
+/** The arrays of a step; `upbeat.h` documents each. */
 export type StepInputName =
   | "tokenSources"
   | "positions"
@@ -36,21 +29,20 @@ export type StepInputName =
   | "samplingInts"
   | "blockTables";
 
-/** What a copy to the device needs. */
+/** A step's inputs on the host, for the copy to the device. */
 export interface WrittenInputs {
   /** Where the copy reads. */
   readonly source: Pointer;
-  /** Bytes that the step uses, from there on. */
+  /** Bytes that the step uses. */
   readonly bytes: number;
 }
 
 /** The inputs of steps. */
 export class StepInputs {
-  /** Row length of the block tables. */
-  readonly maxBlocks: number;
+  readonly #maxBlocks: number;
   readonly #layout: BufferLayout<StepInputName>;
   readonly #onDevice: DeviceBuffer<StepInputName>;
-  readonly #places: readonly [StepWriter, StepWriter];
+  readonly #writers: readonly [StepWriter, StepWriter];
   #turn = 0;
 
   /**
@@ -59,7 +51,7 @@ export class StepInputs {
    */
   constructor(device: Device, limits: StepLimits) {
     const { maxBatchTokens, maxBatchRequests, maxContext, blockSize } = limits;
-    this.maxBlocks = Math.ceil(maxContext / blockSize);
+    this.#maxBlocks = Math.ceil(maxContext / blockSize);
     this.#layout = new BufferLayout({
       tokenSources: maxBatchTokens,
       positions: maxBatchTokens,
@@ -71,11 +63,11 @@ export class StepInputs {
       samplingFloats: maxBatchRequests * SAMPLING_FLOATS.LENGTH,
       samplingInts: maxBatchRequests * SAMPLING_INTS.LENGTH,
       // Last, so that a step copies only the rows it uses.
-      blockTables: maxBatchRequests * this.maxBlocks,
+      blockTables: maxBatchRequests * this.#maxBlocks,
     });
     this.#onDevice = new DeviceBuffer(device, this.#layout);
-    const place = () => new StepWriter(new HostBuffer(device, this.#layout), limits, this.maxBlocks);
-    this.#places = [place(), place()];
+    const writer = () => new StepWriter(new HostBuffer(device, this.#layout), limits, this.#maxBlocks);
+    this.#writers = [writer(), writer()];
   }
 
   /** Where the copy writes. */
@@ -83,31 +75,49 @@ export class StepInputs {
     return this.#onDevice.memory.pointer;
   }
 
-  /** The address of a field on the device. */
+  /**
+   * Where a forward pass finds its inputs.
+   *
+   * @param tokens Where the step's token ids are gathered.
+   */
+  pointersFor(tokens: Pointer): StepPointers {
+    return {
+      tokens,
+      positions: this.pointer("positions"),
+      slotMapping: this.pointer("slotMapping"),
+      queryStarts: this.pointer("queryStarts"),
+      sequenceLengths: this.pointer("sequenceLengths"),
+      blockTables: this.pointer("blockTables"),
+      logitRows: this.pointer("logitRows"),
+      maxBlocks: this.#maxBlocks,
+    };
+  }
+
+  /** The address of an array on the device. */
   pointer(name: StepInputName): Pointer {
     return this.#onDevice.pointer(name);
   }
 
   /**
-   * Write a step. The step before the last one must have been waited for: it was written to the same place.
+   * Write a step. The results of the step before the last one must have been waited for: it used the same buffer.
    *
    * @param step The step.
-   * @param rows Rows to fill, at least as many as the step has tokens: those behind it are padding, which computes
-   * nothing that anybody reads. More than its tokens only where each request has one.
-   * @returns What is to be copied.
+   * @param rows Rows to fill, at least the step's tokens; further ones are padding, whose results are never read. More than
+   * the step's tokens only when each request has one.
+   * @returns What to copy.
    */
   write(step: Step, rows: number): WrittenInputs {
     this.#turn = 1 - this.#turn;
-    const place = this.#places[this.#turn]!;
-    place.write(step, rows);
+    const writer = this.#writers[this.#turn]!;
+    writer.write(step, rows);
     const requests = step.scheduled.length + rows - step.tokens;
-    return { source: place.source, bytes: this.#layout.offset("blockTables") + requests * this.maxBlocks * 4 };
+    return { source: writer.source, bytes: this.#layout.offset("blockTables") + requests * this.#maxBlocks * 4 };
   }
 }
 
-/** One of the two places on the host. */
+/** Writes steps into one of the two host buffers. */
 class StepWriter {
-  /** Where it begins. */
+  /** The buffer's beginning. */
   readonly source: Pointer;
   readonly #limits: StepLimits;
   readonly #maxBlocks: number;
@@ -153,7 +163,7 @@ class StepWriter {
     this.#queryStarts[row] = rows;
   }
 
-  /** A row without a request: what it gathers, computes and samples is nothing. */
+  /** A row without a request: it gathers no token, writes no cache entry, and samples nothing. */
   #writePadding(token: number, row: number): void {
     this.#queryStarts[row] = token;
     this.#sequenceLengths[row] = 0;

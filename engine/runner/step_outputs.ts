@@ -1,6 +1,6 @@
 /**
- * What steps give back: written by one after the other on the device, and copied to the host into one of two places, so
- * that the tokens of a step can be read there while the next one's arrive.
+ * What steps return: written to one device buffer, and copied into one of two host buffers, so that a step's tokens can be
+ * read while those of the next arrive.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 import { MAX_LOGPROBS } from "../config/sampling_options.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 
-/** What a step gives back. */
+/** The arrays that a step returns. */
 export type StepOutputName = "tokens" | "logprobs" | "logprobTokens";
 
-/** The host's copy of one step's results, valid from when its event has passed until the next step but one is launched. */
+/** The host's copy of one step's results: valid once its event has passed, until the next step but one is launched. */
 export interface StepResults {
   /** The sampled tokens. `[requests]` */
   readonly tokens: Int32Array;
@@ -27,7 +27,7 @@ export interface StepResults {
 export interface PendingResults extends StepResults {
   /** Where the copy writes. */
   readonly destination: Pointer;
-  /** Passed when they are there. */
+  /** Passes when the copy is complete. */
   readonly arrived: EventHandle;
 }
 
@@ -35,7 +35,7 @@ export interface PendingResults extends StepResults {
 export class StepOutputs {
   readonly #layout: BufferLayout<StepOutputName>;
   readonly #onDevice: DeviceBuffer<StepOutputName>;
-  readonly #places: readonly [PendingResults, PendingResults];
+  readonly #buffers: readonly [PendingResults, PendingResults];
   #turn = 0;
 
   /**
@@ -49,7 +49,7 @@ export class StepOutputs {
       logprobTokens: maxBatchRequests * MAX_LOGPROBS,
     });
     this.#onDevice = new DeviceBuffer(device, this.#layout);
-    const place = (): PendingResults => {
+    const buffer = (): PendingResults => {
       const host = new HostBuffer(device, this.#layout);
       return {
         tokens: host.ints("tokens"),
@@ -59,21 +59,21 @@ export class StepOutputs {
         arrived: device.createEvent(),
       };
     };
-    this.#places = [place(), place()];
+    this.#buffers = [buffer(), buffer()];
   }
 
-  /** The address of a field on the device; `tokens` is where the copy reads. */
+  /** The address of an array on the device; the copy reads from `tokens` on. */
   pointer(name: StepOutputName): Pointer {
     return this.#onDevice.pointer(name);
   }
 
-  /** The place for the next step's results. The step that had it before must have been processed. */
+  /** The buffer for the next step's results. The step that used it before must have been processed. */
   next(): PendingResults {
     this.#turn = 1 - this.#turn;
-    return this.#places[this.#turn]!;
+    return this.#buffers[this.#turn]!;
   }
 
-  /** Bytes to copy: the tokens, and everything where a request wants log-probabilities. */
+  /** Bytes to copy: the tokens, or everything when a request wants log-probabilities. */
   bytes(step: Step): number {
     const wantsLogprobs = step.scheduled.some(({ request, samples }) => samples && request.sampling.logprobs >= 0);
     return wantsLogprobs ? this.#layout.bytes : step.samplingRequests * 4;

@@ -1,19 +1,28 @@
 /**
  * Qwen3: a Llama whose query and key heads are normalized before the rotary embedding, with a head size of its own.
- * Defaults: `Qwen3Config` in transformers.
+ * In transformers: `Qwen3Config`, `modeling_qwen3.py`.
  *
  * @module
  */
-import { readSharedFields } from "./decoder_fields.ts";
+import { readDecoderFields } from "../config/decoder_fields.ts";
+import { windowsFromLayer } from "../config/sliding_windows.ts";
+import { attention } from "../layers/attention.ts";
+import { decoder } from "../layers/decoder.ts";
+import { tokenEmbedding } from "../layers/embedding.ts";
+import { gatedFeedForward } from "../layers/feed_forward.ts";
+import { languageModelHead } from "../layers/head.ts";
+import { preNormLayer } from "../layers/pre_norm_layer.ts";
+import { rmsNorm } from "../layers/rms_norm.ts";
+import { inverseFrequencies } from "../rope.ts";
 import type { Family } from "./family.ts";
-import { windowsFromLayer } from "./sliding_windows.ts";
 
 /** The Qwen3 family (dense). */
 export const qwen3: Family = {
   name: "qwen3",
   architecture: "Qwen3ForCausalLM",
-  read(fields) {
-    const shared = readSharedFields(fields, {
+
+  readConfig(fields) {
+    const shared = readDecoderFields(fields, {
       kvHeads: 32,
       headDim: 128,
       maxPositions: 32_768,
@@ -21,14 +30,29 @@ export const qwen3: Family = {
       eosTokenId: null,
     });
     const attentionBias = fields.boolean("attention_bias", false);
-    return {
-      ...shared,
-      family: "qwen3",
-      qkvBias: attentionBias,
-      outputBias: attentionBias,
-      mlpBias: false,
-      qkNorm: true,
-      slidingWindows: windowsFromLayer(fields, shared.layers),
-    };
+    const slidingWindows = windowsFromLayer(fields, shared.layers);
+    return { ...shared, qkvBias: attentionBias, outputBias: attentionBias, qkNorm: true, slidingWindows };
+  },
+
+  compose(model, config) {
+    const { qkvBias, outputBias, rmsNormEpsilon } = config;
+    const rotary = model.rotaryTable(config.headDim, inverseFrequencies(config));
+    const embedding = tokenEmbedding(model, config);
+    const layers = model.layers("model.layers", config.layers, (layer, index) =>
+      preNormLayer({
+        inputNorm: rmsNorm(layer.at("input_layernorm"), config),
+        attention: attention(layer.at("self_attn"), config, {
+          rotary,
+          slidingWindow: config.slidingWindows[index]!,
+          headNorm: { epsilon: rmsNormEpsilon },
+          qkvBias,
+          outputBias,
+        }),
+        postAttentionNorm: rmsNorm(layer.at("post_attention_layernorm"), config),
+        feedForward: gatedFeedForward(layer.at("mlp"), config),
+      }));
+    const norm = rmsNorm(model.at("model.norm"), config);
+    const head = languageModelHead(model, config, embedding);
+    return decoder(model, { embedding, layers, norm, head });
   },
 };

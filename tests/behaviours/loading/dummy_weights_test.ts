@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { UpbeatError } from "../../../errors.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
-import { planDummyWeights, planWeights, type WeightPlan } from "../../../engine/models/weight_plan.ts";
+import { type ModelPlan, planDummyModel, planModel } from "../../../engine/models/model_plan.ts";
+import { isMatrix } from "../../../engine/models/memory_plan.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { Engine, type EngineOptions } from "../../../mod.ts";
 import { randomWeights } from "../../support/models/reference_weights.ts";
@@ -27,11 +28,10 @@ async function generated(folder: string, options: EngineOptions): Promise<{ toke
   return { tokens: [...tokenIds], logprobs: logprobs!.map(({ logprob }) => logprob) };
 }
 
-/** The parts of a plan's matrices, in the order in which they are generated. */
-function partsOf({ embedding, layers, languageModelHead }: WeightPlan) {
-  const matrices = [embedding, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])];
-  if (languageModelHead !== embedding) matrices.push(languageModelHead);
-  return matrices.map(({ parts }) => parts);
+/** The parts of a plan's matrices, or of its vectors, in the order in which they are generated. */
+function partsOf({ memory }: ModelPlan, kind: "matrices" | "vectors") {
+  const weights = memory.sections.flat().filter((weight) => isMatrix(weight) === (kind === "matrices"));
+  return weights.map(({ parts }) => parts);
 }
 
 /** Writes the model that an engine with dummy weights of this seed runs. */
@@ -39,7 +39,7 @@ function writeDummyModel(folder: string, seed: number): void {
   const config = readFileSync(join(TINY, "config.json"), "utf8");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "config.json"), config);
-  const plan = planDummyWeights(readModelConfig(TINY), "BF16");
+  const plan = planDummyModel(readModelConfig(TINY), "BF16");
   const tensors: Parameters<typeof writeSafetensors>[1][number][] = [];
   const add = (name: string, shape: number[], elements: Float32Array) =>
     tensors.push({
@@ -49,7 +49,7 @@ function writeDummyModel(folder: string, seed: number): void {
       fill: (block, first) => block.set(elements.subarray(first, first + block.length)),
     });
   let matrix = 0;
-  for (const parts of partsOf(plan)) {
+  for (const parts of partsOf(plan, "matrices")) {
     let firstRow = 0;
     for (const { name, rows, columns } of parts) {
       const stacked = randomWeights(firstRow + rows, columns, 0.02 * Math.sqrt(3), [seed, matrix++]);
@@ -57,11 +57,7 @@ function writeDummyModel(folder: string, seed: number): void {
       firstRow += rows;
     }
   }
-  const vectors = [
-    plan.finalNorm,
-    ...plan.layers.flatMap((layer) => [layer.inputNorm, layer.queryNorm, layer.keyNorm, layer.postAttentionNorm]),
-  ];
-  for (const part of vectors.flatMap((vector) => vector?.parts ?? [])) {
+  for (const part of partsOf(plan, "vectors").flat()) {
     add(part.name, [part.rows], new Float32Array(part.rows).fill(1));
   }
   writeSafetensors(join(folder, "model.safetensors"), tensors);
@@ -111,14 +107,14 @@ test("load() rejects unknown values of weights and weightSeed", async () => {
   }
 });
 
-test("planDummyWeights() has the shapes and bytes of weights in files", () => {
+test("planDummyModel() has the shapes and bytes of weights in files", () => {
   const folder = mkdtempSync(join(tmpdir(), "upbeat-dummy-"));
   try {
     writeDummyModel(folder, 0);
-    const real = planWeights(readModelConfig(folder), openCheckpoint(folder));
-    const dummy = planDummyWeights(readModelConfig(TINY), "BF16");
-    const shapes = (plan: WeightPlan) =>
-      partsOf(plan).flat().map((
+    const real = planModel(readModelConfig(folder), openCheckpoint(folder));
+    const dummy = planDummyModel(readModelConfig(TINY), "BF16");
+    const shapes = (plan: ModelPlan) =>
+      partsOf(plan, "matrices").flat().map((
         { name, rows, columns, dtype, byteLength },
       ) => [name, rows, columns, dtype, byteLength]);
     assertEquals(shapes(dummy), shapes(real));

@@ -29,6 +29,19 @@ const models: Readonly<Record<string, RandomModelOptions>> = {
     configForm: "new",
     seed: 8,
   },
+  "Llama with q, k, v of three dtypes, gate and up of two": {
+    tensorDtypes: { "q_proj.weight": "F32", "v_proj.weight": "F16", "up_proj.weight": "F32" },
+    seed: 10,
+  },
+  "Qwen2 with biases, and with v and one gate of their own dtype": {
+    family: "qwen2",
+    hiddenSize: 112,
+    heads: 7,
+    kvHeads: 1,
+    ffnSize: 100,
+    tensorDtypes: { "v_proj.weight": "F32", "0.mlp.gate_proj.weight": "F16" },
+    seed: 11,
+  },
   "Qwen3 with q/k norm in F32": { family: "qwen3", hiddenSize: 80, heads: 5, kvHeads: 1, dtype: "F32", seed: 9 },
 };
 

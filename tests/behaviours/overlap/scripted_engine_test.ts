@@ -3,8 +3,7 @@ import { test } from "node:test";
 import type { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import type { SamplingOptions } from "../../../engine/config/sampling_options.ts";
-import { Decoder } from "../../../engine/models/decoder.ts";
-import { loadDecoderWeights } from "../../../engine/models/decoder_weights.ts";
+import { loadModel, type ModelLimits } from "../../../engine/models/model_loader.ts";
 import { UpbeatError } from "../../../errors.ts";
 import { openDevice } from "../../../ffi/device.ts";
 import {
@@ -265,15 +264,6 @@ test("padding rows write nothing and get no token", () => {
   };
   const place = (...values: number[]) => upload(...values).pointer;
   const config = tinyConfig(2);
-  const weights = loadDecoderWeights(device, stream, tinyPlan(config), "float32", () => {});
-  const cache = () => device.allocate(device.kvCacheBytes(0, 4, 4, config.kvHeads, config.headDim)).pointer;
-  const caches = {
-    keys: [cache(), cache()],
-    values: [cache(), cache()],
-    dtype: 0,
-    blockSize: 4,
-    maxBlocks: 2,
-  } as const;
   // A prompt of one token in the first row, and nothing in the second one.
   // What is negative would come to lie before the table.
   const tableMemory = upload(-7, 77, 0, 0, 0);
@@ -287,9 +277,18 @@ test("padding rows write nothing and get no token", () => {
     sequenceLengths: place(1, 0),
     blockTables: place(2, 0, 2, 0),
     logitRows: place(0, -1),
+    maxBlocks: 2,
   };
-  const limits = { maxTokens: 2, maxLogitRows: 2 };
-  const decoder = new Decoder(device, stream, config, weights, caches, inputs, device.allocate(4096).pointer, limits);
+  const limits: ModelLimits = {
+    maxBatchTokens: 2,
+    maxBatchRequests: 2,
+    maxContext: 8,
+    kvBlocks: 4,
+    blockSize: 4,
+    kvDtype: "F32",
+    activations: "float32",
+  };
+  const model = loadModel(device, stream, tinyPlan(config), limits, inputs, () => {});
   const floats = place(...new Array<number>(16).fill(0));
   // POSITION, HISTORY_START, HISTORY_LENGTH and PROMPT_LENGTH of the first row.
   const ints = place(1, 0, 0, 0, 1, 0, 1, 1, -1, 0, 0, 0, ...new Array<number>(12).fill(0));
@@ -297,10 +296,10 @@ test("padding rows write nothing and get no token", () => {
   const result = device.allocateHost(32);
 
   device.check(symbols.upbeat_gather_tokens(stream, table, place(0, -1), 2, 4, tokens));
-  decoder.forward(2, 2, 2);
+  model.forward(2, 2, 2);
   device.check(symbols.upbeat_sample(
     stream,
-    decoder.logits,
+    model.logits,
     2,
     config.vocabularySize,
     floats,

@@ -4,7 +4,7 @@ import type { ExecutorOptions } from "../../../engine/executor/executor.ts";
 import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { ModelRunner } from "../../../engine/runner/model_runner.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
-import { planWeights } from "../../../engine/models/weight_plan.ts";
+import { planModel } from "../../../engine/models/model_plan.ts";
 import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
 import { resolveLimits } from "../../../engine/runner/limits.ts";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
@@ -81,11 +81,11 @@ function withRunner(
   return withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true, vocabularySize: VOCABULARY });
     const config = readModelConfig(folder);
-    const plan = planWeights(config, openCheckpoint(folder));
+    const plan = planModel(config, openCheckpoint(folder));
     using device = openDevice({ threads: 2 });
     const options = resolveEngineOptions({ maxContext: 64, blockSize: 4, kvBlocks: 64, maxBatchTokens: 32 });
     const limits = resolveLimits(options, config, plan, device.info(), () => performance.now());
-    const runner = new ModelRunner(device, config, plan, { ...limits, graphSizes }, () => {});
+    const runner = new ModelRunner(device, plan, { ...limits, graphSizes }, () => {});
     use(runner, await Tokenizer.load(folder));
   });
 }

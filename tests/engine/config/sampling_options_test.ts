@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { test } from "node:test";
-import type { SamplingDefaults } from "../../../engine/models/generation_config.ts";
+import type { SamplingDefaults } from "../../../engine/models/config/generation_config.ts";
 import { MAX_LOGIT_BIASES, resolveSampling, type SamplingOptions } from "../../../engine/config/sampling_options.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 

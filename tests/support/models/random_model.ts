@@ -5,7 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ModelFamily } from "../../../engine/models/decoder_config.ts";
+import type { ModelFamily } from "../../../engine/models/config/decoder_config.ts";
 import type { WeightDtype } from "../../../engine/weights/dtypes.ts";
 import { writeTinyTokenizer } from "./random_tokenizer.ts";
 import { writeCheckpoint } from "./safetensors_writer.ts";
@@ -53,8 +53,10 @@ export interface RandomModelOptions {
   readonly ropeScaling?: Readonly<Record<string, string | number>> | null;
   /** Element type of all tensors; "BF16". */
   readonly dtype?: WeightDtype;
-  /** Element type of the norms, where it is another. */
+  /** Element type of the norms; `dtype`. */
   readonly normDtype?: WeightDtype;
+  /** Element types of single tensors, by the end of their names, such as `{ "v_proj.weight": "F16" }`; none. */
+  readonly tensorDtypes?: Readonly<Record<string, WeightDtype>>;
   /** Weight files; 1. */
   readonly shards?: number;
   /** `rope_theta`, `rope_scaling` and `torch_dtype`, or `rope_parameters` and `dtype`; "old". */
@@ -124,6 +126,7 @@ function settle(options: RandomModelOptions): Settled {
     ropeTheta: 10_000,
     ropeScaling: null,
     normDtype: dtype,
+    tensorDtypes: {},
     shards: 1,
     configForm: "old",
     eosTokenIds: 2,
@@ -168,8 +171,9 @@ function tensorsOf(model: Settled): TensorSource[] {
   const { family, hiddenSize, ffnSize, vocabularySize, headDim, dtype, tieWordEmbeddings } = model;
   const tensors: TensorSource[] = [];
   const random = new Generator(model.seed);
-  const add = (name: string, shape: number[], of: WeightDtype, centre: number, deviation: number) => {
-    tensors.push({ name, shape, dtype: of, fill: (block) => random.fill(block, centre, deviation) });
+  const add = (name: string, shape: number[], usual: WeightDtype, centre: number, deviation: number) => {
+    const own = Object.entries(model.tensorDtypes).find(([end]) => name.endsWith(end))?.[1];
+    tensors.push({ name, shape, dtype: own ?? usual, fill: (block) => random.fill(block, centre, deviation) });
   };
   const norm = (name: string, length: number) => add(`${name}.weight`, [length], model.normDtype, 1, 0.3);
   const linear = (name: string, rows: number, columns: number, bias: boolean, gain = 1) => {

@@ -221,8 +221,7 @@ export class ScriptedEngine implements Disposable {
     this.device = new ScriptedDevice(setUp.device);
     const limits = limitsOf(setUp, this.device);
     this.#openDevice = openDevice({ library: this.device.library });
-    const config = tinyConfig(setUp.layers);
-    this.runner = new ModelRunner(this.#openDevice, config, tinyPlan(config), limits, () => {});
+    this.runner = new ModelRunner(this.#openDevice, tinyPlan(tinyConfig(setUp.layers)), limits, () => {});
     this.pool = new KvBlockPool(limits.kvBlocks, limits.blockSize);
     const prefixCache = setUp.prefixCache === true ? new PrefixCache(this.pool) : null;
     const scheduler = new SlowScheduler(this.pool, limits, prefixCache);

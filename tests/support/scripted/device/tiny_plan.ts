@@ -4,7 +4,7 @@
  * @module
  */
 import type { ModelConfig } from "../../../../engine/models/config.ts";
-import type { LayerPlan, MatrixPlan, VectorPlan, WeightPlan } from "../../../../engine/models/weight_plan.ts";
+import { type ModelPlan, planDummyModel } from "../../../../engine/models/model_plan.ts";
 import { VOCABULARY_SIZE } from "./toy_model.ts";
 
 const HIDDEN_SIZE = 4;
@@ -47,51 +47,10 @@ export function tinyConfig(layers = 1, maxPositions = 4096, vocabularySize = VOC
 }
 
 /**
- * Where its weights would be.
+ * The model itself, with dummy weights.
  *
  * @param config From {@linkcode tinyConfig}.
  */
-export function tinyPlan(config: ModelConfig): WeightPlan {
-  const layer: LayerPlan = {
-    inputNorm: vector(HIDDEN_SIZE),
-    qkv: matrix((HEADS + 2) * HEAD_DIM, HIDDEN_SIZE),
-    qkvBias: null,
-    queryNorm: null,
-    keyNorm: null,
-    output: matrix(HIDDEN_SIZE, HEADS * HEAD_DIM),
-    outputBias: null,
-    postAttentionNorm: vector(HIDDEN_SIZE),
-    gateUp: matrix(2 * FFN_SIZE, HIDDEN_SIZE),
-    gateUpBias: null,
-    down: matrix(HIDDEN_SIZE, FFN_SIZE),
-    downBias: null,
-  };
-  const embedding = matrix(config.vocabularySize, HIDDEN_SIZE);
-  return {
-    embedding,
-    layers: new Array<LayerPlan>(config.layers).fill(layer),
-    finalNorm: vector(HIDDEN_SIZE),
-    languageModelHead: embedding,
-    weightBytes: 0,
-    unusedTensors: [],
-  };
-}
-
-function matrix(rows: number, columns: number): MatrixPlan {
-  const byteLength = rows * columns * 4;
-  const part = { name: "matrix", file: "scripted", offset: 0, byteLength, dtype: "F32", rows, columns } as const;
-  return { dtype: "F32", rows, columns, parts: [part] };
-}
-
-function vector(length: number): VectorPlan {
-  const part = {
-    name: "vector",
-    file: "scripted",
-    offset: 0,
-    byteLength: length * 4,
-    dtype: "F32",
-    rows: length,
-    columns: 1,
-  } as const;
-  return { length, parts: [part] };
+export function tinyPlan(config: ModelConfig): ModelPlan {
+  return planDummyModel(config, "F32");
 }

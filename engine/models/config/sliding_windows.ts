@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigFields } from "../config_fields.ts";
+import type { ConfigFields } from "./config_fields.ts";
 
 /** `sliding_window` when the field is absent, in every family that has it. */
 const DEFAULT_WINDOW = 4096;

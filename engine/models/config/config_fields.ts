@@ -4,8 +4,8 @@
  * @module
  */
 import { existsSync, readFileSync } from "node:fs";
-import { UpbeatError } from "../../errors.ts";
-import { showValue } from "../weights/show_value.ts";
+import { UpbeatError } from "../../../errors.ts";
+import { showValue } from "../../weights/show_value.ts";
 
 /** The largest integer the C ABI takes as a dimension. */
 const INT32_MAX = 2 ** 31 - 1;

@@ -1,13 +1,13 @@
 /**
- * The part of `config.json` that every family of Llama-like decoders shares.
+ * The fields of `config.json` that all families of decoders share.
  *
  * @module
  */
-import type { DecoderConfig } from "../decoder_config.ts";
-import type { ConfigFields } from "../config_fields.ts";
-import { readRope } from "../rope_config.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import type { ConfigFields } from "./config_fields.ts";
+import { readRope } from "./rope_config.ts";
 
-/** Where the families' defaults differ; the values are those of the configuration classes in transformers. */
+/** Defaults that differ between families, as in the configuration classes of transformers. */
 export interface DecoderDefaults {
   /** `num_key_value_heads` when the field is absent; `"heads"`: as many as query heads. A null field always means that. */
   readonly kvHeads: number | "heads";
@@ -21,33 +21,28 @@ export interface DecoderDefaults {
   readonly eosTokenId: number | null;
 }
 
-/** What all families read alike. */
-export type SharedFields = Omit<
-  DecoderConfig,
-  "family" | "qkvBias" | "outputBias" | "mlpBias" | "qkNorm" | "slidingWindows"
->;
-
-/** No decoder is nearly as deep; it keeps a lying file from asking for endless lists. */
+/** Far above any real decoder; bounds the lists that a malformed file can cause. */
 const MAX_LAYERS = 10_000;
 
 /**
  * Read and check the fields that all families share, and refuse what none of them supports.
  *
- * Sizes that have no sensible default (`hidden_size` and the like) are required, though transformers has one.
+ * Sizes without a sensible default (`hidden_size` and the like) are required, although transformers has defaults for them.
  *
  * @param fields The top-level fields of `config.json`.
  * @param defaults The family's defaults.
- * @returns The shared part of the decoder.
+ * @returns A decoder without biases, q/k norm and sliding windows; families that have them override these fields.
  * @throws {UpbeatError} `MODEL_UNSUPPORTED` or `MODEL_CONFIG_INVALID`.
  */
-export function readSharedFields(fields: ConfigFields, defaults: DecoderDefaults): SharedFields {
+export function readDecoderFields(fields: ConfigFields, defaults: DecoderDefaults): DecoderConfig {
   refuseUnsupported(fields);
   const hiddenSize = fields.integer("hidden_size");
   const heads = fields.integer("num_attention_heads");
   const vocabularySize = fields.integer("vocab_size");
+  const layers = fields.integer("num_hidden_layers", { maximum: MAX_LAYERS });
   return {
     hiddenSize,
-    layers: fields.integer("num_hidden_layers", { maximum: MAX_LAYERS }),
+    layers,
     heads,
     kvHeads: readKvHeads(fields, heads, defaults.kvHeads),
     headDim: readHeadDim(fields, hiddenSize, heads, defaults.headDim),
@@ -56,6 +51,11 @@ export function readSharedFields(fields: ConfigFields, defaults: DecoderDefaults
     rmsNormEpsilon: fields.number("rms_norm_eps", { fallback: 1e-6 }),
     maxPositions: fields.integer("max_position_embeddings", { fallback: defaults.maxPositions }),
     tieWordEmbeddings: fields.boolean("tie_word_embeddings", false),
+    qkvBias: false,
+    outputBias: false,
+    mlpBias: false,
+    qkNorm: false,
+    slidingWindows: new Array<null>(layers).fill(null),
     rope: readRope(fields),
     dtype: fields.text("dtype") ?? fields.text("torch_dtype"),
     bosTokenId: fields.isAbsent("bos_token_id")
@@ -92,7 +92,7 @@ function readHeadDim(fields: ConfigFields, hiddenSize: number, heads: number, ab
   return headDim;
 }
 
-/** What would make a decoder of any family compute something else than this engine does. */
+/** Fields that change what a decoder computes and that no supported family has. */
 function refuseUnsupported(fields: ConfigFields): void {
   const activation = fields.text("hidden_act") ?? "silu";
   if (activation !== "silu" && activation !== "swish") throw fields.unsupported("hidden_act", `only "silu" is`);

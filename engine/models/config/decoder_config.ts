@@ -5,13 +5,11 @@
  */
 import type { RopeConfig } from "./rope_config.ts";
 
-/** The families of decoders that can be run. SmolLM2 and many others are Llamas. */
+/** The families that can be run. SmolLM2 and many others are Llamas. */
 export type ModelFamily = "llama" | "mistral" | "qwen2" | "qwen3";
 
-/** What a family's reader makes of `config.json`: the shape of the decoder. */
+/** The shape of a decoder, as its family reads it from `config.json`. What it computes is composed by the family's page. */
 export interface DecoderConfig {
-  /** The family, which decides the defaults; what it computes is in the other fields. */
-  readonly family: ModelFamily;
   /** Width of the residual stream. */
   readonly hiddenSize: number;
   /** Number of decoder layers. */
@@ -28,7 +26,7 @@ export interface DecoderConfig {
   readonly vocabularySize: number;
   /** Added to the mean square in every RMSNorm. */
   readonly rmsNormEpsilon: number;
-  /** The longest sequence the model was made for, in tokens. */
+  /** The longest sequence that the model supports, in tokens. */
   readonly maxPositions: number;
   /** Whether the language model head is the embedding matrix. */
   readonly tieWordEmbeddings: boolean;
@@ -44,9 +42,9 @@ export interface DecoderConfig {
   readonly slidingWindows: readonly (number | null)[];
   /** The rotary embedding. */
   readonly rope: RopeConfig;
-  /** The weights' dtype as the file states it (`"bfloat16"`); only a statement, the tensors decide. */
+  /** The weights' dtype as stated in the file, such as `"bfloat16"`; informative only, each tensor has its own. */
   readonly dtype: string | null;
-  /** The beginning-of-sequence token; null when there is none. */
+  /** The beginning-of-sequence token; null without one. */
   readonly bosTokenId: number | null;
   /** Tokens that end a generation; may be empty. */
   readonly eosTokenIds: readonly number[];

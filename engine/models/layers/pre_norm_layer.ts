@@ -1,0 +1,36 @@
+/**
+ * The layer of a pre-norm transformer (Xiong et al. 2020, https://arxiv.org/abs/2002.04745):
+ * x += attention(norm(x)), then x += feedForward(norm(x)).
+ *
+ * @module
+ */
+import type { Attention } from "./attention.ts";
+import type { DecoderLayer } from "./decoder.ts";
+import type { FeedForward } from "./feed_forward.ts";
+import type { RmsNorm } from "./rms_norm.ts";
+
+/** The parts of a pre-norm layer, in the order in which they run. */
+export interface PreNormParts {
+  readonly inputNorm: RmsNorm;
+  readonly attention: Attention;
+  readonly postAttentionNorm: RmsNorm;
+  readonly feedForward: FeedForward;
+}
+
+/**
+ * A pre-norm layer.
+ *
+ * @param parts Its parts.
+ */
+export function preNormLayer({ inputNorm, attention, postAttentionNorm, feedForward }: PreNormParts): DecoderLayer {
+  return {
+    mixed: attention.attended,
+    mix(ops, hidden) {
+      attention.attend(ops, inputNorm(ops, hidden));
+    },
+    finish(ops, hidden, attended) {
+      attention.project(ops, attended, hidden);
+      feedForward(ops, postAttentionNorm(ops, hidden), hidden);
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * What a model keeps on its device, as plain values: weights, activations, KV caches and tables.
+ *
+ * Layers declare these while a model is composed, before any memory is taken (`model_builder.ts`); the sum of them is the
+ * memory estimate, and loading a model is placing each. A loaded model keeps a table of addresses; `index` is a value's entry.
+ *
+ * @module
+ */
+import type { WeightDtype } from "../weights/dtypes.ts";
+
+/** Rows of a matrix (or elements of a vector: rows of one column) as they lie in a file. */
+export interface WeightPart {
+  /** The tensor's name in the checkpoint. */
+  readonly name: string;
+  /** Path of the file; null for dummy weights, which are generated on the device. */
+  readonly file: string | null;
+  /** Position of the first byte in the file; 0 without one. */
+  readonly offset: number;
+  /** Length in bytes. */
+  readonly byteLength: number;
+  /** Element type in the file. */
+  readonly dtype: WeightDtype;
+  /** Rows (outputs) of this part. */
+  readonly rows: number;
+  /** Columns (inputs); 1 for a part of a vector. */
+  readonly columns: number;
+}
+
+/** A weight matrix `[rows, columns]` made of one or more tensors of one dtype, stacked by rows in this order. */
+export interface Matrix {
+  /** Its entry in the table of weight handles. */
+  readonly index: number;
+  /** Element type of all parts. */
+  readonly dtype: WeightDtype;
+  /** Rows (outputs) of all parts together. */
+  readonly rows: number;
+  /** Columns (inputs). */
+  readonly columns: number;
+  /** Whether activations are multiplied with it; false for an embedding whose rows are only looked up. */
+  readonly isMultiplied: boolean;
+  /** The parts, from the first row on. */
+  readonly parts: readonly WeightPart[];
+}
+
+/** A range of device memory. */
+export interface Place {
+  /** Its entry in the table of addresses. */
+  readonly index: number;
+}
+
+/** A weight vector, F32, made of one or more tensors of any dtype, one after the other: a norm or a bias. */
+export interface Vector extends Place {
+  /** Elements of all parts together. */
+  readonly length: number;
+  /** The parts, from the first element on. */
+  readonly parts: readonly WeightPart[];
+}
+
+/** A linear map with its bias; null where the model has none. */
+export interface Projection {
+  readonly weight: Matrix;
+  readonly bias: Vector | null;
+}
+
+/** Activations, F32 `[rows, columns]`, tightly packed. */
+export interface Activation extends Place {
+  readonly name: string;
+  readonly columns: number;
+  /** What its rows are: the tokens of a step, or those of them whose logits are wanted. */
+  readonly rows: "tokens" | "logitRows";
+}
+
+/** A part of an activation that is used as one of its own: `firstColumn * maxBatchTokens` elements from its beginning. */
+export interface Region extends Activation {
+  readonly within: Activation;
+  readonly firstColumn: number;
+}
+
+/**
+ * Where the rows of a joined activation are among its regions: constant int32 `[maxTokens, sum of units]`, in units of columns
+ * that divide every region.
+ */
+export interface JoinIndices extends Place {
+  /** Units of a row of each region, in order. */
+  readonly units: readonly number[];
+}
+
+/** The paged key and value caches of one layer. */
+export interface KvCache {
+  readonly keys: Place;
+  readonly values: Place;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** Sines and cosines of a rotary embedding for every position. */
+export interface RotaryTable extends Place {
+  readonly headDim: number;
+  /** F64 `[headDim / 2]`, radians per position. */
+  readonly inverseFrequencies: Float64Array;
+}
+
+/** All that a model keeps on its device. */
+export interface MemoryPlan {
+  /** Weights in loading order, in sections after each of which progress is reported: embedding, each layer, the rest. */
+  readonly sections: readonly (readonly (Matrix | Vector)[])[];
+  readonly activations: readonly Activation[];
+  readonly regions: readonly Region[];
+  readonly joinIndices: readonly JoinIndices[];
+  /** One for each layer with attention. */
+  readonly caches: readonly KvCache[];
+  readonly rotaryTables: readonly RotaryTable[];
+}
+
+/**
+ * Distinguishes the two kinds of weights.
+ *
+ * @param weight A matrix or a vector.
+ * @returns Whether it is a matrix.
+ */
+export function isMatrix(weight: Matrix | Vector): weight is Matrix {
+  return "columns" in weight;
+}
