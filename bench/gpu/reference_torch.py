@@ -1,10 +1,10 @@
-"""The same shapes in PyTorch and transformers, as installed: what the engine is measured beside.
+"""Measures the same shapes in the installed PyTorch and transformers, for comparison with the engine.
 
     python3 bench/gpu/reference_torch.py SHAPE [--json FILE] [--seconds N] [--tiny]
 
 Random BF16 weights on the device, greedy decoding, SDPA attention. Eager with a growing cache, and compiled with a static
-cache (torch.compile, "reduce-overhead": CUDA graphs). What takes long comes last; the figures so far are in the file after
-every one of them, and what fails is noted and left out.
+cache (torch.compile, "reduce-overhead": CUDA graphs). Long measurements come last; the file is rewritten after each of
+them, and failures are noted and skipped.
 """
 
 import argparse
@@ -63,14 +63,14 @@ def synchronize():
 
 
 def measure(what, body):
-    """Runs a measurement, unless the time is up; whatever it throws is noted."""
+    """Runs a measurement, unless the time is up; exceptions are noted."""
     if time.monotonic() > DEADLINE:
         result["notes"].append(f"{what}: no time left")
         return
     print(f"{flags.shape}: {what}, {DEADLINE - time.monotonic():.0f} s left", file=sys.stderr, flush=True)
     try:
         body()
-    except Exception as error:  # out of memory, a compiler that is missing: the other figures are worth having
+    except Exception as error:  # out of memory, a missing compiler: keep the other figures
         result["notes"].append(f"{what}: {type(error).__name__}: {str(error)[:300]}")
     write()
 
@@ -172,7 +172,7 @@ def decode_eager(batch):
     start = time.perf_counter()
     for _ in range(DECODE_TOKENS - 1):
         token = model(input_ids=token, past_key_values=cache, use_cache=True).logits[:, -1:].argmax(-1)
-        token.cpu()  # the caller has it
+        token.cpu()  # delivered to the caller
     return (time.perf_counter() - start) * 1000 / (DECODE_TOKENS - 1)
 
 
@@ -190,7 +190,7 @@ def decode_compiled(batch):
         ).logits
         return logits[:, -1:].argmax(-1)
 
-    # Without a GPU this is a rehearsal: the step is traced, and the compiler left out.
+    # Without a GPU, this is a rehearsal: the step is traced, but not compiled.
     how = {"mode": "reduce-overhead"} if DEVICE == "cuda" else {"backend": "aot_eager"}
     compiled = torch.compile(step, fullgraph=True, dynamic=False, **how)
     times = []

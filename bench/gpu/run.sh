@@ -4,34 +4,34 @@
 #   bench/gpu/run.sh [--list] [--only PART]... [--seconds N] [--resume FILE] [--rehearse]
 #
 #   --list        the parts, with their time limits in seconds
-#   --only PART   this part alone; may be given several times. `build` is needed once before any other
-#   --seconds N   time for all parts together (480); what does not fit is left out, and done by the next call
-#   --resume FILE take the parts that went well from the results of an earlier call
-#   --rehearse    the same script with tiny shapes on the emulated library, without a GPU: a try of the script
+#   --only PART   only this part; can be repeated. `build` has to run once before any other
+#   --seconds N   time for all parts together (480); parts that do not fit are skipped, and run by the next call
+#   --resume FILE take successful parts from the results of an earlier call
+#   --rehearse    try the script with tiny shapes on the emulated library, without a GPU
 #
-# A part that went well before is not done again; one that fails or is too slow does not stop the others. Each has a log
-# and a result in build-gpu/. At the end there are results.json and logs.tar.gz in $OUT or, when that is not set, a file
-# in bench/results/; and a table.
+# Successful parts are not repeated; a part that fails or times out does not stop the others. Each leaves a log and a
+# result in build-gpu/. The script writes results.json and logs.tar.gz to $OUT or, if it is not set, a file to
+# bench/results/; and prints a table.
 #
-# Environment: BUN (the binary, or one that xz has packed), PYTHON (one that has torch), OUT, and UPBEAT_GPU_WORK instead
-# of build-gpu/.
+# Environment: BUN (the binary, plain or packed by xz), PYTHON (with torch), OUT, and UPBEAT_GPU_WORK instead of
+# build-gpu/.
 #
-# Packages that engine and tests need and are not installed are unpacked from .gpu/modules.tar.xz, and Bun from .gpu/bun.xz, which
-# bench/gpu/pack.sh makes.
+# Packages that are not installed are unpacked from .gpu/modules.tar.xz, and Bun from .gpu/bun.xz; bench/gpu/pack.sh
+# creates both.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 SELF=bench/gpu/run.sh
 
 PARTS=(
   # name limit what
-  "build 150 nvcc for this GPU alone, the CPU library, the programs that measure"
+  "build 150 the CUDA library for this GPU only, the CPU library, the measuring programs"
   "machine 20 device memory and tensor cores"
   "ops 60 op tests on the GPU"
   "models 40 model tests on the GPU"
   "engine 90 engine tests on the GPU"
-  "kernels 75 kernels against their floors"
+  "kernels 75 kernels compared with their floors"
   "model-llama-3.1-8b 75 the engine on a shape with random weights"
-  "model-llama-3.1-8b+bf16 60 the same with activations rounded to bfloat16, as PyTorch has them"
+  "model-llama-3.1-8b+bf16 60 the same with activations rounded to bfloat16, as in PyTorch"
   "torch-llama-3.1-8b 90 PyTorch on the same shape"
   "model-qwen3-0.6b 40 the engine on a shape with random weights"
   "torch-qwen3-0.6b 60 PyTorch on the same shape"
@@ -67,14 +67,14 @@ while [ $# -gt 0 ]; do
         printf '%-22s %4s s  %s\n' "$name" "$limit" "$what"
         total=$((total + limit))
       done
-      echo "at most $total s if every part takes all its time; a call stops after $TOTAL s (--seconds)"
+      echo "at most $total s if every part takes its whole limit; a call stops after $TOTAL s (--seconds)"
       exit 0
       ;;
     --only) ONLY+=("${2:?--only needs a part}") && shift ;;
     --seconds) TOTAL=${2:?--seconds needs a number} && shift ;;
     --resume) RESUME=${2:?--resume needs a file} && shift ;;
     --rehearse) REHEARSAL=1 ;;
-    --part) INTERNAL=${2:?} && shift ;; # one part, in a process of its own: how this script calls itself
+    --part) INTERNAL=${2:?} && shift ;; # this script's call of itself, to run one part in a process of its own
     *) usage ;;
   esac
   shift
@@ -103,7 +103,7 @@ find_nvcc() {
   done
 }
 
-# Prints the path of a Bun that runs; unpacks one where that is needed.
+# Prints the path of a working Bun; unpacks one if necessary.
 find_bun() {
   local candidate packed unpacked=$WORK/bun
   for candidate in "$unpacked" "${BUN:-}" "$(command -v bun)" node_modules/.bin/bun; do
@@ -119,7 +119,7 @@ find_bun() {
   done
 }
 
-# Unpacks an .xz file, also where there is no xz.
+# Unpacks an .xz file, even without xz.
 unpack() {
   if command -v xz >/dev/null; then
     xz -dc "$1" >"$2"
@@ -138,16 +138,16 @@ gpu_architecture() {
   esac
 }
 
-# Ends a part that lacks something it needs.
+# Ends a part whose requirements are missing.
 skip() {
   echo "$1" >"$WORK/$INTERNAL.reason"
   exit 77
 }
 
-need_bun() { [ -n "${BUN_PATH:-}" ] || skip "there is no Bun: set BUN, or make .gpu/bun.xz with bench/gpu/pack.sh"; }
+need_bun() { [ -n "${BUN_PATH:-}" ] || skip "no Bun: set BUN, or create .gpu/bun.xz with bench/gpu/pack.sh"; }
 need_library() { [ -f "$LIBRARY" ] || skip "$LIBRARY is not built"; }
 
-# Runs Bun's tests; the result is how many passed and failed.
+# Runs tests on Bun; the result has the numbers of passed and failed ones.
 bun_test() {
   need_bun
   local status passed failed
@@ -156,7 +156,7 @@ bun_test() {
   passed=$(sed -n 's/^ *\([0-9]*\) pass$/\1/p' "$WORK/$INTERNAL.log" | tail -1)
   failed=$(sed -n 's/^ *\([0-9]*\) fail$/\1/p' "$WORK/$INTERNAL.log" | tail -1)
   printf '{"part": "check", "passed": %s, "failed": %s}\n' "${passed:-null}" "${failed:-null}" >"$WORK/$INTERNAL.json"
-  # A filter that fits nothing passes nothing.
+  # A filter that matches nothing is a failure.
   [ "$status" -eq 0 ] && [ "${passed:-0}" -gt 0 ]
 }
 UNDER=()
@@ -167,7 +167,7 @@ sanitizer() {
     return
   fi
   PATH=$PATH:$(dirname "$(find_nvcc)")
-  command -v compute-sanitizer >/dev/null || skip "there is no compute-sanitizer"
+  command -v compute-sanitizer >/dev/null || skip "no compute-sanitizer"
   UNDER=(compute-sanitizer --tool "$1" --target-processes all --error-exitcode 9 --print-limit 20)
 }
 
@@ -184,7 +184,7 @@ build() {
       cmake --build "$BUILD" -j"$jobs" --target upbeat_simt --target upbeat_cpu || return
   else
     nvcc=$(find_nvcc)
-    [ -n "$nvcc" ] || skip "there is no nvcc"
+    [ -n "$nvcc" ] || skip "no nvcc"
     architecture=$(gpu_architecture)
     [ -n "$architecture" ] || skip "nvidia-smi names no GPU"
     "$nvcc" --version | tail -2
@@ -223,7 +223,7 @@ models() {
   fi
 }
 
-# What runs on the emulator runs on a GPU.
+# All tests that run on the emulator.
 engine() {
   local files
   need_bun
@@ -266,11 +266,11 @@ dependent() {
 
 torch() {
   local python=${PYTHON:-python3}
-  "$python" -c 'import torch, transformers' 2>/dev/null || skip "$python has no torch or no transformers"
+  "$python" -c 'import torch, transformers' 2>/dev/null || skip "$python lacks torch or transformers"
   "$python" bench/gpu/reference_torch.py "$1" "${TINY[@]}" --seconds $((LIMIT - 8)) --json "$WORK/$INTERNAL.json"
 }
 
-# Every op once, under a checker.
+# Every op once, under a sanitizer.
 checked_ops() {
   need_library
   sanitizer "$1"
@@ -313,7 +313,7 @@ if [ -n "$REHEARSAL" ]; then names=("${REHEARSED[@]}"); else names=("${PARTS[@]%
 for name in "${ONLY[@]}"; do
   case " ${names[*]} " in
     *" $name "*) ;;
-    *) echo "there is no part $name; --list names them" >&2 && exit 2 ;;
+    *) echo "no part $name; --list prints them" >&2 && exit 2 ;;
   esac
 done
 parts=("${names[@]}")
@@ -325,7 +325,7 @@ limit_of() {
     read -r name limit what <<<"$part"
     [ "$name" = "$1" ] && echo "$limit" && return
   done
-  echo 120 # those of a rehearsal alone
+  echo 120 # parts that only a rehearsal has
 }
 
 mkdir -p "$WORK"
@@ -335,7 +335,7 @@ elif command -v nvidia-smi >/dev/null && GPU=$(nvidia-smi --query-gpu=name,drive
   [ -n "$GPU" ]; then
   GPU=$(head -1 <<<"$GPU")
 else
-  echo "nvidia-smi finds no GPU here; --rehearse tries the script without one" >&2
+  echo "nvidia-smi finds no GPU; --rehearse tries the script without one" >&2
   exit 1
 fi
 echo "$GPU"
@@ -352,7 +352,7 @@ fi
 SECONDS=0
 for name in "${parts[@]}"; do
   if grep -qs '"status": "ok"' "$WORK/$name.status"; then
-    echo "$name: done before"
+    echo "$name: already done"
     continue
   fi
   left=$((TOTAL - SECONDS))
@@ -394,7 +394,7 @@ else
 fi
 if [ -n "$BUN_PATH" ]; then
   "$BUN_PATH" bench/gpu/bundle.ts pack "$WORK" "$target" "$GPU" "$commit" ${REHEARSAL:+--rehearsal} &&
-    "$BUN_PATH" bench/gpu/report.ts "$target" && echo "in $target"
+    "$BUN_PATH" bench/gpu/report.ts "$target" && echo "written to $target"
 else
-  echo "without Bun there is no report; results are in $WORK"
+  echo "no report without Bun; results are in $WORK"
 fi

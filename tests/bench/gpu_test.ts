@@ -283,14 +283,14 @@ script("run.sh continues after a failed part, and does not repeat successful one
     const first = runScript(work, args);
     assertEquals(stateOf(work, "machine").status, "ok", first.stdout);
     assertEquals(stateOf(work, "torch-tiny").status, "skipped");
-    assertStringIncludes(stateOf(work, "torch-tiny").reason, "no torch");
+    assertStringIncludes(stateOf(work, "torch-tiny").reason, "lacks torch");
     if (existsSync(library)) {
       assertEquals(stateOf(work, "kernels").status, "failed");
       assertStringIncludes(first.stdout, "    broken");
     } else {
       assertStringIncludes(stateOf(work, "kernels").reason, "not built");
     }
-    assertStringIncludes(runScript(work, args).stdout, "machine: done before");
+    assertStringIncludes(runScript(work, args).stdout, "machine: already done");
     assertEquals(readFileSync(join(work, "runs"), "utf8"), "run\n");
     assert(existsSync(join(work, "out/logs.tar.gz")));
   });
