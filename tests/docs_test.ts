@@ -11,7 +11,7 @@ import { withModelFolder } from "./support/test_engine.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
-/** An example of a document, and what it says that the example prints. */
+/** An example in a document, with the output stated there. */
 interface Example {
   readonly heading: string;
   readonly language: string;
@@ -19,7 +19,7 @@ interface Example {
   readonly output: string;
 }
 
-/** Every block of code that has a language, with the block after it. */
+/** Every code block with a language, and the block after it, which is its output. */
 function examplesOf(document: string): Example[] {
   const examples: Example[] = [];
   let heading = "";
@@ -27,18 +27,18 @@ function examplesOf(document: string): Example[] {
   for (const [, title, language, text] of document.matchAll(/^#+ (.+)$|^```(\w*)\n([^]*?)^```$/gm)) {
     if (title !== undefined) heading = title;
     else if (language === "ts" || language === "sh") {
-      assert(open === null, `an example of "${heading}" does not say what it prints`);
+      assert(open === null, `an example of "${heading}" is not followed by its output`);
       open = { heading, language, code: text! };
     } else if (open !== null) {
       examples.push({ ...open, output: text! });
       open = null;
     }
   }
-  assert(open === null, `the last example of "${heading}" does not say what it prints`);
+  assert(open === null, `the last example of "${heading}" is not followed by its output`);
   return examples;
 }
 
-/** Text without what differs from run to run and from model to model: times, and the tokens of a random model. */
+/** Masks what differs between runs and models: times, and the tokens of a random model. */
 function masked(text: string): string {
   return oneLine(text.trim())
     .replace(/"(timestamp|emittedAt|\w+Ms)":[\d.]+/g, '"$1":#')
@@ -46,18 +46,18 @@ function masked(text: string): string {
     .replace(/"tokenId":\d+/g, '"tokenId":#')
     .replace(/^(\w+Ms): [\d.,]+$/gm, "$1: #")
     .replace(/token=\d+/g, "token=#")
-    // Compact tokens, alone and in a list.
+    // Tokens in compact form, alone and in a list.
     .replace(/^\d+$/gm, "#")
     .replace(/(?<=[[,])\d+(?=[,\]])/g, "#")
     .replace(/\d+\.\d+/g, "#");
 }
 
-/** JSON without line ends and spaces, which documents have for readers. */
+/** Minifies JSON, which documents format for readers. */
 function oneLine(text: string): string {
   return text.startsWith("{\n") ? JSON.stringify(JSON.parse(text)) : text;
 }
 
-/** Run an example as a module of its own; what it logs is what it prints. */
+/** Runs an example as a module and returns its console output. */
 async function runModule(code: string, file: string, model: string): Promise<string> {
   const lines: string[] = [];
   const key = `upbeat.docs.${file}`;
@@ -75,7 +75,7 @@ async function runModule(code: string, file: string, model: string): Promise<str
   return lines.join("\n");
 }
 
-/** Run a command line; what it prints, and what it says of itself. */
+/** Runs a command line and returns its standard output and standard error. */
 async function runCommand(line: string, folder: string, model: string): Promise<string> {
   const [command, ...args] = Array.from(
     line.trim().matchAll(/"([^"]*)"|(\S+)/g),
@@ -88,7 +88,7 @@ async function runCommand(line: string, folder: string, model: string): Promise<
   return `${stdout}${stderr}`.replaceAll(`${folder}/`, "");
 }
 
-/** Run with a folder that holds a model whose generations all have the length that they ask for. */
+/** Runs with a model that never ends a generation early. */
 function withEndlessModel(use: (folder: string, model: string) => Promise<void>): Promise<void> {
   return withModelFolder(async (folder) => {
     const model = join(folder, "model");
@@ -98,7 +98,7 @@ function withEndlessModel(use: (folder: string, model: string) => Promise<void>)
   });
 }
 
-/** The documents, and how many examples they have at least. */
+/** The documents with examples, and their minimum number. */
 const DOCUMENTS = [["docs/events.md", 11], ["docs/overlap.md", 4]] as const;
 
 for (const [document, least] of DOCUMENTS) {
@@ -109,7 +109,7 @@ for (const [document, least] of DOCUMENTS) {
   });
 
   for (const [index, { heading, language, code, output }] of examples.entries()) {
-    test(`${document} prints what it says: ${heading}, example ${index + 1}`, async () => {
+    test(`${document}, ${heading}: example ${index + 1} prints the stated output`, async () => {
       await withEndlessModel(async (folder, model) => {
         const printed = language === "ts"
           ? await runModule(code, join(folder, "example.ts"), model)

@@ -9,8 +9,8 @@ import { importCircles, importsOf, layerOf, type Layers, withoutComments, wrongI
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /**
- * The layers from the ground up. A file may import from its own folder and from layers below its own: folders in one row do
- * not know each other.
+ * The layers from the bottom up. A file may import from its own folder and from lower layers; folders of one row do not import
+ * each other.
  */
 const LAYERS: Layers = [
   ["errors.ts"],

@@ -17,7 +17,7 @@ import { decodeStep, decodeTogether, newPrompt } from "./requests.ts";
 import { type DependentResult, figure } from "./results.ts";
 import { shapeFlags } from "./shape_flags.ts";
 
-const { flags, shape, folder, deadline, say } = shapeFlags("dependent_bench.ts", 45);
+const { flags, shape, folder, deadline, reportProgress } = shapeFlags("dependent_bench.ts", 45);
 
 const BATCHES = flags.tiny ? [1, 3] : [1, 8, 32, 64];
 const PROMPT = flags.tiny ? 3 : 32;
@@ -61,7 +61,7 @@ const dependent = await load("dependent").catch((error: unknown) => {
 if (!dependent.info.dependentLaunches) skip(`the ${dependent.info.device.library} library has no dependent launches`);
 const engines: Readonly<Record<Way, Engine>> = { dependent, ordered: await load("ordered") };
 const { info } = dependent;
-say("2 engines loaded");
+reportProgress("2 engines loaded");
 
 /** Whether both engines generate the same tokens and log-probabilities. */
 async function areSame(batch: number): Promise<boolean> {
@@ -78,7 +78,7 @@ let rounds = 0;
 const times = new Map(BATCHES.map((batch) => [batch, { ordered: [] as number[], dependent: [] as number[] }]));
 let same = true;
 for (const batch of BATCHES) same = await areSame(batch) && same; // also captures the graphs
-say(same ? "the same tokens" : "OTHER TOKENS");
+reportProgress(same ? "the same tokens" : "OTHER TOKENS");
 
 function result(): DependentResult {
   const context = PROMPT + TOKENS / 2;
@@ -116,7 +116,7 @@ do {
   // A round is not started unless it can end in time.
 } while (rounds < MAX_ROUNDS && performance.now() + (performance.now() - began) / rounds < deadline);
 
-say(`${rounds} rounds`);
+reportProgress(`${rounds} rounds`);
 for (const way of WAYS) await engines[way].dispose();
 if (flags.json === undefined) console.log(JSON.stringify(last, null, 1));
 if (!same) process.exitCode = 1;

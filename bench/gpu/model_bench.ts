@@ -19,7 +19,7 @@ import { decodeStep, newPrompt } from "./requests.ts";
 import { type Figure, figure, type ModelResult, type PerMode } from "./results.ts";
 import { shapeFlags } from "./shape_flags.ts";
 
-const { flags, shape, folder, deadline, say } = shapeFlags("model_bench.ts", 60, ["activations"]);
+const { flags, shape, folder, deadline, reportProgress } = shapeFlags("model_bench.ts", 60, ["activations"]);
 
 const PROMPTS = flags.tiny ? [4, 20] : [128, 1024, 8192];
 const BATCHES = flags.tiny ? [1, 3] : [1, 8, 64, 256];
@@ -149,7 +149,7 @@ function inTurn(engines: readonly Loaded[], round: number): Loaded[] {
 const started = performance.now();
 const engines = await load(false);
 const loadMs = (performance.now() - started) / engines.length;
-say(`${engines.length} engines loaded`);
+reportProgress(`${engines.length} engines loaded`);
 let last = result(engines[0]!.engine, loadMs);
 // The first round warms up kernels and captures graphs; its figures are dropped if there is time for another.
 const budget = performance.now() + (deadline - performance.now()) * 0.75;
@@ -164,7 +164,7 @@ for (let round = 0; round <= MAX_ROUNDS; round++) {
   }
   rounds = Math.max(1, round);
   write(last = result(engines[0]!.engine, loadMs));
-  say(`round ${round}`);
+  reportProgress(`round ${round}`);
   // A round is not started unless it can end in time.
   if (performance.now() + (performance.now() - started) / (round + 2) > budget) break;
 }
@@ -184,5 +184,5 @@ for (const loaded of observing) {
   write(last = result(loaded.engine, loadMs));
 }
 for (const { engine } of observing) await engine.dispose();
-say("done");
+reportProgress("done");
 if (flags.json === undefined) console.log(JSON.stringify(last, null, 1));

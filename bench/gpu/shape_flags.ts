@@ -38,7 +38,7 @@ export function shapeFlags<const Others extends string = never>(
     shape,
     folder: fileURLToPath(new URL(`./shapes/${shape}`, import.meta.url)),
     deadline,
-    say: (what: string): void => {
+    reportProgress: (what: string): void => {
       console.error(`${shape}: ${what}, ${Math.round(deadline - performance.now())} ms left`);
     },
   };

@@ -95,7 +95,7 @@ export class ChatTemplate {
    */
   static async fromFolder(folder: string): Promise<ChatTemplate> {
     if (!(await stat(folder).catch(() => null))?.isDirectory()) {
-      throw new UpbeatError("MODEL_NOT_FOUND", `there is no folder ${folder}`, { folder });
+      throw new UpbeatError("MODEL_NOT_FOUND", `the folder ${folder} does not exist`, { folder });
     }
     const config = await readOptionalObject(join(folder, "tokenizer_config.json"));
     const map = await readOptionalObject(join(folder, "special_tokens_map.json"));

@@ -8,7 +8,7 @@ import { dirname, join, normalize } from "node:path";
 /** Sources by path, relative to the project's root. */
 export type Sources = ReadonlyMap<string, string>;
 
-/** Files, and folders with a trailing slash, from the lowest layer up; those of a row do not know each other. */
+/** Files, and folders with a trailing slash, in rows from the lowest layer up; those of a row do not import each other. */
 export type Layers = readonly (readonly string[])[];
 
 /** Strings and comments, strings first so that a comment's start inside a string is not one. */

@@ -3,26 +3,13 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Engine, type EngineOptions } from "../../mod.ts";
 import { type RandomModelOptions, writeRandomModel } from "./models/random_model.ts";
+import { withTemporaryFolder } from "./temporary_folder.ts";
 
-/**
- * Run with a fresh folder, which is always removed afterwards.
- *
- * @param use Receives its path.
- * @returns The result of `use`.
- */
-export async function withModelFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), "upbeat-test-"));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+/** Runs with a temporary folder for a model. */
+export const withModelFolder: <Result>(use: (folder: string) => Promise<Result>) => Promise<Result> =
+  withTemporaryFolder;
 
 /**
  * Run with an engine on a small random model.

@@ -67,12 +67,12 @@ for (const { title, path, missing } of GPU_LIBRARIES) {
 simt("captured steps use dependent launches only if they are enabled", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 2, maxPositions: 64 });
-    using stand = await Simt.take();
+    using machine = await Simt.take();
     for (const [variable, expected] of [["0", 0], ["", 0], ["1", 2 * 8]] as const) {
-      const before = stand.dependentLaunches;
+      const before = machine.dependentLaunches;
       await using engine = await load(folder, variable, { library: SIMT_LIBRARY, maxBatchRequests: 1 });
       await generate(engine, FEW.slice(0, 1), 4);
-      const made = stand.dependentLaunches - before;
+      const made = machine.dependentLaunches - before;
       if (expected === 0) assertEquals(made, 0, variable);
       // A decode step alone has at least eight launches per layer.
       else assertGreater(made, expected);
@@ -83,19 +83,19 @@ simt("captured steps use dependent launches only if they are enabled", async () 
 simt("load() fails with the remedy if dependent launches are enabled but not supported", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1, maxPositions: 64 });
-    using stand = await Simt.take();
+    using machine = await Simt.take();
     const options = { library: SIMT_LIBRARY, maxBatchRequests: 1 };
-    stand.change({ compute: [8, 6] });
+    machine.change({ compute: [8, 6] });
     const refusal = async () => {
       const { code, message } = await assertRejects(() => load(folder, "1", options), UpbeatError);
       assertEquals(code, "DEVICE_UNAVAILABLE");
       assertStringIncludes(message, `${VARIABLE}=0`);
       return message;
     };
-    stand.change({ compute: [8, 6] });
+    machine.change({ compute: [8, 6] });
     assertStringIncludes(await refusal(), "compute capability 9.0 and this GPU has 8.6");
-    stand.change({});
-    stand.dependentLaunchesRefused = true;
+    machine.change({});
+    machine.dependentLaunchesRefused = true;
     assertStringIncludes(await refusal(), "the driver refuses");
     await using engine = await load(folder, "0", options);
     assertEquals((await generate(engine, FEW.slice(0, 1), 2))[0]!.tokenIds.length, 2);

@@ -5,12 +5,12 @@ import { Simt, simt, SIMT_LIBRARY } from "../../support/libraries/simt_library.t
 import { withModelFolder } from "../../support/test_engine.ts";
 
 /** Runs with a small model and the emulated machine. */
-function withMachine(use: (load: (options?: EngineOptions) => Promise<Engine>, stand: Simt) => Promise<void>) {
+function withMachine(use: (load: (options?: EngineOptions) => Promise<Engine>, machine: Simt) => Promise<void>) {
   return withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1, maxPositions: 256 });
-    using stand = await Simt.take();
+    using machine = await Simt.take();
     const limits = { maxBatchTokens: 8, maxBatchRequests: 2, kvBlocks: 16 };
-    await use((options = {}) => Engine.load(folder, { library: SIMT_LIBRARY, ...limits, ...options }), stand);
+    await use((options = {}) => Engine.load(folder, { library: SIMT_LIBRARY, ...limits, ...options }), machine);
   });
 }
 
@@ -28,13 +28,13 @@ function isFault({ code, details }: UpbeatError): boolean {
 simt(
   "a GPU fault fails every request with its cause, and an engine can be loaded again in the same process",
   async () => {
-    await withMachine(async (load, stand) => {
+    await withMachine(async (load, machine) => {
       const engine = await load();
       const expected = await tokensOf(engine);
       const endless = [1, 2, 3].map((token) => engine.generate([token], { ...SHORT, maxTokens: 200 }));
       for await (const event of endless[0]!) {
         if (event.type !== "GENERATED_TOKEN") continue;
-        stand.breakDevice();
+        machine.breakDevice();
         break;
       }
       for (const generation of endless.slice(1)) {
@@ -52,9 +52,9 @@ simt(
 );
 
 simt("a GPU fault ends all engines on the GPU, which works again once the last of them is closed", async () => {
-  await withMachine(async (load, stand) => {
+  await withMachine(async (load, machine) => {
     const engines = [await load(), await load()];
-    stand.breakDevice();
+    machine.breakDevice();
     for (const engine of engines) {
       const error = await assertRejects(() => tokensOf(engine), UpbeatError);
       assert(isFault(error), `${error.code}: ${error.message}`);
@@ -68,16 +68,16 @@ simt("a GPU fault ends all engines on the GPU, which works again once the last o
 simt(
   "load() fails with DEVICE_OUT_OF_MEMORY at whichever allocation memory runs out, leaks nothing, and can be retried",
   async () => {
-    await withMachine(async (load, stand) => {
+    await withMachine(async (load, machine) => {
       let refused = 0;
       let expected: readonly number[] | null = null;
       // The first allocations are the device's own. Of the others only every fourth is tried, as each takes a load.
       for (let number = 1; expected === null; number += number < 12 ? 1 : 4) {
-        stand.refuseAllocation(number);
+        machine.refuseAllocation(number);
         const engine = await load().catch((error: unknown) => error);
         if (engine instanceof Engine) {
           // Loading makes fewer allocations than that.
-          stand.refuseAllocation(0);
+          machine.refuseAllocation(0);
           expected = await tokensOf(engine);
           await engine.dispose();
         } else {

@@ -25,8 +25,8 @@ for (const [title, options] of Object.entries(MODES)) {
   simt(`no step allocates, frees, or waits for the device other than by its event: ${title}`, async () => {
     await withModelFolder(async (folder) => {
       writeRandomModel(folder, { family: "qwen3", headDim: 32, maxPositions: 256 });
-      using stand = await Simt.take();
-      const before = stand.slowCalls;
+      using machine = await Simt.take();
+      const before = machine.slowCalls;
       await using engine = await Engine.load(folder, {
         library: SIMT_LIBRARY,
         maxBatchTokens: 24,
@@ -34,17 +34,17 @@ for (const [title, options] of Object.entries(MODES)) {
         blockSize: 8,
         ...options,
       });
-      assertGreater(stand.slowCalls, before + 10);
-      stand.slowCallsForbidden = true;
-      const loaded = stand.slowCalls;
+      assertGreater(machine.slowCalls, before + 10);
+      machine.slowCallsForbidden = true;
+      const loaded = machine.slowCalls;
       const results = await Promise.all(
         REQUESTS.map(({ prompt, options }) =>
           engine.generate(prompt, { maxTokens: 12, ignoreEos: true, ...options }).result
         ),
       );
-      stand.slowCallsForbidden = false;
+      machine.slowCallsForbidden = false;
       assertEquals(results.map(({ tokenIds }) => tokenIds.length), Array(REQUESTS.length).fill(12));
-      assertEquals(stand.slowCalls, loaded);
+      assertEquals(machine.slowCalls, loaded);
       if (title.includes("pool")) assertGreater(engine.stats().preemptions.evictions, 0);
     });
   });
@@ -53,10 +53,10 @@ for (const [title, options] of Object.entries(MODES)) {
 simt("a slow call is a fault that names it while a test forbids slow calls", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { layers: 1 });
-    using stand = await Simt.take();
-    stand.slowCallsForbidden = true;
+    using machine = await Simt.take();
+    machine.slowCallsForbidden = true;
     const error = await assertRejects(() => Engine.load(folder, { library: SIMT_LIBRARY }), UpbeatError);
-    stand.slowCallsForbidden = false;
+    machine.slowCallsForbidden = false;
     assertEquals(error.code, "DEVICE_FAULT");
     assertStringIncludes(error.message, "slow call: cuda");
     await using engine = await Engine.load(folder, { library: SIMT_LIBRARY, maxBatchTokens: 8 });

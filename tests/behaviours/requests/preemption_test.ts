@@ -207,21 +207,21 @@ function isToken({ type }: Moment): boolean {
 test("a prompt found in the prefix cache generates the same tokens and log-probabilities, bit for bit", () =>
   withRunner((runner) => {
     const prompt = Int32Array.from({ length: 33 }, (_, position) => 3 + ((position * 7) % 300));
-    const ask = (id: number, length: number, index: number): SubmitMessage => ({
+    const prefixRequest = (id: number, length: number, index: number): SubmitMessage => ({
       ...message(index),
       id,
       promptTokenIds: prompt.slice(0, length),
     });
     // The same prompt twice, then prefixes of it that end inside and at the end of blocks.
-    const asked = [33, 33, 30, 32, 16, 17].map((length, place) => ask(place + 1, length, 5));
-    const script = asked.map((message, place) => ({ step: place * 40, message }));
+    const submitted = [33, 33, 30, 32, 16, 17].map((length, place) => prefixRequest(place + 1, length, 5));
+    const script = submitted.map((message, place) => ({ step: place * 40, message }));
     const [on, off] = [true, false].map((prefixCache) => {
       const executor = new ScriptedExecutor(script, { runner, blocks: 64, maxBatchTokens: 32, prefixCache });
       executor.run();
       return executor;
     });
-    for (const { id } of asked) assertEquals(stream(on!.moments(id)), stream(off!.moments(id)));
-    const cached = asked.map(({ id }) =>
+    for (const { id } of submitted) assertEquals(stream(on!.moments(id)), stream(off!.moments(id)));
+    const cached = submitted.map(({ id }) =>
       on!.moments(id).flatMap((moment) => moment.type === "chunk" ? [moment.cached] : [])
     );
     assertEquals(cached, [[0, 0], [32], [28], [28], [12], [16]]);

@@ -1,11 +1,10 @@
 import { test } from "node:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../../errors.ts";
 import { ChatTemplate, type ChatVariables } from "../../../engine/text/chat_template.ts";
+import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 import { listShared, MODELS, readShared, sharedTokenizer } from "../../support/tokenizers/shared_tokenizers.ts";
 
 interface ChatCase {
@@ -61,16 +60,13 @@ const SIMPLE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token
   "{% if add_generation_prompt %}<assistant>{% endif %}";
 const HELLO = [{ role: "user", content: "Hello" }];
 
-async function withFolder<T>(files: Record<string, unknown>, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "upbeat-chat-"));
-  try {
+function withFolder<T>(files: Record<string, unknown>, use: (folder: string) => Promise<T>): Promise<T> {
+  return withTemporaryFolder((folder) => {
     for (const [name, content] of Object.entries(files)) {
-      await writeFile(join(folder, name), typeof content === "string" ? content : JSON.stringify(content));
+      writeFileSync(join(folder, name), typeof content === "string" ? content : JSON.stringify(content));
     }
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+    return use(folder);
+  });
 }
 
 test("fromFolder() reads a template from the config, from a list of named ones, and from its own file", async () => {

@@ -1,12 +1,12 @@
 import { test } from "node:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { UpbeatError } from "../../../../errors.ts";
 import { Tokenizer } from "../../../../engine/text/tokenizer/tokenizer.ts";
 import type { JsonObject } from "../../../../engine/text/tokenizer/tokenizer_files.ts";
+import { withTemporaryFolder } from "../../../support/temporary_folder.ts";
 import {
   addedToken,
   byteLevelJson,
@@ -137,14 +137,11 @@ test("specialTokens names the tokens of the config and their ids", () => {
 });
 
 /** The error of loading a folder with these files. */
-async function loadError(files: Record<string, string>): Promise<UpbeatError> {
-  const folder = await mkdtemp(join(tmpdir(), "upbeat-tokenizer-"));
-  try {
-    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-    return await assertRejects(() => Tokenizer.load(folder), UpbeatError);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+function loadError(files: Record<string, string>): Promise<UpbeatError> {
+  return withTemporaryFolder((folder) => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return assertRejects(() => Tokenizer.load(folder), UpbeatError);
+  });
 }
 
 test("load() names the missing file", async () => {
