@@ -1,6 +1,6 @@
 /**
- * What can go wrong, as values a program can switch on. Every error names the thing (file, tensor, field, value) and
- * says what to do about it.
+ * Typed errors. Each has a stable code to switch on, and a message that names the thing at fault (file, tensor, field,
+ * value) and what to do about it.
  *
  * @module
  */
@@ -40,18 +40,18 @@ export const ERROR_CODES = [
   "INTERNAL",
 ] as const;
 
-/** The stable, machine-readable cause of an {@linkcode UpbeatError}. */
+/** The stable, machine-readable code of an {@linkcode UpbeatError}. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Facts about an error that survive `postMessage` and JSON: field names to plain values. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null>>;
 
-/** The error underneath another one, as a plain value. */
+/** The cause of an error, as a plain value. */
 export interface SerializedCause {
   /** The class: `"UpbeatError"`, `"TypeError"`, … */
   readonly name: string;
   readonly message: string;
-  /** With {@linkcode details}, where it is an {@linkcode UpbeatError} itself. */
+  /** Code and {@linkcode details}, if it is an {@linkcode UpbeatError}. */
   readonly code?: ErrorCode;
   readonly details?: ErrorDetails;
   readonly cause?: SerializedCause;
@@ -62,7 +62,7 @@ export interface SerializedError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details: ErrorDetails;
-  /** What it came from, where an error was underneath. */
+  /** The underlying error, if any. */
   readonly cause?: SerializedCause;
 }
 
@@ -80,16 +80,16 @@ export interface SerializedError {
  * ```
  */
 export class UpbeatError extends Error {
-  /** The stable cause. */
+  /** The stable code. */
   readonly code: ErrorCode;
-  /** Facts about it: field, file, tensor, value. */
+  /** Facts: field, file, tensor, value. */
   readonly details: ErrorDetails;
 
   /**
-   * @param code The stable cause.
-   * @param message One sentence that names the thing and says what to do.
+   * @param code The stable code.
+   * @param message One sentence that names the thing at fault and what to do.
    * @param details Facts, as plain values.
-   * @param options `cause`: the error underneath, where there is one.
+   * @param options `cause`: the underlying error, if any.
    */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(message, options);
@@ -100,9 +100,9 @@ export class UpbeatError extends Error {
 }
 
 /**
- * Turn anything thrown into an {@linkcode UpbeatError}; an error that is one already is returned as it is.
+ * Turn anything thrown into an {@linkcode UpbeatError}; an {@linkcode UpbeatError} is returned as it is.
  *
- * @param thrown Whatever was caught.
+ * @param thrown The caught value.
  * @param code The code to use for a foreign error.
  * @returns The typed error, with the foreign one as its `cause`.
  */
@@ -112,19 +112,19 @@ export function toUpbeatError(thrown: unknown, code: ErrorCode = "INTERNAL"): Up
   return new UpbeatError(code, message, {}, { cause: thrown });
 }
 
-/** Causes of causes are followed this far: a chain may be a circle. */
+/** Limit of causes followed, as a chain may be a circle. */
 const MAX_CAUSES = 8;
 
-/** The classes that {@linkcode deserializeError} can give a foreign cause back as. */
+/** The classes that {@linkcode deserializeError} can restore. */
 const FOREIGN_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map(
   [Error, TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError].map((type) => [type.name, type]),
 );
 
 /**
- * An error as a plain value that crosses threads and files.
+ * Serialize an error to a plain value that crosses threads and files.
  *
  * @param error The error.
- * @returns Code, message, details, and the errors underneath.
+ * @returns Code, message, details, and underlying errors.
  */
 export function serializeError(error: UpbeatError): SerializedError {
   const { code, message, details } = error;
@@ -141,10 +141,10 @@ function serializeCause(error: unknown, left: number): SerializedCause | null {
 }
 
 /**
- * The error that {@linkcode serializeError} wrote.
+ * Restore the error that {@linkcode serializeError} serialized.
  *
  * @param serialized The plain value.
- * @returns An {@linkcode UpbeatError} with the same code, message, details, and errors underneath.
+ * @returns An {@linkcode UpbeatError} with the same code, message, details, and underlying errors.
  */
 export function deserializeError(serialized: SerializedError): UpbeatError {
   const { code, message, details, cause } = serialized;

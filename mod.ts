@@ -14,11 +14,16 @@
  * @module
  */
 export { Engine } from "./engine/caller/engine.ts";
-export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/caller/generate_options.ts";
+export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/config/generate_options.ts";
 export { formatLogEntry, type LogEntry } from "./engine/telemetry/log.ts";
-export type { DisposeOptions, EngineOptions, LoadProgress } from "./engine/config/engine_options.ts";
+export type {
+  DisposeOptions,
+  EngineOptions,
+  EventStreamOptions,
+  LoadProgress,
+} from "./engine/config/engine_options.ts";
 export type { DeviceTimes } from "./engine/telemetry/device_times.ts";
-export type { EngineInfo } from "./engine/config/engine_info.ts";
+export type { EngineInfo, OptionsInEffect } from "./engine/config/engine_info.ts";
 export type { StepReport } from "./engine/telemetry/step_report.ts";
 export type { DeviceLibrary } from "./ffi/interface.ts";
 export { Generation } from "./engine/caller/generation.ts";
@@ -61,7 +66,7 @@ export {
   serializeRecord,
   serializeRequest,
 } from "./engine/events/event_serialization.ts";
-export type { EventStream, EventStreamOptions } from "./engine/caller/event_stream.ts";
+export type { EventStream } from "./engine/caller/event_stream.ts";
 export type { RequestMetrics } from "./engine/telemetry/request_metrics.ts";
 export {
   type MergedRequest,

@@ -9,7 +9,7 @@ import { ModelRunner } from "../engine/runner/model_runner.ts";
 import { KvBlockPool } from "../engine/scheduler/kv_block_pool.ts";
 import { readModelConfig } from "../engine/models/config.ts";
 import { planModel } from "../engine/models/model_plan.ts";
-import { resolveEngineOptions } from "../engine/config/engine_options.ts";
+import { resolveEngineOptions } from "../engine/config/resolved_options.ts";
 import { resolveLimits } from "../engine/runner/limits.ts";
 import { Request } from "../engine/scheduler/request.ts";
 import { resolveSampling } from "../engine/config/sampling_options.ts";

@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
 /**
- * The `upbeat` command: finds the command, and turns what it throws into one line and an exit code.
+ * The `upbeat` command: runs a command, and turns an error into one line and an exit code.
  *
  * Runs as `bun cli/main.ts` and as `deno run -A cli/main.ts`. Exit codes: 0 done, 1 failure, 2 wrong usage,
  * 130 and 143 ended by Ctrl-C and by SIGTERM.
@@ -9,19 +9,19 @@
  */
 import process from "node:process";
 import manifest from "../package.json" with { type: "json" };
-import type { Command } from "./command.ts";
-import { commandHelp } from "./command.ts";
-import { parseFlags } from "./flags.ts";
-import { note, OutputClosed, print } from "./terminal.ts";
-import { Interrupted, nearest, UsageError } from "./usage.ts";
+import { nearest } from "../engine/config/nearest.ts";
+import { type Command, commandHelp } from "./commands/command.ts";
+import { parseFlags } from "./flags/flags.ts";
+import { note, OutputClosed, print } from "./terminal/terminal.ts";
+import { Interrupted, UsageError } from "./errors.ts";
 
-/** Loaded when used, so that help does not wait for the engine. */
+/** Imported when used: help does not wait for the engine. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  generate: async () => (await import("./generate.ts")).generate,
-  chat: async () => (await import("./chat.ts")).chat,
-  trace: async () => (await import("./trace.ts")).trace,
-  inspect: async () => (await import("./inspect.ts")).inspect,
-  tokenize: async () => (await import("./tokenize.ts")).tokenize,
+  generate: async () => (await import("./commands/generate.ts")).generate,
+  chat: async () => (await import("./commands/chat.ts")).chat,
+  trace: async () => (await import("./commands/trace.ts")).trace,
+  inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  tokenize: async () => (await import("./commands/tokenize.ts")).tokenize,
 };
 
 async function help(): Promise<string> {
@@ -37,7 +37,7 @@ ${lines.join("\n")}
   upbeat COMMAND --help    shows the command's arguments and flags
   upbeat --version         shows the version
 
-UPBEAT_LOG=debug in the environment writes to standard error how the engine starts and ends.
+UPBEAT_LOG=debug in the environment writes each point of the engine's start and end to standard error.
 `;
 }
 
@@ -48,8 +48,8 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === "--help" || name === "-h" || name === "help") {
-    const asked = name === "help" ? rest[0] : undefined;
-    print(asked === undefined ? await help() : commandHelp(await findCommand(asked)));
+    const topic = name === "help" ? rest[0] : undefined;
+    print(topic === undefined ? await help() : commandHelp(await findCommand(topic)));
     return 0;
   }
   if (name === undefined) {
@@ -57,7 +57,10 @@ async function run(args: readonly string[]): Promise<number> {
     return 2;
   }
   const command = await findCommand(name);
-  if (rest.some((arg) => arg === "--help" || arg === "-h") && parseFlags(rest, command.flags).help) {
+  if (
+    rest.some((arg) => arg === "--help" || arg === "-h") &&
+    parseFlags(rest, Object.assign({}, ...Object.values(command.flags))).help
+  ) {
     print(commandHelp(command));
     return 0;
   }
@@ -86,7 +89,7 @@ function report(error: unknown): number {
   const isExpected = ["UpbeatError", "UsageError", "InputError"].includes(name);
   note(`upbeat: ${isExpected ? "" : `unexpected ${name}: `}${message.replaceAll("\n", " ")}\n`);
   if (process.env["UPBEAT_DEBUG"] === "1") note(`${error instanceof Error ? error.stack : error}\n`);
-  else if (!isExpected) note("upbeat: set UPBEAT_DEBUG=1 to see where it happened\n");
+  else if (!isExpected) note("upbeat: set UPBEAT_DEBUG=1 to see the stack\n");
   return error instanceof UsageError ? 2 : 1;
 }
 

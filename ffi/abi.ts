@@ -1,18 +1,18 @@
 /**
- * `upbeat.h` for TypeScript: its constants and one table of its functions. Both adapters open a library from this
- * table, the type of the opened symbols is derived from it, and a test compares it with the header.
+ * `upbeat.h` in TypeScript: its constants and a table of its functions. Both adapters bind a library from this table, the
+ * type of the symbols is derived from it, and a test compares it with the header.
  *
- * What each function does, and the shapes and units of its operands, is documented once, in `upbeat.h`.
+ * `upbeat.h` documents each function, and the shapes and units of its operands.
  *
  * @module
  */
 
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
-/** The version of `upbeat.h` that this table describes. A library with another one is refused. */
+/** The version of `upbeat.h` that this table describes. Libraries of other versions are refused. */
 export const ABI_VERSION = 2;
 
-/** Statuses below zero, and `OK`. */
+/** `OK` and the negative statuses. */
 export const STATUS = {
   OK: 0,
   INVALID_ARGUMENT: -1,
@@ -308,14 +308,14 @@ type Arguments<Parameters extends readonly Parameter[]> = {
  * returns a handle or count >= 0, or a negative {@linkcode STATUS}.
  *
  * Call them as `symbols.upbeat_linear(...)`, each call written out: runtimes compile a foreign call well only where the
- * call site always sees the same function.
+ * call site always calls the same function.
  */
 export type Symbols = {
   readonly [Name in SymbolName]: (...args: Arguments<typeof SYMBOLS[Name]>) => number;
 };
 
 /**
- * Take a parameter of {@linkcode SYMBOLS} apart.
+ * Split a parameter of {@linkcode SYMBOLS}.
  *
  * @param parameter The parameter, as in `"rows: i32"`.
  * @returns Its name and how it crosses.

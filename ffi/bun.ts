@@ -9,7 +9,7 @@ import { type ArgumentType, parseParameter, type SymbolName, SYMBOLS, type Symbo
 import type { ForeignInterface, OpenLibrary } from "./interface.ts";
 import type { Pointer } from "./types.ts";
 
-/** A `ptr` takes an address as a number at no cost, and a typed array by the address of its first byte. */
+/** `ptr` passes an address as a number at no cost, and a typed array as the address of its first byte. */
 const TYPES = {
   i32: "i32",
   i64: "i64",
@@ -32,19 +32,19 @@ function openLibrary<Name extends SymbolName>(path: string, names: readonly Name
   }
   const library = dlopen(path, functions);
   return {
-    // The table above is what makes these the functions that the type says.
+    // The table above ensures that the functions have these types.
     symbols: library.symbols as unknown as Pick<Symbols, Name>,
     close: () => library.close(),
   };
 }
 
-/** What Bun provides. */
+/** Bun's foreign functions. */
 export const foreign: ForeignInterface = {
   runtime: "bun",
   openLibrary,
   pointerFrom: (address) => address as unknown as Pointer,
   // Without a deallocator argument the ArrayBuffer does not own the memory (checked with Bun 1.4.5: collecting or
-  // detaching it leaves the memory as it is).
+  // detaching it does not touch the memory).
   viewMemory: (address, bytes) => toArrayBuffer(address, 0, bytes),
 };
 

@@ -9,8 +9,8 @@ import type { ForeignInterface, OpenLibrary } from "./interface.ts";
 import type { Pointer } from "./types.ts";
 
 /**
- * Addresses are `pointer`: pointer objects and small scalars are all that Deno passes by fast calls (checked with Deno
- * 2.9.6: 6 to 20 ns a call, where an `i64`, `u64` or `usize` costs 100 ns and more).
+ * Addresses are `pointer`: Deno's fast calls take only pointer objects and small scalars (checked with Deno 2.9.6: 6 to
+ * 20 ns a call, where an `i64`, `u64` or `usize` costs 100 ns and more).
  */
 const TYPES = {
   i32: "i32",
@@ -27,7 +27,7 @@ const TYPES = {
   cstring: "buffer",
 } as const satisfies Record<ArgumentType, string>;
 
-/** The part of the `Deno` namespace that is used here, so that this file type-checks without Deno's types. */
+/** The part of the `Deno` namespace used here, so that this file type-checks without Deno's types. */
 interface DenoForeign {
   dlopen(
     path: string,
@@ -49,18 +49,18 @@ function openLibrary<Name extends SymbolName>(path: string, names: readonly Name
   }
   const library = deno.dlopen(path, functions);
   return {
-    // The table above is what makes these the functions that the type says.
+    // The table above ensures that the functions have these types.
     symbols: library.symbols as Pick<Symbols, Name>,
     close: () => library.close(),
   };
 }
 
 function pointerFrom(address: number): Pointer {
-  // Null only for address 0, which nobody asks a pointer of.
+  // Null only for address 0, which no caller passes.
   return deno.UnsafePointer.create(BigInt(address)) as Pointer;
 }
 
-/** What Deno provides. */
+/** Deno's foreign functions. */
 export const foreign: ForeignInterface = {
   runtime: "deno",
   openLibrary,

@@ -1,5 +1,5 @@
 /**
- * Open a device of a library: everything the engine needs from the layer below comes from here.
+ * Devices of native libraries; the engine's entry point to the layer below.
  *
  * @module
  */
@@ -18,10 +18,10 @@ export * from "./abi.ts";
 /**
  * Open a device: find its library, check it, start its threads.
  *
- * @param options Which device, and how many threads.
+ * @param options The device, and its threads.
  * @returns The open device. Close it, or declare it with `using`.
  * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, `LIBRARY_INVALID`, `LIBRARY_VERSION_MISMATCH`; `DEVICE_UNAVAILABLE` when
- * this machine lacks it or the instruction set; `DEVICE_INVALID_ARGUMENT`.
+ * the machine lacks it or the instruction set; `DEVICE_INVALID_ARGUMENT`.
  *
  * @example
  * ```ts
@@ -48,7 +48,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * The error a negative status stands for, with the sentence the library left on this thread.
+ * The error of a negative status, with the library's message for this thread.
  *
  * @param symbols The library that returned the status.
  * @param status The status.
@@ -66,7 +66,7 @@ export function statusError(symbols: Symbols, status: number): UpbeatError {
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Read text from a function that fills a buffer and returns the text's full length, or a negative status. */
+/** Read text from a function that fills a buffer and returns the full length of the text, or a negative status. */
 function readText(fill: (buffer: Uint8Array) => number): string {
   let buffer = new Uint8Array(1024);
   let length = fill(buffer);
@@ -93,9 +93,9 @@ class LibraryDevice implements Device {
   readonly symbols: Symbols;
   readonly #library: DeviceLibrary;
   readonly #memories = new Set<Memory>();
-  /** Where the library writes addresses and sizes. */
+  /** Receives addresses and sizes from the library. */
   readonly #out = new BigInt64Array(3);
-  /** Names of ranges, as the library reads them. */
+  /** Encoded names of ranges. */
   readonly #rangeNames = new Map<string, Uint8Array>();
   #closed = false;
 
@@ -282,7 +282,7 @@ class LibraryDevice implements Device {
   }
 }
 
-/** A 64-bit integer crosses as a number, and what is not one would cross as something else. */
+/** 64-bit integers cross as numbers; any other number would be converted silently. */
 function requireInteger(field: string, value: number): void {
   if (!Number.isSafeInteger(value)) {
     throw new UpbeatError("DEVICE_INVALID_ARGUMENT", `${field} must be an integer, got ${value}`, { field, value });

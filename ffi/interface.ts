@@ -1,6 +1,6 @@
 /**
- * The two seams of the device layer, as types. {@linkcode ForeignInterface} is what a JavaScript runtime provides
- * (`bun.ts`, `deno.ts`); {@linkcode Device} is what the engine sees, whoever implements it.
+ * The two interfaces of the device layer: {@linkcode ForeignInterface} is implemented per JavaScript runtime (`bun.ts`,
+ * `deno.ts`); {@linkcode Device} is what the engine uses.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, Wei
 
 /** Foreign functions and memory, as a JavaScript runtime provides them. */
 export interface ForeignInterface {
-  /** Which runtime this is. */
+  /** The runtime. */
   readonly runtime: "bun" | "deno";
 
   /**
@@ -19,7 +19,7 @@ export interface ForeignInterface {
    * @param path The file.
    * @param names The functions to bind.
    * @returns Those functions.
-   * @throws Whatever the runtime throws: the file is missing, is no library for this machine, or lacks a function.
+   * @throws The runtime's own error: the file is missing, is not a library for this machine, or lacks a function.
    */
   openLibrary<Name extends SymbolName>(path: string, names: readonly Name[]): OpenLibrary<Name>;
 
@@ -32,7 +32,7 @@ export interface ForeignInterface {
   pointerFrom(address: number): Pointer;
 
   /**
-   * See host memory as an ArrayBuffer, without a copy. The runtime neither owns nor frees it: the caller keeps the
+   * View host memory as an ArrayBuffer, without a copy. The runtime neither owns nor frees it: the caller keeps the
    * memory alive for as long as the view is used.
    *
    * @param address The first byte.
@@ -42,17 +42,17 @@ export interface ForeignInterface {
   viewMemory(address: number, bytes: number): ArrayBuffer;
 }
 
-/** A shared library that is open in this thread. */
+/** A shared library that this thread has opened. */
 export interface OpenLibrary<Name extends SymbolName = SymbolName> {
   /** Its functions. */
   readonly symbols: Pick<Symbols, Name>;
-  /** Unload it. Nothing of it may be called afterwards. */
+  /** Unload it. None of its functions may be called afterwards. */
   close(): void;
 }
 
 /**
- * A library whose ABI version was checked, with what is needed to reach its memory. Also the smallest thing to write
- * for a device made of TypeScript: `openDevice({ library })` takes one.
+ * A library of the right ABI version, with access to its memory. It is also the interface that a device written in
+ * TypeScript implements: see `openDevice({ library })`.
  */
 export interface DeviceLibrary extends Pick<ForeignInterface, "pointerFrom" | "viewMemory"> {
   /** The file it came from, for messages. */
@@ -61,17 +61,17 @@ export interface DeviceLibrary extends Pick<ForeignInterface, "pointerFrom" | "v
   readonly symbols: Symbols;
 }
 
-/** What a device says about itself. */
+/** A device's description. */
 export interface DeviceInfo {
   /** The library: `"cpu"` or `"cuda"`. */
   readonly library: string;
   /** The processor's name. */
   readonly name: string;
-  /** Bytes of memory in all. */
+  /** Total bytes of memory. */
   readonly memoryTotal: number;
-  /** Bytes that are free now. */
+  /** Bytes that are free. */
   readonly memoryFree: number;
-  /** CPU cores that may be used, or multiprocessors of a GPU. */
+  /** Usable CPU cores, or multiprocessors of a GPU. */
   readonly cores: number;
   /** Compute threads (CPU library). */
   readonly threads: number;
@@ -81,7 +81,7 @@ export interface DeviceInfo {
   readonly computeCapability?: string;
 }
 
-/** Bytes that a device holds now. */
+/** Bytes that a device has allocated. */
 export interface DeviceUsage {
   /** Device memory. */
   readonly device: number;
@@ -91,34 +91,34 @@ export interface DeviceUsage {
   readonly weights: number;
 }
 
-/** A range of device memory. It may be reached by ops and copies only. */
+/** A range of device memory, accessible to ops and copies only. */
 export interface DeviceMemory extends Disposable {
-  /** The first byte's address. */
+  /** Address of the first byte. */
   readonly address: number;
   /** The same, as {@linkcode Symbols} take it. */
   readonly pointer: Pointer;
   /** Its length. */
   readonly bytes: number;
   /**
-   * A place within. It makes an object in Deno, so ask once when things are laid out, not in every step.
+   * A pointer into the range. In Deno it is an object: create it once at layout time, not in every step.
    *
    * @param byteOffset 0 to `bytes`, inclusive.
    * @returns The pointer to that byte.
-   * @throws {UpbeatError} `DEVICE_INVALID_ARGUMENT` when the offset is outside.
+   * @throws {UpbeatError} `DEVICE_INVALID_ARGUMENT` when the offset is out of range.
    */
   at(byteOffset: number): Pointer;
-  /** Free it; no enqueued work may use it any more. A second call does nothing. */
+  /** Free it; no enqueued work may still use it. A second call does nothing. */
   free(): void;
 }
 
-/** A range of pinned host memory: the host reads and writes it through `view`, copies read and write it too. */
+/** A range of pinned host memory, which the host accesses through `view`, and copies by address. */
 export interface HostMemory extends DeviceMemory {
-  /** The memory itself. Freeing detaches it, so that stale typed arrays become empty instead of dangling. */
+  /** The memory. Freeing detaches it, so that stale typed arrays become empty instead of dangling. */
   readonly view: ArrayBuffer;
 }
 
 /**
- * An open device. Everything in a step goes straight to `symbols`; the methods are for what is done rarely:
+ * An open device. The ops of a step call `symbols` directly; the methods are for rarer work:
  *
  * ```ts
  * const { symbols } = device;
@@ -137,20 +137,20 @@ export interface Device extends Disposable {
   /** Whether {@linkcode Device.close} was called. */
   readonly closed: boolean;
 
-  /** Throw the error that a negative status stands for, with the library's own sentence. */
+  /** Throw the error of a negative status, with the library's message. */
   fail(status: number): never;
-  /** Return a status that is not negative, else {@linkcode Device.fail}. */
+  /** Return a non-negative status; else {@linkcode Device.fail}. */
   check(status: number): number;
 
-  /** What the device is. */
+  /** The device's description. */
   info(): DeviceInfo;
-  /** What it holds now. */
+  /** Its allocations. */
   usage(): DeviceUsage;
   /**
-   * Let kernels of graphs that are captured from here on begin before the kernel before them has ended (CUDA's
-   * programmatic dependent launch): it changes times, never results. Off at first.
+   * Let kernels of graphs captured from here on begin before the previous kernel has ended (CUDA's programmatic dependent
+   * launch). It changes times, never results. Off by default.
    *
-   * @throws {UpbeatError} `DEVICE_UNAVAILABLE` where library, GPU or driver cannot do it.
+   * @throws {UpbeatError} `DEVICE_UNAVAILABLE` where library, GPU or driver do not support it.
    */
   useDependentLaunches(wanted: boolean): void;
 
@@ -172,25 +172,25 @@ export interface Device extends Disposable {
   createStream(): StreamHandle;
   /** Wait for a stream's work and remove it. */
   destroyStream(stream: StreamHandle): void;
-  /** Wait until a stream is empty. Returns false when `timeoutMicroseconds` (default: none) passed before. */
+  /** Wait until a stream is empty. Returns false after `timeoutMicroseconds` (default: no limit). */
   synchronize(stream: StreamHandle, timeoutMicroseconds?: number): boolean;
 
   /** Create an event. */
   createEvent(): EventHandle;
   /** Remove an event that nothing waits for. */
   destroyEvent(event: EventHandle): void;
-  /** Wait for an event's latest record. Returns false when `timeoutMicroseconds` (default: none) passed before. */
+  /** Wait for an event's latest record. Returns false after `timeoutMicroseconds` (default: no limit). */
   waitEvent(event: EventHandle, timeoutMicroseconds?: number): boolean;
   /** Microseconds between two passed events. */
   elapsed(start: EventHandle, end: EventHandle): number;
 
-  /** Capture the work that `enqueue` gives to `stream` instead of running it. When it throws, the capture is dropped. */
+  /** Capture the work that `enqueue` puts on `stream`, instead of running it. If it throws, the capture is dropped. */
   capture(stream: StreamHandle, enqueue: () => void): GraphHandle;
-  /** Remove a graph that is not enqueued any more. */
+  /** Remove a graph that is no longer enqueued. */
   destroyGraph(graph: GraphHandle): void;
 
   /**
-   * Make an empty weight matrix of `rows` (outputs) x `columns` (inputs). Its products take inputs as they are (F32, the
+   * Create an empty weight matrix of `rows` (outputs) x `columns` (inputs). Its products take F32 inputs as they are (the
    * default) or rounded to BF16, where the library has kernels for that.
    */
   createWeight(dtype: Dtype, rows: number, columns: number, inputDtype?: Dtype): WeightHandle;
@@ -218,23 +218,23 @@ export interface Device extends Disposable {
   /** Free a weight matrix that no enqueued work uses. */
   destroyWeight(weight: WeightHandle): void;
 
-  /** Run `body` within a range that a profiler shows under this name. */
+  /** Run `body` in a range that a profiler shows under this name. */
   range<Result>(name: string, body: () => Result): Result;
 
   /** Bytes of one cache (keys or values) of one layer. */
   kvCacheBytes(dtype: Dtype, blocks: number, blockSize: number, kvHeads: number, headDim: number): number;
 
-  /** Wait for the device's work and free all it owns, memory and views included. A second call does nothing. */
+  /** Wait for the device's work and free everything it owns, memory and views included. A second call does nothing. */
   close(): void;
 }
 
-/** How to open a device. */
+/** Options of `openDevice`. */
 export interface OpenDeviceOptions {
   /** Which library; default `"cpu"`. */
   readonly device?: "cpu" | "cuda";
-  /** The library's file, instead of looking for it. */
+  /** The library's file, instead of searching for it. */
   readonly libraryPath?: string;
-  /** A library that is open already, or was never a file. */
+  /** An open library, or one that is not a file. */
   readonly library?: DeviceLibrary;
   /** Which device of the library; default 0. */
   readonly index?: number;

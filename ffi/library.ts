@@ -13,21 +13,21 @@ import { UpbeatError } from "../errors.ts";
 import { ABI_VERSION, type SymbolName, SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary, OpenLibrary } from "./interface.ts";
 
-/** The libraries there are. */
+/** The kinds of libraries. */
 export type LibraryKind = "cpu" | "cuda";
 
-/** Which library to find, and where. */
+/** The library to find, and where. */
 export interface FindLibraryOptions {
-  /** Which one. */
+  /** The kind of library. */
   readonly device: LibraryKind;
-  /** A file, or a folder that holds it; nowhere else is looked then. */
+  /** A file, or the folder that has it; no other place is searched then. */
   readonly path?: string | undefined;
 }
 
-/** What builds a library. */
+/** The commands that build libraries. */
 const BUILD_COMMANDS: Readonly<Record<LibraryKind, string>> = { cpu: "bun run build", cuda: "bun run build --cuda" };
 
-/** What builds the library in a file, as far as its name tells. */
+/** The command that builds a library, judging by its file name. */
 function buildCommand(path: string): string {
   return BUILD_COMMANDS[basename(path) === libraryFileName("cuda") ? "cuda" : "cpu"];
 }
@@ -35,7 +35,7 @@ function buildCommand(path: string): string {
 /**
  * The file name of a library on this operating system.
  *
- * @param device Which library.
+ * @param device The kind of library.
  * @returns As in `libupbeat_cpu.so`.
  */
 export function libraryFileName(device: LibraryKind): string {
@@ -44,13 +44,13 @@ export function libraryFileName(device: LibraryKind): string {
 }
 
 /**
- * Find a library's file: at `path`, else where the environment variable `UPBEAT_LIBRARY` says (a file or a folder), else
- * in the first of these folders that has it: `lib/` and `build/` beside the `ffi/` folder of this module, and for a
- * compiled program its own folder and `lib/` in it. A path or variable that is set is meant: it is never fallen back from.
+ * Find a library's file: at `path`, else at the environment variable `UPBEAT_LIBRARY` (a file or a folder), else in the
+ * first of these folders that has it: `lib/` and `build/` next to the `ffi/` folder of this module, and for a compiled
+ * program its own folder and `lib/` in it. There is no fallback from a path or variable that is set.
  *
- * @param options Which library, and where.
+ * @param options The library, and where.
  * @returns The absolute path of an existing file.
- * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, naming all places looked at.
+ * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, naming all places searched.
  *
  * @example
  * ```ts
@@ -73,11 +73,10 @@ export function findLibrary(options: FindLibraryOptions): string {
 }
 
 /**
- * The file that is named for a library, by a path or by `UPBEAT_LIBRARY`: whichever library it is, it is the one that is
- * meant.
+ * The library file named by a path or by `UPBEAT_LIBRARY`, of whichever kind.
  *
- * @param path A file, or a folder.
- * @returns The absolute path of the file, which need not exist; null where nothing was said, or a folder.
+ * @param path A file or a folder.
+ * @returns The absolute path of the file, which need not exist; null for a folder, or where neither is set.
  */
 export function namedLibrary(path: string | undefined): string | null {
   const given = path ?? fromEnvironment();
@@ -103,7 +102,7 @@ function defaultFolders(): string[] {
     const root = dirname(dirname(fileURLToPath(module)));
     folders.push(join(root, "lib"), join(root, "build"));
   }
-  // In a compiled program the module's own folder is a virtual one.
+  // In a compiled program the module's folder is virtual.
   if (!/^(bun|deno)/.test(basename(process.execPath))) {
     const folder = dirname(process.execPath);
     folders.push(folder, join(folder, "lib"));
@@ -114,17 +113,17 @@ function defaultFolders(): string[] {
 const opened = new Map<string, DeviceLibrary>();
 
 /**
- * Open a library and check its ABI version. It stays loaded as long as its thread lives, and is opened once: unloading
- * code under someone who still holds one of its functions would crash the process.
+ * Open a library and check its ABI version. It is opened once and stays loaded for the life of the thread: unloading it
+ * while one of its functions is still referenced would crash the process.
  *
  * @param path The file.
- * @param expectedVersion The ABI version it must have.
+ * @param expectedVersion The required ABI version.
  * @returns The library.
- * @throws {UpbeatError} `LIBRARY_INVALID` when the file is no library for this machine or lacks a function;
+ * @throws {UpbeatError} `LIBRARY_INVALID` when the file is not a library for this machine or lacks a function;
  * `LIBRARY_VERSION_MISMATCH` when it was built for another version of Upbeat.
  */
 export function openDeviceLibrary(path: string, expectedVersion: number = ABI_VERSION): DeviceLibrary {
-  // Asked first and alone: a library of another version may well lack functions, and the version is the clearer answer.
+  // Checked first and alone: a library of another version may lack functions, and the version is the clearer error.
   const probe = open(path, ["upbeat_abi_version"]);
   const version = probe.symbols.upbeat_abi_version();
   probe.close();
@@ -149,7 +148,7 @@ function open<Name extends SymbolName>(path: string, names: readonly Name[]): Op
     return foreign.openLibrary(path, names);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    // Deno's errors of a permission that was not given.
+    // Deno's errors for a missing permission.
     const denied = error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied");
     const command = buildCommand(path);
     const remedy = denied ? "allow it with --allow-ffi (or -A)" : `rebuild it with \`${command}\``;

@@ -1,5 +1,5 @@
 /**
- * A device made of JavaScript: a module that stands where a library's file would.
+ * Devices written in JavaScript: a module in place of a library's file.
  *
  * @module
  */
@@ -11,26 +11,27 @@ import { UpbeatError } from "../errors.ts";
 import { SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary } from "./interface.ts";
 
-/** What a module that is a device's library exports. */
+/** The exports of a library module. */
 export interface LibraryModule {
   /** Called once, on the executor's thread. */
   readonly createLibrary: () => DeviceLibrary;
 }
 
 /**
- * Whether a path names a module of JavaScript or TypeScript, and no shared library.
+ * Whether a path names a JavaScript or TypeScript module instead of a shared library.
  *
- * @param path The path that was given for a library.
+ * @param path The path of a library.
+ * @returns Whether its extension is that of a module.
  */
 export function isLibraryModule(path: string): boolean {
   return /\.m?[jt]s$/.test(path);
 }
 
 /**
- * Import a module and let it make its library.
+ * Import a module and create its library.
  *
  * @param path The module's file: it exports `createLibrary(): DeviceLibrary`.
- * @returns What `openDevice({ library })` takes.
+ * @returns The library, for `openDevice({ library })`.
  * @throws {UpbeatError} `LIBRARY_NOT_FOUND`; `LIBRARY_INVALID` when the module fails, does not export `createLibrary`, or
  * its library lacks a function.
  *

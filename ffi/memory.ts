@@ -1,5 +1,5 @@
 /**
- * Ranges of memory that a device owns.
+ * Ranges of memory owned by a device.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { UpbeatError } from "../errors.ts";
 import type { DeviceLibrary, DeviceMemory, HostMemory } from "./interface.ts";
 import type { Pointer } from "./types.ts";
 
-/** A range of device memory, freed by the function it was made with. */
+/** A range of device memory. */
 export class Memory implements DeviceMemory {
   readonly address: number;
   readonly pointer: Pointer;
@@ -17,10 +17,10 @@ export class Memory implements DeviceMemory {
   readonly #release: (memory: Memory) => void;
 
   /**
-   * @param library Where it came from.
+   * @param library The library that allocated it.
    * @param address Its first byte.
    * @param bytes Its length.
-   * @param release What {@linkcode Memory.free} does; may be called again and must not mind.
+   * @param release Called by {@linkcode Memory.free}; further calls must have no effect.
    */
   constructor(library: DeviceLibrary, address: number, bytes: number, release: (memory: Memory) => void) {
     this.#library = library;
@@ -55,17 +55,17 @@ export class PinnedMemory extends Memory implements HostMemory {
   readonly view: ArrayBuffer;
 
   /**
-   * @param library Where it came from.
+   * @param library The library that allocated it.
    * @param address Its first byte.
    * @param bytes Its length.
-   * @param release What freeing it does.
+   * @param release Frees it.
    */
   constructor(library: DeviceLibrary, address: number, bytes: number, release: (memory: Memory) => void) {
     super(library, address, bytes, release);
     this.view = library.viewMemory(address, bytes);
   }
 
-  /** Make the view, and every typed array over it, empty: the memory behind it is about to go. */
+  /** Detach the view, and with it every typed array over it, before the memory is freed. */
   detach(): void {
     if (!this.view.detached) this.view.transfer(0);
   }

@@ -1,5 +1,5 @@
 /**
- * What crosses the boundary besides plain numbers: addresses and handles, each with a type of its own.
+ * Types that cross the FFI besides plain numbers: addresses and handles.
  *
  * @module
  */
@@ -8,15 +8,15 @@ declare const pointerBrand: unique symbol;
 declare const handleBrand: unique symbol;
 
 /**
- * An address of device or host memory as the runtime's FFI wants it: a number in Bun, a pointer object in Deno (the
- * only form that takes its fast calls). It is opaque: made once from a numeric address when memory is allocated, by
- * {@linkcode ForeignInterface.pointerFrom}, and passed along as it is. Null addresses are `null`.
+ * An address of device or host memory in the form of the runtime's FFI: a number in Bun, a pointer object in Deno (the
+ * only form that its fast calls accept). It is opaque, and created once, at allocation, from the numeric address by
+ * {@linkcode ForeignInterface.pointerFrom}. A null address is `null`.
  */
 export interface Pointer {
   readonly [pointerBrand]: "pointer";
 }
 
-/** A small positive integer that names something inside a library. */
+/** A small positive integer that identifies an object of a library. */
 export type Handle<Kind extends string> = number & { readonly [handleBrand]: Kind };
 
 /** An open device (`upbeat_device_open`). */

@@ -1,6 +1,6 @@
 /**
- * `bun run bench`: install and build what is missing, then the benchmark of one request; `bun run bench -- events`: of events;
- * `bun run bench -- ttft`: of the loop's modes.
+ * `bun run bench`: install and build what is missing, then benchmark one request; `bun run bench -- events`: the cost of
+ * events; `bun run bench -- ttft`: the modes of the loop.
  */
 import { join } from "node:path";
 import process from "node:process";
@@ -26,7 +26,7 @@ await main(async () => {
       await prepare();
       break;
     default:
-      throw new Failure(`there is no benchmark ${JSON.stringify(name)}; there are generate, events and ttft`);
+      throw new Failure(`unknown benchmark ${JSON.stringify(name)}: it is one of generate, events and ttft`);
   }
   return await handOver(BUN, [join(ROOT, `bench/${name}.ts`), ...args]);
 });

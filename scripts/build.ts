@@ -9,11 +9,11 @@ import { prepare } from "./support/prepare.ts";
 const HELP = `Usage: bun run build [--cuda] [--cuda-architectures=LIST]
 
 Builds the CPU library, and with --cuda the CUDA library, which needs nvcc of CUDA 13
-and no GPU. LIST names the GPUs it is for by compute capability, as in 90a or 80,120;
-without it, it is for all from 8.0 on.
+but no GPU. LIST names its GPUs by compute capability, as in 90a or 80,120; by default
+it is for all from 8.0 on.
 `;
 
-/** A flag's value, as `--flag=value` or `--flag value`; removed from the arguments. */
+/** Remove a flag, as `--flag=value` or `--flag value`, from the arguments; its value, or null without the flag. */
 function take(args: string[], flag: string): string | null {
   const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
   if (at < 0) return null;
@@ -37,7 +37,7 @@ await main(async () => {
     process.stderr.write(`upbeat: unknown argument ${unknown}\n${HELP}`);
     return 2;
   }
-  // First what fails at once.
+  // Errors before the build, which takes minutes.
   const cuda = wantsCuda ? cudaRelease(findNvcc(), list === null ? null : cudaArchitectures(list)) : null;
   await prepare();
   process.stdout.write(`${CPU_LIBRARY}\n`);

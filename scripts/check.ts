@@ -17,7 +17,7 @@ function sources(folder = ""): string[] {
   });
 }
 
-/** Whether Deno can know the types: not of the modules that are Bun's own. */
+/** Whether Deno can check the types: not with imports of Bun's own modules. */
 function isForDeno(file: string): boolean {
   return !/from "bun(?::[a-z]+)?"/.test(readFileSync(join(ROOT, file), "utf8"));
 }

@@ -8,7 +8,7 @@ import { prepare } from "./support/prepare.ts";
 
 await main(async () => {
   const args = process.argv.slice(2);
-  // Some package runners hand the separator on.
+  // Some package runners pass the separator on.
   if (args[0] === "--") args.shift();
   await prepare();
   return await handOver(BUN, [join(ROOT, "cli/main.ts"), "generate", ...args]);

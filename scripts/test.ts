@@ -11,12 +11,12 @@ import type { SuiteResult } from "./support/suites.ts";
 const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [--emulated] [FILTER...]
 
 Runs the native tests (as users run them, and with address and undefined-behaviour
-checks) and the tests under tests/ on Bun and on Deno; on Linux those that compute run
-once more on the emulated CUDA library. With --native, --bun or --deno only those,
-without the emulator; with --emulated only what runs on it. --tsan runs the native tests
+checks) and the tests under tests/ on Bun and on Deno; on Linux, tests that compute run
+again on the emulated CUDA library. --native, --bun and --deno run only those suites,
+without the emulator; --emulated runs only the tests on it. --tsan runs the native tests
 with data-race checks, which need a machine whose address layout the compiler's
-ThreadSanitizer knows. A FILTER is a part of a test file's path; with filters alone the
-native tests are left out.
+ThreadSanitizer supports. A FILTER is a part of a test file's path; with filters alone,
+the native tests are left out.
 `;
 
 await main(async () => {
@@ -65,7 +65,7 @@ await main(async () => {
     if (!isWanted || chosen.length === 0 || (suite.emulated && process.platform !== "linux")) continue;
     await run(suite.title, async () => {
       await ensureBuilt(RELEASE);
-      // Tests that run on every library there is take the emulated one where it has been built: not an old one.
+      // Tests that run on every available library include the emulated one: it must be up to date.
       if (suite.emulated || existsSync(EMULATED.product!)) await ensureBuilt(EMULATED);
       return await runOnRuntime(suite, chosen);
     });

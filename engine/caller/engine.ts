@@ -8,30 +8,34 @@ import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "../telemetry/clock.ts";
 import { UpbeatError } from "../../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
-import { EventHub, type EventStream, type EventStreamOptions } from "./event_stream.ts";
-import { checkRequest, type GenerateOptions, type PreparedRequest, unknownRequest } from "./generate_options.ts";
+import { EventHub, type EventStream } from "./event_stream.ts";
+import { checkRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
 import { type EventSink, Generation } from "./generation.ts";
 import { callerLog, type Log } from "../telemetry/log.ts";
-import { type DisposeOptions, type EngineOptions, resolveEngineOptions } from "../config/engine_options.ts";
+import {
+  DISPOSE_OPTIONS,
+  type DisposeOptions,
+  type EngineOptions,
+  type EventStreamOptions,
+} from "../config/engine_options.ts";
+import type { GenerateOptions } from "../config/generate_options.ts";
+import { resolveOptions } from "../config/option.ts";
+import { resolveEngineOptions } from "../config/resolved_options.ts";
 import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { RequestUpdate } from "../events/moment.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
-import { integer } from "../config/checks.ts";
 import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "../telemetry/engine_stats.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
-import { NO_TRACKING, resolveTracking, type Tracking } from "../config/tracking.ts";
+import { resolveTracking, type Tracking } from "../config/tracking.ts";
 
 /** Milliseconds that a worker has to end once it may. */
 const SHUTDOWN_TIMEOUT = 10_000;
 
 /** Milliseconds that a worker which had not ended by then has to do so in the background, before it is terminated. */
 const SHUTDOWN_GRACE = 60_000;
-
-/** Milliseconds that requests may go on in a drain, unless said otherwise. */
-const DRAIN_TIMEOUT = 30_000;
 
 /**
  * A model, loaded and ready to generate. Any number of generations may run at the same time; they share every step.
@@ -145,7 +149,8 @@ export class Engine implements AsyncDisposable {
       });
     }
     const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, now);
-    const limits = { ...callerLimits(options), log };
+    const tracking = resolveTracking(resolved);
+    const limits = { tracking, maxQueue: resolved.maxQueue ?? Infinity, onStep: options.onStep, log };
     const what = `loading ${model}`;
     checkNotAborted(options.signal, what);
     const thread = new ExecutorThread({
@@ -315,13 +320,14 @@ export class Engine implements AsyncDisposable {
    * ```
    */
   dispose(options: DisposeOptions = {}): Promise<void> {
-    const { drain = false, timeout = DRAIN_TIMEOUT } = options;
-    this.#log?.("engine: dispose", { drain, live: this.#generations.size });
+    let drain: boolean;
+    let timeout: number;
     try {
-      integer("timeout", timeout, 0, 2 ** 31 - 1 - SHUTDOWN_TIMEOUT);
+      ({ drain, timeout } = resolveOptions(DISPOSE_OPTIONS, options));
     } catch (error) {
       return Promise.reject(error);
     }
+    this.#log?.("engine: dispose", { drain, live: this.#generations.size });
     if (this.#disposal === null) {
       this.#isDraining = drain;
       this.#disposal = this.#end(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
@@ -355,15 +361,6 @@ interface CallerLimits {
   readonly maxQueue: number;
   readonly onStep: EngineOptions["onStep"];
   readonly log: Log | null;
-}
-
-function callerLimits(options: EngineOptions): Omit<CallerLimits, "log"> {
-  const { maxQueue } = options;
-  return {
-    tracking: resolveTracking(options, NO_TRACKING),
-    maxQueue: maxQueue === undefined ? Infinity : integer("maxQueue", maxQueue, 1, 2 ** 31 - 1),
-    onStep: options.onStep,
-  };
 }
 
 function engineClosed(failure: UpbeatError | null): UpbeatError {

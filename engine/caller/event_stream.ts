@@ -5,15 +5,8 @@
  */
 import type { RequestEvent } from "../events/events.ts";
 import type { EventSink } from "./generation.ts";
-import { integer } from "../config/checks.ts";
-
-/** How a stream of all events is set up. */
-export interface EventStreamOptions {
-  /** Events that wait to be read, at most; beyond that the oldest are dropped. Default 4096. */
-  readonly capacity?: number | undefined;
-}
-
-const DEFAULT_CAPACITY = 4096;
+import { EVENT_STREAM_OPTIONS, type EventStreamOptions } from "../config/engine_options.ts";
+import { resolveOptions } from "../config/option.ts";
 
 /**
  * One consumer's view of the events of all requests, in time order, from the moment of `engine.events()` on.
@@ -162,12 +155,9 @@ export class EventHub {
    * @returns The stream; one that has ended where the hub is closed.
    * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
    */
-  open({ capacity = DEFAULT_CAPACITY }: EventStreamOptions, since: number): EventStream {
-    const stream = new EventStream(
-      integer("capacity", capacity, 1, 2 ** 31 - 1),
-      since,
-      (closed) => this.#leave(closed),
-    );
+  open(options: EventStreamOptions, since: number): EventStream {
+    const { capacity } = resolveOptions(EVENT_STREAM_OPTIONS, options);
+    const stream = new EventStream(capacity, since, (closed) => this.#leave(closed));
     this.#streams.add(stream);
     if (this.#isClosed) stream.close();
     else this.#sink.listener = (event) => this.#waiting.push(event);

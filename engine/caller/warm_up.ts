@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../telemetry/clock.ts";
 import { Generation } from "./generation.ts";
-import { unknownRequest } from "./generate_options.ts";
+import { unknownRequest } from "./check_request.ts";
 import { preparePrompt, type Prompt } from "./prompt.ts";
 import type { Moment } from "../events/moment.ts";
 import { RequestTotals } from "../telemetry/engine_stats.ts";

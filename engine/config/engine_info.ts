@@ -1,15 +1,43 @@
 /**
- * What an engine runs: the model, the device and the sizes in effect.
+ * What an engine runs: the model, the device and the options in effect.
  *
  * @module
  */
 import type { DeviceInfo, DeviceUsage } from "../../ffi/interface.ts";
 import type { ModelConfig } from "../models/config.ts";
-import type { ActivationType } from "../models/weight_loader.ts";
 import type { CacheDtype } from "../models/memory.ts";
+import { ENGINE_OPTIONS } from "./engine_options.ts";
+import type { EngineOptionValues, ResolvedEngineOptions } from "./resolved_options.ts";
+
+/** The options whose value depends on the model and the device. */
+type SizedOption = "maxContext" | "maxBatchRequests" | "kvBlocks" | "kvDtype";
+
+/** The values that those options take for a model on a device. */
+export interface SizesInEffect extends Record<Exclude<SizedOption, "kvDtype">, number> {
+  readonly kvDtype: CacheDtype;
+}
+
+/** Every option with the value in effect; null only where an option is off or was not given. */
+export type OptionsInEffect =
+  & EngineOptionValues
+  & { readonly [Name in SizedOption]: NonNullable<EngineOptionValues[Name]> };
+
+/** Options that are also fields of {@linkcode EngineInfo} itself. */
+const INFO_FIELDS = [
+  "maxContext",
+  "maxBatchTokens",
+  "maxBatchRequests",
+  "kvBlocks",
+  "blockSize",
+  "activations",
+  "overlap",
+  "lateLaunch",
+  "earlyFirstToken",
+  "streamInterval",
+] as const satisfies readonly (keyof EngineOptionValues)[];
 
 /** What an engine runs, for people and for checks. */
-export interface EngineInfo {
+export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[number]> {
   readonly modelFolder: string;
   /** Its shape, and the sampling that its authors suggest. */
   readonly model: Omit<ModelConfig, "folder">;
@@ -17,19 +45,36 @@ export interface EngineInfo {
   readonly device: DeviceInfo;
   readonly deviceUsage: DeviceUsage;
   readonly libraryPath: string;
-  /** With `device: "auto"`, why it is not a GPU; null where it is, or where it was said what to use. */
+  /** With `device: "auto"`, why it is not a GPU; null where it is one, or where device or library were named. */
   readonly deviceFallback: string | null;
-  /** Whether kernels of captured steps begin before the kernel before them has ended (`docs/cuda.md`). */
+  /** Whether kernels of captured steps begin before the previous kernel has ended (`docs/cuda.md`). */
   readonly dependentLaunches: boolean;
-  readonly maxContext: number;
-  readonly maxBatchTokens: number;
-  readonly maxBatchRequests: number;
-  readonly kvBlocks: number;
-  readonly blockSize: number;
+  /** As `options.kvDtype`, under the dtype's name. */
   readonly kvDtype: CacheDtype;
-  readonly activations: ActivationType;
-  readonly overlap: boolean;
-  readonly lateLaunch: boolean;
-  readonly earlyFirstToken: boolean;
-  readonly streamInterval: number;
+  /** Every option that is a plain value, as it is in effect. */
+  readonly options: OptionsInEffect;
+}
+
+/**
+ * The fields of {@linkcode EngineInfo} that are options.
+ *
+ * @param options The engine's options.
+ * @param sizes What depends on model and device.
+ * @returns The fields.
+ */
+export function describeOptions(
+  options: ResolvedEngineOptions,
+  sizes: SizesInEffect,
+): Pick<EngineInfo, typeof INFO_FIELDS[number] | "kvDtype" | "options"> {
+  const { maxContext, maxBatchRequests, kvBlocks } = sizes;
+  const kvDtype: OptionsInEffect["kvDtype"] = sizes.kvDtype === "BF16" ? "bf16" : "f32";
+  const inEffect: OptionsInEffect = {
+    ...pick(options, Object.keys(ENGINE_OPTIONS) as (keyof EngineOptionValues)[]),
+    ...{ maxContext, maxBatchRequests, kvBlocks, kvDtype },
+  };
+  return { ...pick(inEffect, INFO_FIELDS), kvDtype: sizes.kvDtype, options: inEffect };
+}
+
+function pick<Source, Name extends keyof Source>(source: Source, names: readonly Name[]): Pick<Source, Name> {
+  return Object.fromEntries(names.map((name) => [name, source[name]])) as Pick<Source, Name>;
 }

@@ -1,16 +1,17 @@
 /**
- * An engine's options: what a caller may say, checked; and the sizes that follow from them for one model on one device.
+ * The options of `Engine.load`, `engine.events` and `engine.dispose`.
+ *
+ * To add one, add an entry here and use it: see `engine/config/option.ts` for what follows from the entry.
  *
  * @module
  */
-import process from "node:process";
-import { type LogEntry, logIsAskedFor } from "../telemetry/log.ts";
-import type { ResolvedEngineOptions } from "./resolved_options.ts";
+import type { LogEntry } from "../telemetry/log.ts";
 import type { StepReport } from "../telemetry/step_report.ts";
-import { integer, invalid } from "./checks.ts";
-import type { TrackingOptions } from "./tracking.ts";
+import { MAX_INT32 } from "./checks.ts";
+import { boolean, callback, choice, type Given, integer, text, value } from "./option.ts";
+import { TRACKING_OPTIONS } from "./tracking.ts";
 
-/** How far loading is. */
+/** Progress of loading. */
 export interface LoadProgress {
   /** Bytes of weights on the device. */
   readonly loadedBytes: number;
@@ -18,157 +19,155 @@ export interface LoadProgress {
   readonly totalBytes: number;
 }
 
-/** How an engine is set up. Everything is optional. */
-export interface EngineOptions extends TrackingOptions {
-  /** `"cpu"`, `"cuda"`, or `"auto"` (default): CUDA where there is a usable GPU, else the CPU. */
-  readonly device?: "auto" | "cpu" | "cuda" | undefined;
+/** Options that are plain values: they cross threads, and `engine.info.options` has them all. */
+export const ENGINE_OPTIONS = {
+  /** Where to compute. `"auto"` is CUDA if there is a usable GPU, else the CPU. Default: `"auto"`. */
+  device: choice(["auto", "cpu", "cuda"], { default: "auto", help: "where to compute" }),
   /**
-   * Path of the device library, instead of looking for it. A module (`.ts`, `.js`, `.mjs`) is a device made of JavaScript:
-   * the executor's thread imports it, and it exports `createLibrary(): DeviceLibrary`; `device` does not matter then.
+   * Path of the device library, or of the folder that has it, instead of searching for it. A module (`.ts`, `.js`, `.mjs`)
+   * is a device written in JavaScript: the executor's thread imports it and calls its export
+   * `createLibrary(): DeviceLibrary`; `device` is then ignored.
    */
-  readonly library?: string | undefined;
-  /** Compute threads of the CPU library; 0 (default): one per usable core. */
-  readonly threads?: number | undefined;
-  /** Instruction set of the CPU library; `"auto"` (default): the widest. */
-  readonly simd?: "auto" | "portable" | "avx2" | "avx512" | "amx" | "neon" | undefined;
+  library: text({ placeholder: "FILE", help: "the device library, instead of searching for it" }),
+  /** Compute threads of the CPU library; 0: one per usable core. Default: 0. */
+  threads: integer({ min: 0, max: 1024, default: 0, help: "compute threads; 0: one per usable core" }),
+  /** Instruction set of the CPU library; `"auto"`: the widest one available. Default: `"auto"`. */
+  simd: choice(["auto", "portable", "avx2", "avx512", "amx", "neon"], {
+    default: "auto",
+    help: "instruction set of the CPU library",
+  }),
+  /** Tokens of the longest sequence, prompt and output together. Default: the model's own limit, at most 8192. */
+  maxContext: integer({
+    min: 2,
+    max: MAX_INT32,
+    defaultText: "the model's own limit, at most 8192",
+    help: "tokens of the longest sequence, prompt and output together",
+  }),
+  /** Tokens computed in one step, at most; longer prompts are split into chunks. Default: 512. */
+  maxBatchTokens: integer({
+    min: 1,
+    max: 2 ** 20,
+    default: 512,
+    help: "tokens computed in one step, at most; longer prompts are split into chunks",
+  }),
+  /** Requests that run at the same time, at most. Default: 32. */
+  maxBatchRequests: integer({ min: 1, max: 4096, default: 32, help: "requests that run at the same time, at most" }),
   /**
-   * Where weights come from: `"files"` (default), the model folder; or `"dummy"`, nowhere: they are made up at random on the
-   * device, as BF16, and the folder needs no more than a `config.json`. For benchmarks of a model's shape.
+   * Requests that may wait for admission; further ones fail with `QUEUE_FULL`. A request waits until the first step that
+   * computes some of it, even when there is room. Default: unlimited.
    */
-  readonly weights?: "files" | "dummy" | undefined;
-  /** Seed of dummy weights. Default 0. */
-  readonly weightSeed?: number | undefined;
-  /** Tokens computed in one step, at most; longer prompts are computed in chunks. Default 512. */
-  readonly maxBatchTokens?: number | undefined;
-  /** Requests that run at the same time, at most. Default 32. */
-  readonly maxBatchRequests?: number | undefined;
-  /** KV blocks in the pool. Default: what full batches of ordinary length need, within a part of the free memory. */
-  readonly kvBlocks?: number | undefined;
-  /** Tokens per KV block. Default 16. */
-  readonly blockSize?: number | undefined;
-  /** Element type of the KV cache: `"f32"` (default on a CPU), or `"bf16"` (default on a GPU): half the bytes, less precise. */
-  readonly kvDtype?: "f32" | "bf16" | undefined;
+  maxQueue: integer({
+    min: 1,
+    max: MAX_INT32,
+    defaultText: "unlimited",
+    help: "requests that may wait for admission; further ones fail",
+  }),
+  /** Element type of the KV cache. `"bf16"` halves its size at less precision. Default: `"bf16"` on a GPU, else `"f32"`. */
+  kvDtype: choice(["f32", "bf16"], {
+    defaultText: '`"bf16"` on a GPU, else `"f32"`',
+    help: "element type of the KV cache",
+  }),
   /**
-   * What matrices are multiplied with: activations as they are, `"float32"` (default), or rounded to bfloat16 first, as other
-   * engines do, which takes matrix units a third of the products. The latter needs the CUDA library and weights in F16 or
-   * BF16, or a CPU with AMX and weights in BF16; elsewhere loading fails with `DEVICE_UNAVAILABLE`.
+   * Blocks of the KV cache. Default: enough for full batches of ordinary length, within half of the memory that is free.
    */
-  readonly activations?: "float32" | "bfloat16" | undefined;
-  /** Tokens of the longest sequence, prompt and output. Default: the model's own, but at most 8192. */
-  readonly maxContext?: number | undefined;
-  /** Whether prompts that begin like earlier ones reuse their KV blocks; it changes times, never tokens. Default true. */
-  readonly prefixCache?: boolean | undefined;
+  kvBlocks: integer({
+    min: 1,
+    max: MAX_INT32,
+    defaultText: "enough for full batches of ordinary length, within half of the memory that is free",
+    help: "blocks of the KV cache",
+  }),
+  /** Tokens per KV block. Default: 16. */
+  blockSize: integer({ min: 1, max: 1024, default: 16, help: "tokens per KV block" }),
   /**
-   * Whether a step is launched before the last one's tokens are read, so that the device never waits for the host; it
-   * changes times, never tokens. Default true.
+   * Inputs of matrix products: `"float32"` as computed, or rounded to `"bfloat16"`, as other engines do, which costs matrix
+   * units a third of the products. The latter needs CUDA and weights in F16 or BF16, or a CPU with AMX and weights in BF16;
+   * elsewhere loading fails with `DEVICE_UNAVAILABLE`. Default: `"float32"`.
    */
-  readonly overlap?: boolean | undefined;
+  activations: choice(["float32", "bfloat16"], { default: "float32", help: "inputs of matrix products" }),
   /**
-   * Whether the launch of a step waits until shortly before the last one ends, as far as that can be told, or on the CPU
-   * library until it has ended, so that a request that arrives meanwhile is in it. Only with `overlap`. Default true.
+   * Source of the weights: `"files"` of the model folder, or `"dummy"`: random BF16 weights made on the device, for which the
+   * folder needs only a `config.json`. For benchmarks of a model's shape. Default: `"files"`.
    */
-  readonly lateLaunch?: boolean | undefined;
+  weights: choice(["files", "dummy"], { default: "files" }),
+  /** Seed of dummy weights. Default: 0. */
+  weightSeed: integer({ min: 0, max: MAX_INT32, default: 0 }),
+  /** Whether prompts share the KV blocks of a common prefix. It changes times, never tokens. Default: true. */
+  prefixCache: boolean({ default: true }),
   /**
-   * Whether a request's first token is handed over before anything else is done. Needs `overlap`; without it, this is
-   * ignored with a warning. Default: as `overlap`.
+   * Whether a step is launched before the tokens of the last one are read, so that the device never waits for the host. It
+   * changes times, never tokens. Default: true.
    */
-  readonly earlyFirstToken?: boolean | undefined;
+  overlap: boolean({ default: true, help: "read the tokens of each step before launching the next" }),
   /**
-   * Tokens that are handed over at once: chunks end at a request's first token, at each multiple of this, and at its end.
-   * Larger numbers cost less where many requests run; text comes in larger pieces. Default 1.
+   * Whether the launch of a step is delayed until shortly before the last one ends, so that requests which arrive meanwhile
+   * join it. Needs `overlap`. Default: as `overlap`.
    */
-  readonly streamInterval?: number | undefined;
-  /** Milliseconds after which a device that finishes no step counts as stalled. Default 600 000. */
-  readonly stallTimeout?: number | undefined;
+  lateLaunch: boolean({
+    default: true,
+    defaultText: "as `overlap`",
+    help: "launch each step at once, without waiting for requests that may arrive",
+  }),
   /**
-   * Requests that may wait for their first admission; further ones fail with `QUEUE_FULL`. A request waits until the first
-   * step that computes some of it, also when there is room. Default: no bound.
+   * Whether a request's first token is emitted before any other work. Needs `overlap`; without it, this is ignored with a
+   * warning. Default: as `overlap`.
    */
-  readonly maxQueue?: number | undefined;
+  earlyFirstToken: boolean({
+    default: true,
+    defaultText: "as `overlap`",
+    help: "emit first tokens together with all others",
+  }),
   /**
-   * Called while weights are loaded: at the beginning with no bytes, then as the embedding and each layer arrive on the
-   * device. Bytes always rise, and the last call has all of them.
+   * Tokens per chunk: a chunk ends at a request's first token, at each multiple of this, and at the request's end. Larger
+   * chunks cost less where many requests run. Default: 1.
    */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /**
-   * Called for each step, in order, after what became of its requests was told: a step's report is there before the result
-   * of a request that ended in it. Without it no reports are made. It must not throw.
-   */
-  readonly onStep?: ((report: StepReport) => void) | undefined;
-  /**
-   * Called for each point of the debug log: those of this thread at once, those of the executor's thread as their messages
-   * arrive. What the latter cannot send any more it writes to standard error. `UPBEAT_LOG=debug` in the environment writes
-   * all of it there, with or without this.
-   */
-  readonly onLog?: ((entry: LogEntry) => void) | undefined;
-  /** Ends loading when it aborts: `Engine.load` then rejects with `ENGINE_CLOSED`. Without effect on a loaded engine. */
-  readonly signal?: AbortSignal | undefined;
-}
+  streamInterval: integer({ min: 1, max: MAX_INT32, default: 1, help: "tokens per chunk, after the first token" }),
+  /** Milliseconds after which a device that completes no step counts as stalled. Default: 600000. */
+  stallTimeout: integer({ min: 1, max: MAX_INT32, default: 600_000 }),
+  ...TRACKING_OPTIONS,
+} as const;
 
-/** How an engine is disposed of. */
-export interface DisposeOptions {
-  /** Whether what runs or waits may finish; else (default) it is cancelled. New requests are refused either way. */
-  readonly drain?: boolean | undefined;
-  /** With `drain`: milliseconds after which what is not finished is cancelled all the same. Default 30 000. */
-  readonly timeout?: number | undefined;
-}
+/** Options that stay on the caller's thread. */
+export const ENGINE_HOOKS = {
+  /**
+   * Called while weights are loaded: first with no bytes, then as the embedding and each layer arrive on the device. Bytes
+   * never fall, and the last call has all of them.
+   */
+  onProgress: callback<(progress: LoadProgress) => void>("(progress: LoadProgress) => void"),
+  /**
+   * Called for each step, in order, after the events of its requests: a step's report precedes the result of a request that
+   * ended in it. Without it no reports are made. It must not throw.
+   */
+  onStep: callback<(report: StepReport) => void>("(report: StepReport) => void"),
+  /**
+   * Called for each entry of the debug log: those of this thread at once, those of the executor's thread as their messages
+   * arrive. Entries that the executor can no longer send go to standard error. `UPBEAT_LOG=debug` in the environment writes
+   * all of them there, with or without this.
+   */
+  onLog: callback<(entry: LogEntry) => void>("(entry: LogEntry) => void"),
+  /** Stops loading when it aborts: `Engine.load` rejects with `ENGINE_CLOSED`. It has no effect on a loaded engine. */
+  signal: value<AbortSignal>("AbortSignal"),
+} as const;
 
-/**
- * Check an engine's options and fill in the defaults that need no model.
- *
- * @param options What the caller said.
- * @returns Complete options.
- * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
- */
-export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
-  const int32 = 2 ** 31 - 1;
-  const overlap = boolean("overlap", options.overlap ?? true);
-  const earlyFirstToken = boolean("earlyFirstToken", options.earlyFirstToken ?? overlap);
-  return {
-    device: oneOf("device", options.device ?? "auto", ["auto", "cpu", "cuda"]),
-    libraryPath: options.library ?? null,
-    threads: integer("threads", options.threads ?? 0, 0, 1024),
-    simd: oneOf("simd", (options.simd ?? "auto").toUpperCase(), ["AUTO", "PORTABLE", "AVX2", "AVX512", "AMX", "NEON"]),
-    weights: oneOf("weights", options.weights ?? "files", ["files", "dummy"]),
-    weightSeed: integer("weightSeed", options.weightSeed ?? 0, 0, int32),
-    maxBatchTokens: integer("maxBatchTokens", options.maxBatchTokens ?? 512, 1, 2 ** 20),
-    maxBatchRequests: integer("maxBatchRequests", options.maxBatchRequests ?? 32, 1, 4096),
-    kvBlocks: options.kvBlocks === undefined ? null : integer("kvBlocks", options.kvBlocks, 1, int32),
-    blockSize: integer("blockSize", options.blockSize ?? 16, 1, 1024),
-    kvDtype: options.kvDtype === undefined
-      ? null
-      : oneOf("kvDtype", options.kvDtype.toUpperCase(), ["F32", "BF16"] as const),
-    activations: oneOf("activations", options.activations ?? "float32", ["float32", "bfloat16"]),
-    maxContext: options.maxContext === undefined ? null : integer("maxContext", options.maxContext, 2, int32),
-    prefixCache: boolean("prefixCache", options.prefixCache ?? true),
-    trackSteps: isGiven("onStep", options.onStep),
-    stallTimeout: integer("stallTimeout", options.stallTimeout ?? 600_000, 1, int32),
-    overlap,
-    lateLaunch: overlap && boolean("lateLaunch", options.lateLaunch ?? true),
-    earlyFirstToken: overlap && earlyFirstToken,
-    streamInterval: integer("streamInterval", options.streamInterval ?? 1, 1, int32),
-    logToCaller: isGiven("onLog", options.onLog),
-    logToStandardError: logIsAskedFor(),
-    ranges: process.env["UPBEAT_NVTX"] === "1",
-    dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
-  };
-}
+/** Options of `Engine.load`; all are optional. */
+export interface EngineOptions extends Given<typeof ENGINE_OPTIONS>, Given<typeof ENGINE_HOOKS> {}
 
-function boolean(field: string, value: boolean): boolean {
-  if (typeof value !== "boolean") throw invalid(field, "must be true or false", value);
-  return value;
-}
+/** The options of `engine.events`. */
+export const EVENT_STREAM_OPTIONS = {
+  /** Events that wait to be read, at most; beyond that the oldest are dropped. Default: 4096. */
+  capacity: integer({ min: 1, max: MAX_INT32, default: 4096 }),
+} as const;
 
-/** Whether a callback is given. */
-function isGiven(field: string, callback: unknown): boolean {
-  if (callback !== undefined && typeof callback !== "function") throw invalid(field, "must be a function", callback);
-  return callback !== undefined;
-}
+/** Options of `engine.events`; all are optional. */
+export interface EventStreamOptions extends Given<typeof EVENT_STREAM_OPTIONS> {}
 
-function oneOf<Value extends string>(field: string, value: string, allowed: readonly Value[]): Value {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) {
-    throw invalid(field, `must be one of ${allowed.map((name) => name.toLowerCase()).join(", ")}`, value.toLowerCase());
-  }
-  return found;
-}
+/** The options of `engine.dispose`. */
+export const DISPOSE_OPTIONS = {
+  /** Whether requests may finish; otherwise they are cancelled. New ones are refused either way. Default: false. */
+  drain: boolean({ default: false }),
+  /** With `drain`: milliseconds after which unfinished requests are cancelled. Default: 30000. */
+  // Timers take an int32 of milliseconds, and the thread has ten seconds more to end.
+  timeout: integer({ min: 0, max: MAX_INT32 - 10_000, default: 30_000 }),
+} as const;
+
+/** Options of `engine.dispose`; all are optional. */
+export interface DisposeOptions extends Given<typeof DISPOSE_OPTIONS> {}

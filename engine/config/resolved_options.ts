@@ -1,48 +1,51 @@
 /**
- * An engine's options after validation: every field has a value.
+ * An engine's options after validation: every one has a value.
  *
  * @module
  */
-import type { ActivationType } from "../models/weight_loader.ts";
-import type { CacheDtype } from "../models/memory.ts";
+import process from "node:process";
+import { logIsAskedFor } from "../telemetry/log.ts";
+import { ENGINE_HOOKS, ENGINE_OPTIONS, type EngineOptions } from "./engine_options.ts";
+import { type Resolved, resolveOptions } from "./option.ts";
 
-/** How an engine is set up; every field is known. */
-export interface ResolvedEngineOptions {
-  readonly device: "auto" | "cpu" | "cuda";
-  readonly libraryPath: string | null;
-  readonly threads: number;
-  readonly simd: "AUTO" | "PORTABLE" | "AVX2" | "AVX512" | "AMX" | "NEON";
-  readonly weights: "files" | "dummy";
-  readonly weightSeed: number;
-  readonly maxBatchTokens: number;
-  readonly maxBatchRequests: number;
-  /** null: as many as fit the memory, up to what full batches need. */
-  readonly kvBlocks: number | null;
-  readonly blockSize: number;
-  readonly kvDtype: CacheDtype | null;
-  readonly activations: ActivationType;
-  /** null: the model's own, up to a bound. */
-  readonly maxContext: number | null;
-  /** Whether sequences that begin alike share KV blocks. */
-  readonly prefixCache: boolean;
+/** Every option of an engine that is a plain value; null where the default depends on model or device. */
+export type EngineOptionValues = Resolved<typeof ENGINE_OPTIONS>;
+
+/** What the executor's thread is started with: options, and switches that follow from callbacks and the environment. */
+export interface ResolvedEngineOptions extends EngineOptionValues {
   /** Whether each step is reported. */
   readonly trackSteps: boolean;
-  /** Milliseconds. */
-  readonly stallTimeout: number;
-  /** Whether the next step is launched before the last one's tokens are read. */
-  readonly overlap: boolean;
-  /** Whether the launch of a decode step waits for requests that arrive. */
-  readonly lateLaunch: boolean;
-  /** Whether first tokens are handed over before anything else is done. */
-  readonly earlyFirstToken: boolean;
-  /** Tokens of a request that are handed over at once, after its first one. */
-  readonly streamInterval: number;
   /** Whether the executor's log entries are sent to the caller. */
   readonly logToCaller: boolean;
-  /** Whether both threads write their log entries to standard error. */
+  /** Whether both threads write their log entries to standard error (`UPBEAT_LOG=debug`). */
   readonly logToStandardError: boolean;
-  /** Whether a profiler is told the names of steps and phases. */
+  /** Whether steps and phases are named for a profiler (`UPBEAT_NVTX=1`). */
   readonly ranges: boolean;
-  /** Whether kernels of captured steps may begin before the kernel before them has ended, on a GPU. */
+  /**
+   * Whether kernels of captured steps may begin before the previous kernel has ended, on a GPU
+   * (`UPBEAT_CUDA_DEPENDENT_LAUNCH=1`).
+   */
   readonly dependentLaunches: boolean;
+}
+
+/**
+ * Check an engine's options and fill in the defaults that need no model.
+ *
+ * @param options What the caller gave.
+ * @returns Complete options.
+ * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
+ */
+export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
+  const values = resolveOptions(ENGINE_OPTIONS, options);
+  const hooks = resolveOptions(ENGINE_HOOKS, options);
+  return {
+    ...values,
+    lateLaunch: values.overlap && values.lateLaunch,
+    earlyFirstToken: values.overlap && values.earlyFirstToken,
+    trackSteps: hooks.onStep !== null,
+    logToCaller: hooks.onLog !== null,
+    logToStandardError: logIsAskedFor(),
+    ranges: process.env["UPBEAT_NVTX"] === "1",
+    dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
+  };
 }

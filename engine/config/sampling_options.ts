@@ -1,40 +1,87 @@
 /**
- * Sampling parameters: what a caller may say, checked field by field, and what the device reads.
+ * Sampling options: what a caller may give, and the complete parameters that the device reads.
  *
  * @module
  */
-import { integer, invalid, number } from "./checks.ts";
 import type { SamplingDefaults } from "../models/config/generation_config.ts";
+import { checkNumber, invalid, MAX_INT32 } from "./checks.ts";
+import { type Given, integer, number, resolveOptions, value } from "./option.ts";
 
-/** How tokens are chosen. Everything is optional; a field left out has the model's own default, else "off". */
-export interface SamplingOptions {
-  /** Divides the logits; 0 chooses the likeliest token (greedy). At least 0. */
-  readonly temperature?: number | undefined;
-  /** Keep the k likeliest tokens; 0: all. */
-  readonly topK?: number | undefined;
-  /** Keep the smallest set of likeliest tokens whose probabilities sum to this; in (0, 1]. */
-  readonly topP?: number | undefined;
-  /** Drop tokens less likely than this share of the likeliest one; in [0, 1]. */
-  readonly minP?: number | undefined;
-  /** Divides positive and multiplies negative logits of tokens in prompt or output; 1: off. Above 0. */
-  readonly repetitionPenalty?: number | undefined;
-  /** Subtracted from the logits of tokens in the output; in [-2, 2]. */
-  readonly presencePenalty?: number | undefined;
-  /** Subtracted once per occurrence in the output; in [-2, 2]. */
-  readonly frequencyPenalty?: number | undefined;
-  /** Added to the logits of tokens, by token id. */
-  readonly logitBias?: Readonly<Record<number, number>> | undefined;
-  /** Makes sampling reproducible: an integer from 0 to 2^53 - 1. Chosen at random when left out. */
-  readonly seed?: number | undefined;
-  /** Report the log-probability of each token and of this many likeliest ones, 0 to {@linkcode MAX_LOGPROBS}. */
-  readonly logprobs?: number | undefined;
-}
-
-/** The most likeliest tokens a request may ask for per step. */
+/** Most alternatives per step that a request may get with `logprobs`. */
 export const MAX_LOGPROBS = 20;
 
-/** The most tokens a request may bias. */
+/** Most tokens a request may bias. */
 export const MAX_LOGIT_BIASES = 1024;
+
+/**
+ * How tokens are chosen. "The model's" default is the one in its `generation_config.json`, provided that its authors suggest
+ * sampling at all.
+ */
+export const SAMPLING_OPTIONS = {
+  /** Divides the logits; 0 takes the likeliest token (greedy). Default: the model's, else 0. */
+  temperature: number({
+    min: 0,
+    default: 0,
+    defaultText: "the model's, else 0",
+    placeholder: "T",
+    help: "0 takes the likeliest token; higher is more varied",
+  }),
+  /** Keep the k likeliest tokens; 0: all. Default: the model's, else 0. */
+  topK: integer({
+    min: 0,
+    max: MAX_INT32,
+    default: 0,
+    defaultText: "the model's, else 0",
+    help: "sample from the N likeliest tokens; 0: all",
+  }),
+  /** Keep the smallest set of likeliest tokens whose probabilities sum to this. Default: the model's, else 1. */
+  topP: number({
+    above: 0,
+    max: 1,
+    default: 1,
+    defaultText: "the model's, else 1",
+    placeholder: "P",
+    help: "sample from the likeliest tokens that sum to P",
+  }),
+  /** Drop tokens less likely than this share of the likeliest one. Default: the model's, else 0. */
+  minP: number({
+    min: 0,
+    max: 1,
+    default: 0,
+    defaultText: "the model's, else 0",
+    placeholder: "P",
+    help: "drop tokens less likely than P times the likeliest",
+  }),
+  /** Divides positive and multiplies negative logits of tokens in prompt or output; 1: off. Default: the model's, else 1. */
+  repetitionPenalty: number({
+    above: 0,
+    default: 1,
+    defaultText: "the model's, else 1",
+    help: "make tokens of prompt and output less likely; 1: off",
+  }),
+  /** Subtracted from the logits of tokens in the output. Default: 0. */
+  presencePenalty: number({ min: -2, max: 2, default: 0, help: "subtracted from the logits of tokens in the output" }),
+  /** Subtracted from the logits of tokens in the output, once per occurrence. Default: 0. */
+  frequencyPenalty: number({ min: -2, max: 2, default: 0, help: "the same, once per occurrence" }),
+  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. At most {@linkcode MAX_LOGIT_BIASES} tokens. */
+  logitBias: value<Readonly<Record<number, number>>>("Record<number, number>"),
+  /** Makes sampling reproducible. Default: random. */
+  seed: integer({
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    defaultText: "random",
+    help: "make sampling reproducible",
+  }),
+  /** Report the log-probability of each token and of this number of likeliest ones. */
+  logprobs: integer({
+    min: 0,
+    max: MAX_LOGPROBS,
+    help: "with --json: log-probabilities of each token and of the N likeliest ones",
+  }),
+} as const;
+
+/** How tokens are chosen; all options are optional. */
+export interface SamplingOptions extends Given<typeof SAMPLING_OPTIONS> {}
 
 /** Checked and complete sampling parameters. */
 export interface SamplingParameters {
@@ -53,9 +100,10 @@ export interface SamplingParameters {
 }
 
 /**
- * Check sampling options and fill in what was left out: first from the model's `generation_config.json`, else "off".
+ * Check sampling options and fill in what was left out: from the model's `generation_config.json`, else with what turns a
+ * parameter off.
  *
- * @param options What the caller said.
+ * @param options What the caller gave.
  * @param defaults What the model's authors suggest.
  * @param vocabularySize Token ids in `logitBias` must be below it.
  * @returns Complete parameters.
@@ -70,33 +118,26 @@ export function resolveSampling(
   defaults: SamplingDefaults,
   vocabularySize: number,
 ): SamplingParameters {
-  // A model that does not ask for sampling is decoded greedily, whatever else its file says.
-  const samples = defaults.doSample === true;
-  const suggested = <Value>(value: Value | null): Value | undefined => (samples && value !== null ? value : undefined);
-  const { biasTokens, biasValues } = readLogitBias(options.logitBias, vocabularySize);
+  const resolved = resolveOptions(SAMPLING_OPTIONS, options, suggestionsOf(defaults));
+  const { logitBias, seed, logprobs, ...parameters } = resolved;
   return {
-    temperature: number(
-      "temperature",
-      options.temperature ?? (samples ? defaults.temperature ?? 1 : 0),
-      0,
-      Number.MAX_VALUE,
-    ),
-    topK: integer("topK", options.topK ?? suggested(defaults.topK) ?? 0, 0, 2 ** 31 - 1),
-    topP: number("topP", options.topP ?? suggested(defaults.topP) ?? 1, 0, 1, "exclusive"),
-    minP: number("minP", options.minP ?? suggested(defaults.minP) ?? 0, 0, 1),
-    repetitionPenalty: number(
-      "repetitionPenalty",
-      options.repetitionPenalty ?? suggested(defaults.repetitionPenalty) ?? 1,
-      0,
-      Number.MAX_VALUE,
-      "exclusive",
-    ),
-    presencePenalty: number("presencePenalty", options.presencePenalty ?? 0, -2, 2),
-    frequencyPenalty: number("frequencyPenalty", options.frequencyPenalty ?? 0, -2, 2),
-    biasTokens,
-    biasValues,
-    seed: integer("seed", options.seed ?? randomSeed(), 0, Number.MAX_SAFE_INTEGER),
-    logprobs: options.logprobs === undefined ? -1 : integer("logprobs", options.logprobs, 0, MAX_LOGPROBS),
+    ...parameters,
+    ...readLogitBias(logitBias ?? {}, vocabularySize),
+    seed: seed ?? randomSeed(),
+    logprobs: logprobs ?? -1,
+  };
+}
+
+/** A model that does not ask for sampling is decoded greedily, whatever else its file says. */
+function suggestionsOf({ doSample, ...defaults }: SamplingDefaults): SamplingOptions {
+  if (doSample !== true) return {};
+  const { temperature, topK, topP, minP, repetitionPenalty } = defaults;
+  return {
+    temperature: temperature ?? 1,
+    topK: topK ?? undefined,
+    topP: topP ?? undefined,
+    minP: minP ?? undefined,
+    repetitionPenalty: repetitionPenalty ?? undefined,
   };
 }
 
@@ -106,16 +147,15 @@ function randomSeed(): number {
 }
 
 function readLogitBias(
-  bias: Readonly<Record<number, number>> | undefined,
+  bias: Readonly<Record<number, number>>,
   vocabularySize: number,
-): { biasTokens: number[]; biasValues: number[] } {
+): Pick<SamplingParameters, "biasTokens" | "biasValues"> {
   const biasTokens: number[] = [];
   const biasValues: number[] = [];
-  for (const [key, value] of Object.entries(bias ?? {})) {
-    biasTokens.push(integer("logitBias (token id)", Number(key), 0, vocabularySize - 1));
+  for (const [key, value] of Object.entries(bias)) {
+    biasTokens.push(checkNumber("logitBias (token id)", Number(key), { min: 0, max: vocabularySize - 1 }, "integer"));
     // -Infinity is the clear way to forbid a token.
-    if (value === -Infinity) biasValues.push(value);
-    else biasValues.push(number(`logitBias[${key}]`, value, -Number.MAX_VALUE, Number.MAX_VALUE));
+    biasValues.push(value === -Infinity ? value : checkNumber(`logitBias[${key}]`, value, {}, "number"));
   }
   if (biasTokens.length > MAX_LOGIT_BIASES) {
     throw invalid("logitBias", `may name at most ${MAX_LOGIT_BIASES} tokens`, biasTokens.length);

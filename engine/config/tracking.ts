@@ -3,48 +3,51 @@
  *
  * @module
  */
-import { invalid } from "./checks.ts";
+import { boolean, type Given, resolveOptions } from "./option.ts";
 
-/** What to keep of a request's life, as a caller says it. */
-export interface TrackingOptions {
+/** Options of `Engine.load`, and of `engine.generate`, where they default to the engine's. */
+export const TRACKING_OPTIONS = {
   /**
-   * Keep each token's event in the request's record, with its time and how the KV cache stood. Default false. It changes
-   * neither the tokens nor what a loop over the generation gets.
+   * Keep each token's event in the request's record, with its time and the state of the KV cache. It changes neither the
+   * tokens nor what a loop over the generation yields. Default: false.
    */
-  readonly trackGeneratedTokenEvents?: boolean | undefined;
-  /** Keep pauses in the request's record. Default false. A loop over the generation gets them anyway. */
-  readonly trackPausedRequestEvents?: boolean | undefined;
-  /** Emit and keep the detail events `PREFILL_CHUNK`, `RESUME` and `CANCEL`. Default false. */
-  readonly trackDetailEvents?: boolean | undefined;
-}
+  trackGeneratedTokenEvents: boolean({ default: false }),
+  /** Keep pauses in the request's record. A loop over the generation yields them anyway. Default: false. */
+  trackPausedRequestEvents: boolean({ default: false }),
+  /** Emit and keep the detail events `PREFILL_CHUNK`, `RESUME` and `CANCEL`. Default: false. */
+  trackDetailEvents: boolean({ default: false }),
+} as const;
 
-/** What to keep of a request's life; every field is known. */
+/** What to keep of a request's life; all options are optional. */
+export interface TrackingOptions extends Given<typeof TRACKING_OPTIONS> {}
+
+/** What to keep of a request's life. */
 export interface Tracking {
   readonly generatedTokens: boolean;
   readonly pauses: boolean;
   readonly details: boolean;
 }
 
-/** Nothing but what every record has. */
+/** Only what every record has. */
 export const NO_TRACKING: Tracking = { generatedTokens: false, pauses: false, details: false };
 
 /**
  * Check tracking options and fill in what was left out.
  *
- * @param options What the caller said.
- * @param defaults What holds otherwise.
+ * @param options What the caller gave.
+ * @param defaults What applies otherwise.
  * @returns Every field.
  * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
  */
-export function resolveTracking(options: TrackingOptions, defaults: Tracking): Tracking {
-  const flag = (field: keyof TrackingOptions, fallback: boolean): boolean => {
-    const value = options[field] ?? fallback;
-    if (typeof value !== "boolean") throw invalid(field, "must be true or false", value);
-    return value;
-  };
+export function resolveTracking(options: TrackingOptions, defaults: Tracking = NO_TRACKING): Tracking {
+  const resolved = resolveOptions(TRACKING_OPTIONS, options, {
+    trackGeneratedTokenEvents: defaults.generatedTokens,
+    trackPausedRequestEvents: defaults.pauses,
+    trackDetailEvents: defaults.details,
+  });
   return {
-    generatedTokens: flag("trackGeneratedTokenEvents", defaults.generatedTokens),
-    pauses: flag("trackPausedRequestEvents", defaults.pauses),
-    details: flag("trackDetailEvents", defaults.details),
+    generatedTokens: resolved.trackGeneratedTokenEvents,
+    pauses: resolved.trackPausedRequestEvents,
+    details: resolved.trackDetailEvents,
   };
 }

@@ -18,7 +18,7 @@ import { chooseDevice, type ChosenDevice } from "../runner/open_device.ts";
 import { resolveLimits } from "../runner/limits.ts";
 import { PrefixCache } from "../scheduler/prefix_cache.ts";
 import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
-import type { EngineInfo } from "../config/engine_info.ts";
+import { describeOptions, type EngineInfo } from "../config/engine_info.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { RunnerLimits } from "../runner/model_runner.ts";
 import { NvtxRunner } from "../runner/nvtx_runner.ts";
@@ -123,17 +123,7 @@ function describe(
     libraryPath,
     deviceFallback: fallback,
     dependentLaunches: makesDependentLaunches(device),
-    maxContext: limits.maxContext,
-    maxBatchTokens: limits.maxBatchTokens,
-    maxBatchRequests: limits.maxBatchRequests,
-    kvBlocks: limits.kvBlocks,
-    blockSize: limits.blockSize,
-    kvDtype: limits.kvDtype,
-    activations: limits.activations,
-    overlap: start.options.overlap,
-    lateLaunch: start.options.lateLaunch,
-    earlyFirstToken: start.options.earlyFirstToken,
-    streamInterval: start.options.streamInterval,
+    ...describeOptions(start.options, limits),
   };
 }
 

@@ -41,7 +41,7 @@ export function resolveLimits(
   now: Clock,
 ): RunnerLimits {
   const { blockSize, activations, maxBatchTokens, stallTimeout } = options;
-  const kvDtype = options.kvDtype ?? (device.library === "cuda" ? "BF16" : "F32");
+  const kvDtype = (options.kvDtype ?? (device.library === "cuda" ? "bf16" : "f32")) === "bf16" ? "BF16" : "F32";
   // A step has at least one token of each request.
   const maxBatchRequests = Math.min(options.maxBatchRequests, maxBatchTokens);
   const wantedContext = options.maxContext ?? Math.min(config.maxPositions, DEFAULT_MAX_CONTEXT);

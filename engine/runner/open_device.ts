@@ -4,14 +4,14 @@
  * @module
  */
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
-import { openDevice } from "../../ffi/device.ts";
+import { openDevice, type SimdName } from "../../ffi/device.ts";
 import type { Device } from "../../ffi/interface.ts";
 import { findLibrary, type LibraryKind, namedLibrary } from "../../ffi/library.ts";
 import { importLibraryModule, isLibraryModule } from "../../ffi/library_module.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 
 /** What of an engine's options says which device it is. */
-export type DeviceChoice = Pick<ResolvedEngineOptions, "device" | "libraryPath" | "threads" | "simd">;
+export type DeviceChoice = Pick<ResolvedEngineOptions, "device" | "library" | "threads" | "simd">;
 
 /** An open device, and how it was come by. */
 export interface ChosenDevice {
@@ -32,7 +32,8 @@ export interface ChosenDevice {
  * missing and what to do about it. With `"auto"` it is the CPU library's error, for that one must be there.
  */
 export async function chooseDevice(choice: DeviceChoice): Promise<ChosenDevice> {
-  const { threads, simd, libraryPath: given } = choice;
+  const { threads, library: given } = choice;
+  const simd = simdName(choice);
   if (given !== null && isLibraryModule(given)) {
     const library = await importLibraryModule(given);
     return { device: openDevice({ library, threads, simd }), libraryPath: given, fallback: null };
@@ -51,9 +52,9 @@ export async function chooseDevice(choice: DeviceChoice): Promise<ChosenDevice> 
   return { ...open(choice, "cpu"), fallback };
 }
 
-function open({ libraryPath: given, threads, simd }: DeviceChoice, kind: LibraryKind): Omit<ChosenDevice, "fallback"> {
-  const libraryPath = findLibrary({ device: kind, path: given ?? undefined });
-  const device = openDevice({ libraryPath, threads, simd });
+function open(choice: DeviceChoice, kind: LibraryKind): Omit<ChosenDevice, "fallback"> {
+  const libraryPath = findLibrary({ device: kind, path: choice.library ?? undefined });
+  const device = openDevice({ libraryPath, threads: choice.threads, simd: simdName(choice) });
   const { library } = device.info();
   if (library === kind) return { device, libraryPath };
   device.close();
@@ -63,4 +64,9 @@ function open({ libraryPath: given, threads, simd }: DeviceChoice, kind: Library
       `name the file of the ${kind} library, or let device be "auto".`,
     { path: libraryPath, library, device: kind },
   );
+}
+
+/** The ABI's name of an instruction set. */
+function simdName({ simd }: DeviceChoice): SimdName {
+  return simd.toUpperCase() as Uppercase<typeof simd>;
 }

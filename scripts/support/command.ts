@@ -1,36 +1,36 @@
-/** Start other programs. */
+/** Runs other programs. */
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { Failure } from "./failure.ts";
 import { ROOT } from "./paths.ts";
 
-/** How a program ended. */
+/** The end of a program. */
 export interface Outcome {
   /** Its exit code; null when a signal ended it. */
   readonly code: number | null;
   /** The signal that ended it, if one did. */
   readonly signal: string | null;
-  /** What it wrote to stdout and stderr, in order of arrival. */
+  /** Its output on stdout and stderr, in order of arrival. */
   readonly log: string;
 }
 
-/** How to start a program. */
+/** Options of a program. */
 export interface CommandOptions {
   /** Added to the environment. */
   readonly env?: Record<string, string>;
-  /** Called with each line it writes. */
+  /** Called with each line of output. */
   readonly onLine?: (line: string) => void;
-  /** How to get the program, for when it is missing. */
+  /** How to install the program, for the error when it is missing. */
   readonly remedy?: string;
 }
 
 /**
- * Run a program to its end and keep what it writes.
+ * Run a program to its end and keep its output.
  *
  * @param program Its name or path.
  * @param args Its arguments.
  * @param options Environment, lines, remedy.
- * @returns How it ended.
+ * @returns Its exit code and output.
  * @throws {Failure} When it cannot be started.
  */
 export function capture(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
@@ -65,12 +65,12 @@ export function capture(program: string, args: readonly string[], options: Comma
 /**
  * Run a program that must succeed.
  *
- * @param what What it does, for the failure.
+ * @param what What it does, for the message.
  * @param program Its name or path.
  * @param args Its arguments.
  * @param options Environment, lines, remedy.
- * @returns What it wrote.
- * @throws {Failure} When it fails, with all that it wrote.
+ * @returns Its output.
+ * @throws {Failure} When it fails, with its output.
  */
 export async function mustRun(
   what: string,
@@ -84,7 +84,7 @@ export async function mustRun(
 }
 
 /**
- * How a program ended, in words.
+ * Describe the end of a program.
  *
  * @param outcome Its outcome.
  * @returns As in "exit code 2" or "killed by SIGSEGV".
@@ -94,7 +94,7 @@ export function describeEnd(outcome: Outcome): string {
 }
 
 /**
- * Hand the terminal over to a program until it ends.
+ * Let a program use the terminal until it ends.
  *
  * @param program Its name or path.
  * @param args Its arguments.
@@ -104,7 +104,7 @@ export async function handOver(program: string, args: readonly string[]): Promis
   const { constants } = await import("node:os");
   return await new Promise((resolve, reject) => {
     const child = spawn(program, [...args], { stdio: "inherit" });
-    // Ctrl-C reaches both; the program decides what it means.
+    // Ctrl-C reaches both processes; the program handles it.
     const ignore = () => {};
     const forward = () => child.kill("SIGTERM");
     process.on("SIGINT", ignore);

@@ -1,15 +1,15 @@
-/** The tests that also run on the emulated CUDA library, and why others do not. */
+/** Which tests also run on the emulated CUDA library, and why others do not. */
 
 /**
- * What runs on the CPU library and on the emulated CUDA library alike: whatever computes on the device that is found when
- * none is named, in its own process or in one that it starts. `tests/support/libraries/emulated.ts` tells tests to be brief there,
- * where they would take minutes. {@linkcode NOT_EMULATED} says why the others are left out.
+ * Tests that run on the CPU library and again on the emulated CUDA library: all that compute on the default device, in their
+ * own process or in one that they start. `tests/support/libraries/emulated.ts` shortens those that would take minutes.
+ * {@linkcode NOT_EMULATED} says why others are left out.
  */
 export const EMULATED: readonly string[] = [
   "tests/bench/gpu_test.ts",
-  "tests/cli/generate_test.ts",
-  "tests/cli/interrupt_test.ts",
-  "tests/cli/trace_test.ts",
+  "tests/cli/commands/generate_test.ts",
+  "tests/cli/terminal/interrupt_test.ts",
+  "tests/cli/commands/trace_test.ts",
   "tests/docs_test.ts",
   "tests/behaviours/numerics/activations_test.ts",
   "tests/behaviours/loading/bad_models_test.ts",
@@ -37,12 +37,11 @@ export const EMULATED: readonly string[] = [
 ];
 
 /**
- * Why tests that seem to compute do not run on the emulator once more, by the beginnings of their paths. A test that is in
- * neither list takes no device: texts, weights' files, the scheduler, everything about events, the loop on the scripted
- * device.
+ * Prefixes of tests that open a device but do not run on the emulator, by reason. Tests in neither list open no device: text,
+ * weight files, the scheduler, events, the loop on the scripted device.
  */
 export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
-  "they name each library that they run on, and the emulated one is among them": [
+  "they name the libraries they run on, including the emulated one": [
     "tests/bench/dependent_bench_test.ts",
     "tests/engine/runner/open_device_test.ts",
     "tests/behaviours/gpu/device_faults_test.ts",
@@ -50,27 +49,27 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/behaviours/loading/load_progress_test.ts",
     "tests/ops/",
   ],
-  "what they run is about the CPU library": [
+  "they are about the CPU library": [
     "tests/bench/ttft_test.ts",
   ],
-  "their device is a scripted one": [
+  "they use a scripted device": [
     "tests/behaviours/loading/library_module_test.ts",
     "tests/support/scripted/scripted_device_test.ts",
     "tests/behaviours/overlap/scripted_engine_test.ts",
   ],
-  "the programs that they start open no device": [
+  "the programs they start open no device": [
     "tests/bench/flags_test.ts",
-    "tests/cli/inspect_test.ts",
+    "tests/cli/commands/inspect_test.ts",
     "tests/cli/main_test.ts",
-    "tests/cli/tokenize_test.ts",
+    "tests/cli/commands/tokenize_test.ts",
   ],
 };
 
 /**
- * Those of some test files that run on the emulated library.
+ * The test files that run on the emulated library.
  *
  * @param files Paths relative to the root.
- * @returns Some of them, in their order.
+ * @returns Those that do, in their order.
  */
 export function emulatedTests(files: readonly string[]): string[] {
   return files.filter((file) => EMULATED.some((prefix) => file.startsWith(prefix)));

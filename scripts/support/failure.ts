@@ -1,13 +1,13 @@
 import process from "node:process";
 
-/** A script's failure that needs no stack: what is wrong and what to do. */
+/** A failure of a script, reported without a stack: its message says what is wrong and what to do. */
 export class Failure extends Error {
-  /** What the failed program wrote; shown below the message. */
+  /** The output of the failed program, shown above the message. */
   readonly log: string;
 
   /**
    * @param message One sentence.
-   * @param log What the failed program wrote.
+   * @param log The output of the failed program.
    */
   constructor(message: string, log = "") {
     super(message);
@@ -19,7 +19,7 @@ export class Failure extends Error {
 /**
  * Run a script's main function; a {@linkcode Failure} becomes its message and exit code 1.
  *
- * @param body Returns the exit code; nothing is 0.
+ * @param body Returns the exit code; undefined is 0.
  */
 export async function main(body: () => Promise<number | void>): Promise<void> {
   try {

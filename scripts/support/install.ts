@@ -10,9 +10,9 @@ import { Progress } from "./progress.ts";
 const STAMP = join(ROOT, "node_modules/.upbeat-installed");
 
 /**
- * Install what `bun.lock` says unless it is installed already.
+ * Install the packages of `bun.lock`, unless they are installed.
  *
- * @throws {Failure} When it cannot be installed.
+ * @throws {Failure} When the installation fails.
  */
 export async function ensureInstalled(): Promise<void> {
   const hash = createHash("sha256");
@@ -24,7 +24,7 @@ export async function ensureInstalled(): Promise<void> {
     await mustRun("installing packages", BUN, ["install", "--frozen-lockfile"], {
       onLine: (line) => progress.update(line),
     });
-    // Deno's package fetches nothing, but copies its program into place when it is first used or installed.
+    // Deno's package downloads nothing, but copies its program into place at its first use or at its installation.
     if (!existsSync(DENO)) await mustRun("installing deno", BUN, [join(ROOT, "node_modules/deno/install.cjs")]);
     for (const file of [DENO, TSC]) {
       if (!existsSync(file)) {

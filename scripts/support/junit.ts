@@ -1,12 +1,12 @@
-/** Read JUnit XML, the one report that Bun, Deno and CTest all write. */
+/** Reads JUnit XML, the report format common to Bun, Deno and CTest. */
 
 /** One test. */
 export interface TestCase {
-  /** Its name, with those of the groups around it. */
+  /** Its name, with those of its groups. */
   readonly name: string;
-  /** The file it is in, where the report says. */
+  /** Its file, if the report has it. */
   readonly file: string;
-  /** How it ended. */
+  /** Its result. */
   readonly outcome: "passed" | "failed" | "skipped";
 }
 
@@ -29,8 +29,8 @@ function attributesOf(text: string): Record<string, string> {
 /**
  * Read a report.
  *
- * @param xml The report. What programs printed (`system-out`) and CDATA sections are ignored.
- * @returns Every test in it.
+ * @param xml The report. The output of programs (`system-out`) and CDATA sections are ignored.
+ * @returns All its tests.
  */
 export function parseJunit(xml: string): TestCase[] {
   const text = xml.replace(/<!\[CDATA\[[\s\S]*?\]\]>/g, "").replace(/<!--[\s\S]*?-->/g, "");

@@ -1,4 +1,4 @@
-/** Build the native libraries and their tests with CMake, when sources changed. */
+/** Builds the native libraries and their tests with CMake, when sources have changed. */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -15,29 +15,29 @@ const CMAKE_REMEDY =
 const COMPILER_REMEDY = "Install one: `apt install g++` (Debian, Ubuntu), `xcode-select --install` (macOS).";
 const MAKE_REMEDY = "Install one: `apt install make` (Debian, Ubuntu), `xcode-select --install` (macOS).";
 
-/** What is built from, relative to the root. */
+/** The sources of every build, relative to the root. */
 const SOURCES = ["CMakeLists.txt", "cmake", "abi", "cpu", "ffi/upbeat.h"];
 
-/** What the native tests are built from besides, the emulated CUDA library among it. */
+/** Further sources of the native tests, including the emulated CUDA library. */
 const EMULATED_SOURCES = ["cuda", "tests/native", "tests/simt"];
 
 /** One build folder. */
 export interface NativeBuild {
-  /** A word for reports and stamps, unlike that of any other. */
+  /** A unique word, for reports and stamps. */
   readonly name: string;
   /** What is built, as in "the CPU library". */
   readonly title: string;
   /** The build folder, relative to the root. */
   readonly folder: string;
-  /** CMake's cache entries; null: to be forgotten. */
+  /** CMake's cache entries; null removes one. */
   readonly settings: Readonly<Record<string, string | null>>;
-  /** Variables that CMake is started with. */
+  /** Environment variables for CMake. */
   readonly environment?: Record<string, string>;
-  /** Sources besides the library's own, relative to the root. */
+  /** Sources other than the library's own, relative to the root. */
   readonly sources?: readonly string[];
-  /** CMake's target; all when left out. */
+  /** CMake's target; all by default. */
   readonly target?: string;
-  /** A file that must be there afterwards. */
+  /** A file that must exist afterwards. */
   readonly product?: string;
 }
 
@@ -45,7 +45,7 @@ const RELEASE_SETTINGS = {
   CMAKE_BUILD_TYPE: "Release",
   UPBEAT_TESTS: "ON",
   UPBEAT_BENCH: "ON",
-  // Said in every build of the folder: CMake would go on doing what it was told last.
+  // Set in every build of the folder: CMake keeps the last value.
   UPBEAT_CUDA: "OFF",
 };
 
@@ -63,7 +63,7 @@ export const RELEASE: NativeBuild = {
  * The library for NVIDIA GPUs.
  *
  * @param nvcc The compiler.
- * @param architectures CMake's list of what to compile for; null: all.
+ * @param architectures CMake's list of architectures; null: all.
  * @returns The build.
  */
 export function cudaRelease(nvcc: string, architectures: string | null): NativeBuild {
@@ -90,7 +90,7 @@ export const EMULATED: NativeBuild = {
   product: EMULATED_LIBRARY,
 };
 
-/** What measures the machine, for benchmarks. */
+/** The program that measures the machine, for benchmarks. */
 export const MACHINE_PEAK: NativeBuild = {
   name: "machine-peak",
   title: "the machine benchmark",
@@ -100,7 +100,7 @@ export const MACHINE_PEAK: NativeBuild = {
   target: "upbeat_machine_peak",
 };
 
-/** The native tests as users' machines run the library; in the library's folder, for they share its objects. */
+/** The native tests of the release build, in whose folder they share its objects. */
 export const TESTS_RELEASE: NativeBuild = {
   name: "native",
   title: "the native tests",
@@ -121,10 +121,10 @@ function sanitizedTests(name: string, sanitizers: string): NativeBuild {
     folder: `build/native-${name}`,
     settings: {
       CMAKE_BUILD_TYPE: "RelWithDebInfo",
-      // Quick to compile, and assertions stay on.
+      // Compiles quickly, and keeps assertions.
       CMAKE_CXX_FLAGS_RELWITHDEBINFO: "-O1",
       UPBEAT_SANITIZE: sanitizers,
-      // Its kernels take minutes to compile with sanitizers, and the emulator checks what they access.
+      // Its kernels take minutes to compile with sanitizers, and the emulator itself checks their accesses.
       UPBEAT_EMULATOR: "OFF",
       UPBEAT_TESTS: "ON",
     },
@@ -133,7 +133,7 @@ function sanitizedTests(name: string, sanitizers: string): NativeBuild {
 }
 
 /**
- * Configure and build unless nothing changed since the last time.
+ * Configure and build, unless nothing has changed since the last build.
  *
  * @param build What to build.
  * @throws {Failure} When a tool is missing, naming it, or the build fails, with its log.
@@ -172,7 +172,7 @@ export async function ensureBuilt(build: NativeBuild): Promise<void> {
       options,
     );
     if (build.product !== undefined && !existsSync(build.product)) {
-      throw new Failure(`the build ended well but did not make ${build.product}`);
+      throw new Failure(`the build succeeded but did not make ${build.product}`);
     }
   } catch (error) {
     progress.end("");
@@ -182,7 +182,7 @@ export async function ensureBuilt(build: NativeBuild): Promise<void> {
   progress.end(`built ${build.title}`);
 }
 
-/** What the product depends on: settings, machine, and each source's path, size and time. */
+/** A hash of what the product depends on: settings, machine, and each source's path, size and time. */
 function fingerprint(build: NativeBuild): string {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([build.settings, process.platform, process.arch, process.env["CXX"] ?? ""]));
@@ -202,7 +202,7 @@ function filesUnder(path: string): string[] {
   return readdirSync(join(ROOT, path)).sort().flatMap((name) => filesUnder(`${path}/${name}`));
 }
 
-/** Check that CMake, a compiler and a build tool are there, and how CMake is to use them. */
+/** Check that CMake, a compiler and a build tool exist, and choose CMake's arguments. */
 function findTools(): { generator: string[]; config: string[] } {
   if (!runs("cmake")) throw new Failure(`CMake was not found. ${CMAKE_REMEDY}`);
   if (process.platform === "win32") return { generator: [], config: ["--config", "Release"] };

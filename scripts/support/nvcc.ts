@@ -1,21 +1,21 @@
-/** Find the CUDA compiler, and what it is to compile for. */
+/** Finds the CUDA compiler, and checks the architectures to compile for. */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { Failure } from "./failure.ts";
 
-/** The oldest toolkit that knows all architectures of `cuda/CMakeLists.txt`. */
+/** The oldest toolkit that supports all architectures of `cuda/CMakeLists.txt`. */
 const OLDEST = 13;
 
 const REMEDY =
   `Install the CUDA toolkit ${OLDEST} (https://developer.nvidia.com/cuda-downloads; the GPU's driver is not needed to ` +
-  "build), or say where nvcc is: CUDACXX=/path/to/nvcc.";
+  "build), or set CUDACXX=/path/to/nvcc.";
 
 /**
- * Find nvcc: where `CUDACXX` says, on the path, or where the toolkit installs it.
+ * Find nvcc: as `CUDACXX` names it, on the path, or where the toolkit installs it.
  *
- * @param environment The variables to go by; this process's unless given.
+ * @param environment Environment variables; this process's by default.
  * @returns A program that can be started.
- * @throws {Failure} When there is none, or it is too old.
+ * @throws {Failure} When nvcc is missing or too old.
  */
 export function findNvcc(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const named = environment["CUDACXX"] ?? "";
@@ -37,11 +37,11 @@ export function findNvcc(environment: Readonly<Record<string, string | undefined
 }
 
 /**
- * Check a list of architectures, as CMake takes them.
+ * Check a list of architectures.
  *
  * @param list As in `90a` or `80-real,90a,120`.
  * @returns CMake's list.
- * @throws {Failure} When it is none.
+ * @throws {Failure} When it is not such a list.
  */
 export function cudaArchitectures(list: string): string {
   const names = list.split(/[,;]/);

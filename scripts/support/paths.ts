@@ -1,11 +1,11 @@
-/** Where things are in a checkout. */
+/** Paths of a checkout. */
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** The repository's root. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-/** Everything that is built goes here. */
+/** All build output. */
 export const BUILD = join(ROOT, "build");
 /** Reports of test runners. */
 export const REPORTS = join(BUILD, "reports");

@@ -1,8 +1,8 @@
-/** What every command needs first. */
+/** Prerequisites of every command. */
 import { ensureInstalled } from "./install.ts";
 import { ensureBuilt, RELEASE } from "./native.ts";
 
-/** Install packages and build the library, each only where it is missing or out of date. Then it prints nothing. */
+/** Install packages and build the library where they are missing or out of date; if neither is, print nothing. */
 export async function prepare(): Promise<void> {
   await ensureInstalled();
   await ensureBuilt(RELEASE);

@@ -1,7 +1,7 @@
-/** What a long step shows: one line that changes on a terminal, its beginning and end elsewhere. */
+/** Progress of a long step: a line that is redrawn on a terminal, or one line at the start and one at the end. */
 import process from "node:process";
 
-/** Shown only when a step takes longer than this, so that quick ones stay silent. Milliseconds. */
+/** Milliseconds before anything is shown: quick steps stay silent. */
 const SILENCE = 300;
 
 /** The line of one step. */
@@ -14,18 +14,18 @@ export class Progress {
   #announced = false;
   #drawn = false;
 
-  /** @param title What is done, as in "building the CPU library". */
+  /** @param title The step, as in "building the CPU library". */
   constructor(title: string) {
     this.#title = title;
     this.#timer = setInterval(() => this.#tick(), SILENCE);
   }
 
-  /** @param detail How far it is; replaces the last one. */
+  /** @param detail The state of progress; replaces the last one. */
   update(detail: string): void {
     this.#detail = detail;
   }
 
-  /** The step is over. @param outcome Printed with the time it took, unless that was too short to mention; may be empty. */
+  /** End the step. @param outcome Printed with the time taken, unless the step was quick; may be empty. */
   end(outcome: string): void {
     clearInterval(this.#timer);
     this.#clear();

@@ -1,4 +1,4 @@
-/** The suites: native tests, and the TypeScript tests on Bun and on Deno, with the CPU library and with the emulated one. */
+/** Test suites: the native tests, and the TypeScript tests on Bun and Deno, with the CPU library and the emulated one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,23 +10,23 @@ import type { NativeBuild } from "./native.ts";
 import { BUN, DENO, EMULATED_LIBRARY, REPORTS, ROOT } from "./paths.ts";
 import { Progress } from "./progress.ts";
 
-/** What one suite came to. */
+/** The result of a suite. */
 export interface SuiteResult {
   /** The suite, as in "bun". */
   readonly title: string;
   /** Tests that passed. */
   readonly passed: number;
-  /** Tests that failed, crashes and files that did not run among them. */
+  /** Tests that failed, including crashes and files that did not run. */
   readonly failed: number;
   /** Tests that were skipped. */
   readonly skipped: number;
-  /** What failed, by name. */
+  /** Names of failed tests. */
   readonly failures: readonly string[];
-  /** What the runner wrote. */
+  /** The runner's output. */
   readonly log: string;
 }
 
-/** Longest time for one test. Property tests on a busy machine take their time. Milliseconds. */
+/** Milliseconds for one test; property tests are slow on a busy machine. */
 const TEST_TIMEOUT = 300_000;
 
 /**
@@ -43,12 +43,12 @@ export function findTestFiles(filters: readonly string[]): string[] {
   return filters.length === 0 ? files : files.filter((file) => filters.some((filter) => file.includes(filter)));
 }
 
-/** A runtime, and the library that its tests run on. */
+/** A runtime, and the library its tests use. */
 export interface RuntimeSuite {
   /** As in "bun" or "bun, emulated CUDA". */
   readonly title: string;
   readonly runtime: "bun" | "deno";
-  /** Whether everything computes on the emulated CUDA library. */
+  /** Whether tests compute on the emulated CUDA library. */
   readonly emulated: boolean;
 }
 
@@ -61,11 +61,11 @@ export const RUNTIME_SUITES: readonly RuntimeSuite[] = [
 ];
 
 /**
- * Run test files on a runtime. Deno does not check their types: that is done apart.
+ * Run test files on a runtime. Deno does not check their types; `bun run check` does.
  *
- * @param suite Where.
+ * @param suite The suite.
  * @param files Paths relative to the root.
- * @returns What they came to.
+ * @returns The result.
  */
 export async function runOnRuntime(suite: RuntimeSuite, files: readonly string[]): Promise<SuiteResult> {
   const { title, runtime, emulated } = suite;
@@ -92,7 +92,7 @@ export async function runOnRuntime(suite: RuntimeSuite, files: readonly string[]
  * Run the native tests of a build.
  *
  * @param build The build, up to date.
- * @returns What they came to.
+ * @returns The result.
  */
 export async function runNative(build: NativeBuild): Promise<SuiteResult> {
   const report = freshReport(build.name);
@@ -117,7 +117,7 @@ export async function runNative(build: NativeBuild): Promise<SuiteResult> {
 function freshReport(name: string): string {
   mkdirSync(REPORTS, { recursive: true });
   const report = join(REPORTS, `${name}.xml`);
-  // One left from an earlier run must not count for this one.
+  // A report of an earlier run must not count.
   rmSync(report, { force: true });
   return report;
 }
@@ -138,17 +138,17 @@ async function follow(
   return outcome;
 }
 
-/** Count a run by its report, its exit code and the files it was given; what did not run counts as failed. */
+/** Count a run by its report, its exit code and its files; a file that did not run counts as failed. */
 function judge(title: string, outcome: Outcome, report: string, files: readonly string[]): SuiteResult {
   const cases: TestCase[] = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : [];
   const failures = cases.filter((test) => test.outcome === "failed").map((test) => `${test.file} > ${test.name}`);
   if (!existsSync(report)) failures.push(`the runner ended without a report (${describeEnd(outcome)})`);
   else {
     const ran = new Set(cases.map((test) => test.file.replaceAll("\\", "/")));
-    // Deno's report names the file in which test() is called, which may be a helper of the test's file; its log does not.
+    // Deno's report names the file that calls test(), which may be a helper of the test file; its log names the test file.
     for (const [, file] of outcome.log.matchAll(/^running [1-9]\d* tests? from \.\/(.+)$/gm)) ran.add(file!);
     for (const file of files) if (!ran.has(file)) failures.push(`${file} ran no test`);
-    if (files.length === 0 && cases.length === 0) failures.push("there was no test to run");
+    if (files.length === 0 && cases.length === 0) failures.push("no test ran");
     if (outcome.code !== 0 && failures.length === 0) failures.push(`the runner failed (${describeEnd(outcome)})`);
   }
   return {
@@ -162,10 +162,10 @@ function judge(title: string, outcome: Outcome, report: string, files: readonly 
 }
 
 /**
- * Print a suite's line, and after a failure what its runner wrote, without the lines of tests that passed.
+ * Print a suite's line, and after a failure the runner's output, without the lines of tests that passed.
  *
  * @param result The suite's result.
- * @param seconds How long it took.
+ * @param seconds The time it took.
  */
 export function printSuite(result: SuiteResult, seconds: number): void {
   const counts = countLine(result);
@@ -179,9 +179,9 @@ export function printSuite(result: SuiteResult, seconds: number): void {
 }
 
 /**
- * Counts in words.
+ * Format counts.
  *
- * @param counts How many passed, failed and were skipped.
+ * @param counts Numbers of tests that passed, failed and were skipped.
  * @returns As in "12 passed, 0 failed" or "12 passed, 0 failed, 3 skipped".
  */
 export function countLine(counts: Pick<SuiteResult, "passed" | "failed" | "skipped">): string {

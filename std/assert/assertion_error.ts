@@ -13,8 +13,8 @@
  */
 export class AssertionError extends Error {
   /**
-   * @param message What was expected and what was found.
-   * @param options `cause`: the error underneath, where there is one.
+   * @param message The expectation and the actual value.
+   * @param options `cause`: the underlying error, if any.
    */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -23,9 +23,9 @@ export class AssertionError extends Error {
 }
 
 /**
- * The end of a message: the caller's own words, if any.
+ * The end of a failure message.
  *
- * @param message What the caller gave.
+ * @param message The caller's message, if any.
  * @returns `": message"`, or `"."`.
  */
 export function suffix(message: string | undefined): string {

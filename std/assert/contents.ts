@@ -3,7 +3,7 @@ import { equal } from "./equal.ts";
 import { format } from "./format.ts";
 
 /**
- * That a text contains another.
+ * Assert that a text contains another.
  *
  * @param actual The text.
  * @param expected What it must contain.
@@ -28,7 +28,7 @@ export function assertStringIncludes(
 }
 
 /**
- * That a text matches a pattern.
+ * Assert that a text matches a pattern.
  *
  * @param actual The text.
  * @param expected The pattern.
@@ -53,7 +53,7 @@ export function assertMatch(
 }
 
 /**
- * That a text does not match a pattern.
+ * Assert that a text does not match a pattern.
  *
  * @param actual The text.
  * @param expected The pattern.
@@ -77,11 +77,11 @@ export function assertNotMatch(
   );
 }
 
-/** What `assertArrayIncludes` takes. */
+/** An argument of `assertArrayIncludes`. */
 export type ArrayLikeArg<T> = ArrayLike<T> & object;
 
 /**
- * That an array contains every element of another, by deep equality.
+ * Assert that an array contains every element of another, by deep equality.
  *
  * @param actual The array.
  * @param expected The elements it must contain.

@@ -1,8 +1,8 @@
-/** Lines of common text kept around a difference. */
+/** Lines of context around a difference. */
 const CONTEXT = 3;
-/** Differing lines shown; the rest is counted. */
+/** Lines of output; the rest is counted. */
 const MAX_LINES = 80;
-/** Longest middle (lines of one side times lines of the other) that is aligned; beyond, both sides are listed whole. */
+/** Limit of lines times lines to align; larger differences list both sides whole. */
 const MAX_ALIGNED = 1_000_000;
 
 /** `" "` in both, `"-"` in the first only, `"+"` in the second only. */
@@ -45,11 +45,11 @@ function align(a: readonly string[], b: readonly string[]): Line[] {
 }
 
 /**
- * What differs between two texts, line by line.
+ * Compare two texts line by line.
  *
- * @param actual The text that was found, marked `-`.
- * @param expected The text that was expected, marked `+`.
- * @returns The differing lines with a little of what is around them, at most some dozens.
+ * @param actual The actual text, marked `-`.
+ * @param expected The expected text, marked `+`.
+ * @returns The differing lines with some context, at most a few dozen.
  *
  * @example
  * ```ts

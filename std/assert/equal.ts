@@ -34,7 +34,7 @@ function keysOf(value: object): PropertyKey[] {
   ];
 }
 
-/** One comparison of two values; it remembers the pairs it is inside of, so that cycles end. */
+/** One comparison of two values. It remembers the pairs being compared, so that cycles end. */
 class Comparison {
   readonly #assumed = new Map<object, Set<object>>();
 
@@ -71,7 +71,7 @@ class Comparison {
     if (assumed) assumed.add(b);
     else this.#assumed.set(a, new Set([b]));
     const result = this.#equalContents(a, b);
-    // A pair that turned out different must not be taken for equal when it is met again.
+    // A pair that turned out to differ must not count as equal the next time.
     if (!result) this.#assumed.get(a)?.delete(b);
     return result;
   }
@@ -97,7 +97,7 @@ class Comparison {
     );
   }
 
-  /** Whether the entries are equal in some order. Each is paired with one of the other side, once. */
+  /** Whether the entries are equal in some order: each is paired with exactly one of the other side. */
   #equalEntries(a: [unknown, unknown][], b: [unknown, unknown][]): boolean {
     if (a.length !== b.length) return false;
     const primitive = new Map<unknown, unknown>();
@@ -120,7 +120,7 @@ class Comparison {
 }
 
 /**
- * Deep equality, as `assertEquals` uses it.
+ * Deep equality, as used by `assertEquals`.
  *
  * Same class, same enumerable own keys, equal values. NaN equals NaN, 0 equals -0. Dates, regular expressions and URLs
  * by their value, `Set` and `Map` in any order, typed arrays and `ArrayBuffer` by their elements, functions by identity.

@@ -4,7 +4,7 @@ import { equal } from "./equal.ts";
 import { format } from "./format.ts";
 
 function difference(actual: unknown, expected: unknown): string {
-  // Long texts are compared by line, as they would be read.
+  // Texts of several lines are compared line by line.
   const byLine = typeof actual === "string" && typeof expected === "string" &&
     (actual.includes("\n") || expected.includes("\n"));
   const [a, b] = byLine ? [actual, expected] : [format(actual), format(expected)];
@@ -12,10 +12,10 @@ function difference(actual: unknown, expected: unknown): string {
 }
 
 /**
- * Deep equality ({@linkcode equal}).
+ * Assert deep equality ({@linkcode equal}).
  *
- * @param actual The value found.
- * @param expected The value it should have.
+ * @param actual The actual value.
+ * @param expected The expected value.
  * @param msg Added to the failure.
  * @throws {AssertionError} When they differ, with a line-by-line difference.
  *
@@ -33,9 +33,9 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /**
- * Not {@linkcode assertEquals}.
+ * Assert deep inequality, the opposite of {@linkcode assertEquals}.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must not equal.
  * @param msg Added to the failure.
  * @throws {AssertionError} When they are deeply equal.
@@ -54,10 +54,10 @@ export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /**
- * Identity (`Object.is`): 0 and -0 differ, NaN is itself.
+ * Assert identity (`Object.is`): 0 and -0 differ, NaN is NaN.
  *
- * @param actual The value found.
- * @param expected The value it should be.
+ * @param actual The actual value.
+ * @param expected The expected value.
  * @param msg Added to the failure.
  * @throws {AssertionError} When they are not the same value.
  *
@@ -83,9 +83,9 @@ export function assertStrictEquals<T>(
 }
 
 /**
- * Not {@linkcode assertStrictEquals}.
+ * Assert non-identity, the opposite of {@linkcode assertStrictEquals}.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must not be.
  * @param msg Added to the failure.
  * @throws {AssertionError} When they are the same value.
@@ -108,13 +108,13 @@ export function assertNotStrictEquals<T>(
 }
 
 /**
- * Numbers that differ by `tolerance` at most.
+ * Assert that two numbers differ by at most `tolerance`.
  *
- * @param actual The number found.
- * @param expected The number it should be near.
- * @param tolerance Largest difference; 1e-7 of `expected` when left out.
+ * @param actual The actual number.
+ * @param expected The expected number.
+ * @param tolerance The largest difference; by default 1e-7 of `expected`.
  * @param msg Added to the failure.
- * @throws {AssertionError} When they are further apart, or one is NaN.
+ * @throws {AssertionError} When they differ by more, or one of them is NaN.
  *
  * @example
  * ```ts
@@ -140,7 +140,7 @@ export function assertAlmostEquals(
   );
 }
 
-/** What of `actual` the shape of `expected` names, recursively. */
+/** The properties of `actual` that `expected` has, recursively. */
 function select(actual: unknown, expected: unknown, within: object[]): unknown {
   if (
     typeof actual !== "object" || typeof expected !== "object" ||
@@ -167,9 +167,9 @@ function select(actual: unknown, expected: unknown, within: object[]): unknown {
 }
 
 /**
- * That an object has at least the properties of another, recursively; arrays must have equal lengths.
+ * Assert that an object has at least the properties of another, recursively; arrays must have equal lengths.
  *
- * @param actual The object found.
+ * @param actual The actual object.
  * @param expected The properties it must have.
  * @param msg Added to the failure.
  * @throws {AssertionError} When a property is missing or differs.

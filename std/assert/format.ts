@@ -1,7 +1,7 @@
-/** Elements of one collection that are printed; the rest is counted. */
+/** Elements printed of one collection; the rest is counted. */
 const MAX_ELEMENTS = 1000;
 const MAX_DEPTH = 8;
-/** A collection of numbers is printed this many to a line, so that a difference is found by its row. */
+/** Numbers printed per line, so that the line of a difference shows its position. */
 const NUMBERS_PER_LINE = 8;
 
 function formatNumber(value: number | bigint): string {
@@ -90,7 +90,7 @@ function formatObject(value: object, indent: string, within: object[]): string {
       indent,
     );
   }
-  // Sorted, because the order of keys does not count for equality and would show up as a difference.
+  // Sorted: the order of keys does not matter for equality and must not show up as a difference.
   const keys: PropertyKey[] = [
     ...Object.keys(value).sort(),
     ...Object.getOwnPropertySymbols(value),
@@ -131,9 +131,9 @@ function formatValue(value: unknown, indent: string, within: object[]): string {
 }
 
 /**
- * A value as text for a failure message: one property a line, keys sorted, cycles marked, long collections cut.
+ * Format a value for a failure message: one property per line, keys sorted, cycles marked, long collections cut.
  *
- * @param value Anything.
+ * @param value Any value.
  * @returns Its text.
  *
  * @example

@@ -8,7 +8,7 @@ function describe(thrown: unknown): string {
   return thrown instanceof Error ? thrown.constructor.name : typeof thrown;
 }
 
-/** Check something thrown against a class and a part of its message. */
+/** Check a thrown value against a class and a part of its message. */
 function check(
   thrown: unknown,
   errorClass: ErrorClass,
@@ -35,7 +35,7 @@ function check(
   }
 }
 
-/** The two call forms apart: a class with its checks, or a message only. */
+/** Distinguish the two call forms: a class with its checks, or only a message. */
 function readArguments(
   errorClassOrMsg: ErrorClass | string | undefined,
   msgIncludesOrMsg: string | undefined,
@@ -53,16 +53,16 @@ function readArguments(
 }
 
 /**
- * That a function throws.
+ * Assert that a function throws.
  *
  * @param fn The function.
  * @param msg Added to the failure.
- * @returns What it threw.
+ * @returns The thrown value.
  * @throws {AssertionError} When it returns.
  */
 export function assertThrows(fn: () => unknown, msg?: string): unknown;
 /**
- * That a function throws an error of a class.
+ * Assert that a function throws an error of a class.
  *
  * @param fn The function.
  * @param ErrorClass The class.
@@ -106,7 +106,7 @@ export function assertThrows(
 }
 
 /**
- * That a function's promise rejects.
+ * Assert that a function's promise rejects.
  *
  * @param fn The function.
  * @param msg Added to the failure.
@@ -118,7 +118,7 @@ export function assertRejects(
   msg?: string,
 ): Promise<unknown>;
 /**
- * That a function's promise rejects with an error of a class.
+ * Assert that a function's promise rejects with an error of a class.
  *
  * @param fn The function.
  * @param ErrorClass The class.

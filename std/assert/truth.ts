@@ -5,11 +5,11 @@ import { format } from "./format.ts";
 // deno-lint-ignore no-explicit-any
 export type AnyConstructor = abstract new (...args: any[]) => any;
 
-/** What a class makes. */
+/** The instance type of a class. */
 export type GetConstructorType<T extends AnyConstructor> = InstanceType<T>;
 
 /**
- * That something is truthy.
+ * Assert that something is truthy.
  *
  * @param expr The value.
  * @param msg The failure's message.
@@ -25,11 +25,11 @@ export function assert(expr: unknown, msg = ""): asserts expr {
   if (!expr) throw new AssertionError(msg);
 }
 
-/** Values that count as false. */
+/** Falsy values. */
 export type Falsy = false | 0 | 0n | "" | null | undefined;
 
 /**
- * That something is falsy.
+ * Assert that something is falsy.
  *
  * @param expr The value.
  * @param msg The failure's message.
@@ -46,7 +46,7 @@ export function assertFalse(expr: unknown, msg = ""): asserts expr is Falsy {
 }
 
 /**
- * That a value is neither null nor undefined.
+ * Assert that a value is neither null nor undefined.
  *
  * @param actual The value.
  * @param msg Added to the failure.
@@ -70,7 +70,7 @@ export function assertExists<T>(
 }
 
 /**
- * That a value is an instance of a class.
+ * Assert that a value is an instance of a class.
  *
  * @param actual The value.
  * @param expectedType The class.
@@ -98,7 +98,7 @@ export function assertInstanceOf<T extends AnyConstructor>(
 }
 
 /**
- * Fail, always.
+ * Fail.
  *
  * @param msg Why.
  * @returns Never.
@@ -115,9 +115,9 @@ export function fail(msg?: string): never {
 }
 
 /**
- * Mark a place that cannot be reached.
+ * Mark unreachable code.
  *
- * @param reason Why it cannot.
+ * @param reason Why it is unreachable.
  * @returns Never.
  * @throws {AssertionError} Always.
  *
@@ -145,9 +145,9 @@ function compare<T>(
 }
 
 /**
- * `actual > expected`.
+ * Assert `actual > expected`.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must exceed.
  * @param msg Added to the failure.
  * @throws {AssertionError} When it does not.
@@ -163,9 +163,9 @@ export function assertGreater<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /**
- * `actual >= expected`.
+ * Assert `actual >= expected`.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must reach.
  * @param msg Added to the failure.
  * @throws {AssertionError} When it does not.
@@ -185,9 +185,9 @@ export function assertGreaterOrEqual<T>(
 }
 
 /**
- * `actual < expected`.
+ * Assert `actual < expected`.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must stay below.
  * @param msg Added to the failure.
  * @throws {AssertionError} When it does not.
@@ -203,9 +203,9 @@ export function assertLess<T>(actual: T, expected: T, msg?: string): void {
 }
 
 /**
- * `actual <= expected`.
+ * Assert `actual <= expected`.
  *
- * @param actual The value found.
+ * @param actual The actual value.
  * @param expected What it must not exceed.
  * @param msg Added to the failure.
  * @throws {AssertionError} When it does.

@@ -1,5 +1,5 @@
 /**
- * A typed subset of the JSR package `@std/cli`: same names, signatures and meaning, so that either can be used.
+ * A typed subset of the JSR package `@std/cli`: same names, signatures and behaviour, so that they are interchangeable.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Command line arguments as an object, after the conventions of minimist.
+ * Parse command-line arguments, with the conventions of minimist.
  *
  * A subset of `@std/cli/parse-args`: no dotted names (`--a.b`), no `boolean: true`, simpler types.
  *
  * @module
  */
 
-/** What the flags are. */
+/** The flags. */
 export interface ParseOptions<
   B extends string = string,
   S extends string = string,
@@ -16,23 +16,23 @@ export interface ParseOptions<
   boolean?: B | readonly B[];
   /** Flags whose value stays text, even when it looks like a number. `_` stands for the positional arguments. */
   string?: S | readonly S[];
-  /** Flags that may be given several times; their values make an array, `[]` when not given. */
+  /** Flags that may be repeated; their values are an array, `[]` when not given. */
   collect?: C | readonly C[];
   /** Flags that `--no-NAME` sets to `false`. */
   negatable?: string | readonly string[];
-  /** Values of flags that are not given. */
+  /** Defaults of flags. */
   default?: Record<string, unknown>;
-  /** Other names of a flag; every name gets the value. */
+  /** Aliases of a flag; every name gets the value. */
   alias?: Record<string, string | readonly string[]>;
   /** Everything after the first positional argument is positional. */
   stopEarly?: boolean;
-  /** What follows `--` goes to `"--"` instead of `_`. */
+  /** Arguments after `--` go to `"--"` instead of `_`. */
   "--"?: boolean;
-  /** Called for each flag not named above, and for each positional argument (then without `key`); `false` drops it. */
+  /** Called for each flag not named above and, without `key`, for each positional argument; `false` drops it. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-/** The arguments found. */
+/** Parsed arguments. */
 export type Args<
   B extends string = never,
   S extends string = never,
@@ -56,7 +56,7 @@ function listOf(
   return value === undefined ? [] : typeof value === "string" ? [value] : value;
 }
 
-/** One call of {@linkcode parseArgs}. */
+/** The state of one {@linkcode parseArgs} call. */
 class Parser {
   readonly result: {
     _: (string | number)[];
@@ -64,7 +64,7 @@ class Parser {
     [key: string]: unknown;
   } = { _: [] };
   readonly #options: ParseOptions;
-  /** Every name of a flag to all its names. */
+  /** All names of a flag, by each of them. */
   readonly #names = new Map<string, readonly string[]>();
   readonly #boolean: ReadonlySet<string>;
   readonly #string: ReadonlySet<string>;
@@ -114,7 +114,7 @@ class Parser {
     else this.result._.push(...after);
   }
 
-  /** Read `--key`, `--key=value`, `--no-key`. Returns how many further arguments it used up. */
+  /** Read `--key`, `--key=value`, `--no-key`. Returns the number of further arguments consumed. */
   #long(
     arg: string,
     key: string,
@@ -132,7 +132,7 @@ class Parser {
     return this.#valueFromNext(arg, key, next);
   }
 
-  /** Read `-a`, `-abc`, `-n5`, `-n=5`. Returns how many further arguments it used up. */
+  /** Read `-a`, `-abc`, `-n5`, `-n=5`. Returns the number of further arguments consumed. */
   #short(arg: string, letters: string, next: string | undefined): number {
     for (let at = 0; at < letters.length - 1; at++) {
       const letter = letters[at]!;
@@ -149,7 +149,7 @@ class Parser {
     return this.#valueFromNext(arg, letters.at(-1)!, next);
   }
 
-  /** Give a flag the argument behind it as its value, where it takes one and that is no flag itself. */
+  /** Take the next argument as the value, where the flag takes one and the argument is not itself a flag. */
   #valueFromNext(arg: string, key: string, next: string | undefined): number {
     if (
       next !== undefined && next !== "" && !this.#boolean.has(key) &&
@@ -189,7 +189,7 @@ class Parser {
     }
   }
 
-  /** A plain property whatever its name is: `--__proto__` is data too. */
+  /** Define a plain property: `--__proto__` is data too. */
   #assign(name: string, value: unknown): void {
     Object.defineProperty(this.result, name, {
       value,
@@ -224,14 +224,14 @@ class Parser {
 }
 
 /**
- * Read command line arguments.
+ * Parse command-line arguments.
  *
  * `--name value`, `--name=value`, `--flag`, `--no-flag` (negatable), `-n 5`, `-n5`, `-abc`; `--` ends the flags. A value
- * that begins with `-` must be attached (`--name=-5`). A text flag without a value is `""`. What looks like a number
- * becomes one unless the flag (or `_`) is in `string`.
+ * that begins with `-` must be attached (`--name=-5`). A string flag without a value is `""`. Text that looks like a number
+ * becomes a number, unless the flag (or `_`) is in `string`.
  *
  * @param args The arguments, without program and script.
- * @param options What the flags are.
+ * @param options The flags.
  * @returns The flags by name, and the positional arguments in `_`.
  *
  * @example

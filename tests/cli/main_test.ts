@@ -22,7 +22,7 @@ test("upbeat --version prints the version", async () => {
   assertMatch(stdout, /^upbeat \d+\.\d+\.\d+\n$/);
 });
 
-test("upbeat ends with code 2 and one line when it is used wrongly", async () => {
+test("upbeat ends with code 2 and one line after wrong usage", async () => {
   const wrong: [string[], string][] = [
     [["genrate", "model"], 'unknown command "genrate"; did you mean generate?'],
     [["--nonsense"], 'unknown flag "--nonsense"'],
@@ -30,13 +30,13 @@ test("upbeat ends with code 2 and one line when it is used wrongly", async () =>
     [["generate", "--model", "model"], "exactly one of PROMPT, --prompt-ids and --prompts-file"],
     [["generate", "model", "text", "--prompt-ids", "1"], "exactly one of"],
     [["generate", "model", "two", "words"], 'unexpected argument "words"'],
-    [["generate", "model", "text", "--logprobs", "2"], "--logprobs goes with --json"],
+    [["generate", "model", "text", "--logprobs", "2"], "--logprobs needs --json"],
     [["generate", "model", "text", "--max-token", "2"], "did you mean --max-tokens?"],
     [["trace", "model", "text", "-o"], "--output needs a value FILE"],
     [["inspect", "model", "text"], 'unexpected argument "text"'],
     [["tokenize"], "exactly one of"],
     [["tokenize", "folder", "text", "--decode", "1"], "exactly one of"],
-    [["tokenize", "folder", "text", "--add-generation-prompt"], "goes with --chat"],
+    [["tokenize", "folder", "text", "--add-generation-prompt"], "needs --chat"],
     [["chat", "model", "text"], 'unexpected argument "text"'],
   ];
   await Promise.all(wrong.map(async ([args, message]) => {

@@ -12,7 +12,7 @@ function withBench(body: (bench: OpBench) => void): void {
   body(bench);
 }
 
-test("ops refuse arguments that make no sense, naming the argument, and enqueue nothing", () => {
+test("ops refuse invalid arguments, naming them, and enqueue nothing", () => {
   withBench((bench) => {
     const { symbols, stream, device } = bench;
     const a = device.allocate(4096).pointer;
@@ -74,7 +74,7 @@ test("ops with no rows do nothing", () => {
   });
 });
 
-test("an index out of range on the device is a fault that says where", () => {
+test("an index out of range on the device is a fault that names it", () => {
   const faults: ((bench: OpBench) => void)[] = [
     (bench) => {
       const weight = bench.weight(new Float32Array(32), 8).handle;
@@ -110,7 +110,7 @@ test("an index out of range on the device is a fault that says where", () => {
   }
 });
 
-test("Device.kvCacheBytes() grows with each dimension, and refuses what is not one", () => {
+test("Device.kvCacheBytes() grows with each dimension, and refuses empty ones", () => {
   withBench(({ device }) => {
     const bytes = device.kvCacheBytes(DTYPE.F32, 10, 16, 2, 64);
     assert(bytes >= 10 * 16 * 2 * 64 * 4);

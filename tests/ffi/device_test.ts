@@ -16,12 +16,12 @@ function assertFails(code: ErrorCode, body: () => unknown): UpbeatError {
   return error;
 }
 
-/** Numbers that fill `count` bytes without repeating soon. */
+/** `count` bytes with a long period. */
 function pattern(count: number): Uint8Array {
   return Uint8Array.from({ length: count }, (_, i) => (i * 7 + (i >> 8)) & 255);
 }
 
-test("openDevice() says what the device is", () => {
+test("Device.info() describes the device", () => {
   withDevice((device) => {
     const info = device.info();
     assertGreater(info.name.length, 0);
@@ -38,7 +38,7 @@ test("openDevice() says what the device is", () => {
   });
 });
 
-test("openDevice() refuses an index, a thread count or an instruction set that is not there", () => {
+test("openDevice() refuses an index, a thread count or an instruction set that the machine lacks", () => {
   assertFails("DEVICE_UNAVAILABLE", () => openDevice({ index: 99 }));
   assertFails("DEVICE_INVALID_ARGUMENT", () => openDevice({ threads: -1 }));
   withDevice((device) => {
@@ -47,7 +47,7 @@ test("openDevice() refuses an index, a thread count or an instruction set that i
   });
 });
 
-test("Device.allocate() gives zeroed, aligned memory, and usage() follows until all is freed", () => {
+test("Device.allocate() returns zeroed, aligned memory, which usage() counts until it is freed", () => {
   withDevice((device, stream) => {
     assertEquals(device.usage(), { device: 0, host: 0, weights: 0 });
     const memory = device.allocate(5000);
@@ -69,7 +69,7 @@ test("Device.allocate() gives zeroed, aligned memory, and usage() follows until 
   });
 });
 
-test("Device.allocate() refuses sizes that make no sense, and those that do not fit", () => {
+test("Device.allocate() refuses invalid sizes, and sizes that do not fit", () => {
   withDevice((device) => {
     for (const bytes of [0, -1]) assertFails("DEVICE_INVALID_ARGUMENT", () => device.allocate(bytes));
     for (const bytes of [1.5, NaN, Infinity]) assertFails("DEVICE_INVALID_ARGUMENT", () => device.allocate(bytes));
@@ -91,7 +91,7 @@ test("HostMemory.free() detaches its view, so that stale arrays are empty", () =
   });
 });
 
-test("DeviceMemory.at() points within, and refuses what is outside", () => {
+test("DeviceMemory.at() points into the memory, and refuses offsets out of range", () => {
   withDevice((device, stream) => {
     const bytes = pattern(256);
     using host = device.allocateHost(256);
@@ -106,7 +106,7 @@ test("DeviceMemory.at() points within, and refuses what is outside", () => {
   });
 });
 
-test("copies and fills give back what went in, in the order of the stream", () => {
+test("copies and fills preserve bytes, in the order of the stream", () => {
   withDevice((device, stream) => {
     const { symbols } = device;
     const size = 100_003;
@@ -125,7 +125,7 @@ test("copies and fills give back what went in, in the order of the stream", () =
   });
 });
 
-test("Device.close() frees everything, and is quiet the second time", () => {
+test("Device.close() frees everything, and does nothing the second time", () => {
   const device = openDevice({ threads: 1 });
   const host = device.allocateHost(128);
   const memory = device.allocate(128);
@@ -143,7 +143,7 @@ test("Device.close() frees everything, and is quiet the second time", () => {
   assertFails("DEVICE_INVALID_ARGUMENT", () => device.allocate(64));
 });
 
-test("Device.fail() gives every status its code", () => {
+test("Device.fail() throws the code of each status", () => {
   withDevice((device) => {
     const codes: [number, ErrorCode][] = [
       [STATUS.INVALID_ARGUMENT, "DEVICE_INVALID_ARGUMENT"],

@@ -1,5 +1,5 @@
 /**
- * A worker that opens a device, works on it, and sends how many of its 200 rounds came out right.
+ * A worker that opens a device, computes on it, and posts the number of its 200 rounds whose result is right.
  *
  * @module
  */

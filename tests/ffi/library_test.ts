@@ -26,7 +26,7 @@ function inFolder(variable: (folder: string) => string | undefined, body: (folde
   }
 }
 
-test("findLibrary() finds the built library when nothing is said", () => {
+test("findLibrary() finds the built library by default", () => {
   const path = findLibrary({ device: "cpu" });
   assertEquals(openDeviceLibrary(path).symbols.upbeat_abi_version(), ABI_VERSION);
 });
@@ -46,7 +46,7 @@ test("findLibrary() prefers the path to UPBEAT_LIBRARY, and either may be a file
   });
 });
 
-test("findLibrary() names the one place and the command when the path leads nowhere", () => {
+test("findLibrary() names the place and the command when the path does not exist", () => {
   inFolder(() => undefined, (folder) => {
     const path = join(folder, "missing.so");
     const error = assertThrows(() => findLibrary({ device: "cpu", path }), UpbeatError);
@@ -57,7 +57,7 @@ test("findLibrary() names the one place and the command when the path leads nowh
   });
 });
 
-test("findLibrary() does not fall back when UPBEAT_LIBRARY leads nowhere", () => {
+test("findLibrary() does not fall back when UPBEAT_LIBRARY does not exist", () => {
   inFolder((folder) => join(folder, "missing.so"), (folder) => {
     const error = assertThrows(() => findLibrary({ device: "cpu" }), UpbeatError);
     assertEquals(error.code, "LIBRARY_NOT_FOUND");
@@ -76,7 +76,7 @@ test("findLibrary() names all places when the library is in none of them", () =>
   });
 });
 
-test("openDeviceLibrary() refuses a file that is no library", () => {
+test("openDeviceLibrary() refuses a file that is not a library", () => {
   inFolder(() => undefined, (folder) => {
     const path = join(folder, libraryFileName("cpu"));
     writeFileSync(path, "This is text.\n".repeat(100));

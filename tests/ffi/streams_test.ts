@@ -44,7 +44,7 @@ function firstByte({ device, stream, memory, host }: Setup): number {
   return new Uint8Array(host.view)[0]!;
 }
 
-test("an event that was never recorded is passed, and holds nothing", () => {
+test("an event that was never recorded counts as passed, and delays nothing", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     const event = device.createEvent();
@@ -57,12 +57,12 @@ test("an event that was never recorded is passed, and holds nothing", () => {
   });
 });
 
-test("an event is passed when what was enqueued before it is done, and not before", () => {
+test("an event passes when the work enqueued before it is done, and not before", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     const event = device.createEvent();
     let waited = false;
-    // A wait of no time finds the work unfinished, unless this thread was held up for as long as the work takes.
+    // A wait of no time finds the work unfinished, unless this thread was descheduled for as long as the work takes.
     for (let attempt = 0; attempt < 10 && !waited; attempt++) {
       for (let i = 0; i < 400; i++) fill(setup, i);
       device.check(device.symbols.upbeat_event_record(event, stream));
@@ -108,7 +108,7 @@ test("a stream waits for an event of another stream", () => {
   });
 });
 
-test("Device.capture() records work that runs when the graph is launched, as often as it is", () => {
+test("Device.capture() records work that runs at each launch of the graph", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     fill(setup, 1);
@@ -127,7 +127,7 @@ test("Device.capture() records work that runs when the graph is launched, as oft
   });
 });
 
-test("Device.capture() drops the capture when what it captures throws", () => {
+test("Device.capture() drops the capture when enqueue() throws", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     fill(setup, 4);
@@ -147,7 +147,7 @@ test("Device.capture() drops the capture when what it captures throws", () => {
   });
 });
 
-test("a stream that captures refuses waits and records", () => {
+test("a capturing stream refuses waits and records", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     const event = device.createEvent();
@@ -164,7 +164,7 @@ test("a stream that captures refuses waits and records", () => {
   });
 });
 
-test("handles that name nothing, or something else, are refused with their argument's name", () => {
+test("handles of nothing, or of another kind, are refused with the argument's name", () => {
   withSetup(({ device, stream }) => {
     const { symbols } = device;
     const event = device.createEvent();
@@ -185,7 +185,7 @@ test("handles that name nothing, or something else, are refused with their argum
   });
 });
 
-test("a fault is sticky until the device is closed, and other devices do not see it", () => {
+test("a fault is sticky until the device is closed, and does not affect other devices", () => {
   withSetup((setup) => {
     const { device, stream } = setup;
     const other = openDevice({ threads: 1 });

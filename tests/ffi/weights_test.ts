@@ -26,7 +26,7 @@ function assertFails(code: ErrorCode, body: () => unknown): UpbeatError {
   return error;
 }
 
-/** Multiply by a weight, as a way to see it. */
+/** Multiply by a weight, to observe its elements. */
 function multiply(bench: OpBench, weight: WeightHandle, rows: number, input: Float32Array): Float32Array {
   const output = bench.output(rows);
   bench.check(
@@ -91,7 +91,7 @@ test("loading refuses a missing or short file, naming it", () => {
   });
 });
 
-test("a weight refuses rows outside it, an unknown dtype, and use before it is full", () => {
+test("a weight refuses rows out of range, an unknown dtype, and use before it is full", () => {
   withFolder((bench, folder) => {
     const { device, stream, symbols } = bench;
     const path = join(folder, "weights.bin");

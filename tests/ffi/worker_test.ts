@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { assertEquals } from "@std/assert";
 import { openDevice } from "../../ffi/device.ts";
 
-/** Start the worker and resolve with its one message. */
+/** Start the worker; resolves with its message. */
 function run(): Promise<unknown> {
   const worker = new Worker(new URL("./fill_worker.ts", import.meta.url));
   return new Promise<unknown>((resolve, reject) => {
@@ -12,7 +12,7 @@ function run(): Promise<unknown> {
   }).finally(() => worker.terminate());
 }
 
-test("devices work in several threads at once, each with the library open for itself", async () => {
+test("several threads can each open the library and use a device at the same time", async () => {
   using device = openDevice({ threads: 1 });
   const stream = device.createStream();
   const [memory, host] = [device.allocate(64), device.allocateHost(64)];

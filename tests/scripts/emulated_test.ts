@@ -6,11 +6,11 @@ import { EMULATED, emulatedTests, NOT_EMULATED } from "../../scripts/support/emu
 import { ROOT } from "../../scripts/support/paths.ts";
 import { findTestFiles } from "../../scripts/support/suites.ts";
 
-/** What opens a device in tests, or starts a program that may. */
+/** Calls that open a device, or start a program that may. */
 const OPENS =
   /\b(Engine\.load|openDevice|chooseDevice|with\w*Engine|\w*FaultyLibrary|testOp|OpBench|runCli|runBench)\b/;
 
-test("each entry of the emulator's lists names test files that there are, and none is in both", () => {
+test("every entry of the emulator's lists names existing test files, and none is in both", () => {
   const files = findTestFiles([]);
   const left = Object.values(NOT_EMULATED).flat();
   for (const prefix of [...EMULATED, ...left]) {
@@ -19,16 +19,16 @@ test("each entry of the emulator's lists names test files that there are, and no
   assertEquals(emulatedTests(files).filter((file) => left.some((prefix) => file.startsWith(prefix))), []);
 });
 
-test("every test that opens a device runs on the emulator, or is said not to", () => {
+test("every test that opens a device is in one of the lists", () => {
   const known = [...EMULATED, ...Object.values(NOT_EMULATED).flat()];
   const forgotten = findTestFiles([]).filter((file) =>
     OPENS.test(readFileSync(join(ROOT, file), "utf8")) && !known.some((prefix) => file.startsWith(prefix))
   );
-  // This file says what opens one, and is found by that.
+  // This file matches because it has the pattern.
   assertEquals(forgotten, ["tests/scripts/emulated_test.ts"]);
 });
 
-test("emulatedTests() keeps order and leaves out what takes no device", () => {
+test("emulatedTests() keeps the order and leaves out tests without a device", () => {
   const files = [
     "tests/engine/text/jinja/template_test.ts",
     "tests/ffi/device_test.ts",

@@ -37,7 +37,7 @@ line2">Error</failure>
   ]);
 });
 
-test("parseJunit() reads CTest's reports and ignores what programs printed", () => {
+test("parseJunit() reads CTest's reports and ignores the output of programs", () => {
   const cases = parseJunit(`<testsuite name="Linux" tests="3" failures="1" disabled="1" skipped="0">
 	<testcase name="thread_pool" classname="thread_pool" time="0.5" status="run">
 		<system-out>&lt;failure&gt; is printed here</system-out>

@@ -6,7 +6,7 @@ import { Failure } from "../../scripts/support/failure.ts";
 import { cudaArchitectures, findNvcc } from "../../scripts/support/nvcc.ts";
 import { withModelFolder } from "../support/test_engine.ts";
 
-/** A program that says it is nvcc of some version, or something else. */
+/** A program that answers `--version` like nvcc, or like something else. */
 function compiler(folder: string, answer: string): string {
   const file = join(folder, "nvcc");
   writeFileSync(file, `#!/bin/sh\necho '${answer}'\n`);
@@ -14,7 +14,7 @@ function compiler(folder: string, answer: string): string {
   return file;
 }
 
-test("findNvcc() takes what CUDACXX names, and nothing else, when it is new enough", async () => {
+test("findNvcc() returns what CUDACXX names, and searches nowhere else", async () => {
   await withModelFolder((folder) => {
     const file = compiler(folder, "Cuda compilation tools, release 13.0, V13.0.88");
     assertEquals(findNvcc({ CUDACXX: file }), file);
@@ -26,7 +26,7 @@ test("findNvcc() takes what CUDACXX names, and nothing else, when it is new enou
   });
 });
 
-test("findNvcc() refuses a compiler that is too old, or is none, and says what to do", async () => {
+test("findNvcc() refuses an old compiler and other programs, and says what to do", async () => {
   await withModelFolder((folder) => {
     const old = compiler(folder, "Cuda compilation tools, release 12.4, V12.4.131");
     assertStringIncludes(
@@ -40,7 +40,7 @@ test("findNvcc() refuses a compiler that is too old, or is none, and says what t
   });
 });
 
-test("cudaArchitectures() takes compute capabilities as CMake does, and nothing else", () => {
+test("cudaArchitectures() accepts compute capabilities as CMake does, and nothing else", () => {
   assertEquals(cudaArchitectures("90a"), "90a");
   assertEquals(cudaArchitectures("80-real,90a,120"), "80-real;90a;120");
   for (const wrong of ["", "9.0", "sm_90", "90;", "native; rm"]) {

@@ -26,7 +26,7 @@ import {
   unreachable,
 } from "@std/assert";
 
-/** The message of the assertion that `run` fails. Uses no assertion of its own that could hide a failure. */
+/** The message of the assertion that `run` fails; it uses no assertion that could hide a failure. */
 function failure(run: () => unknown): string {
   try {
     run();
@@ -34,7 +34,7 @@ function failure(run: () => unknown): string {
     if (error instanceof AssertionError) return error.message;
     throw error;
   }
-  throw new TypeError("the assertion passed but was to fail");
+  throw new TypeError("the assertion passed but should fail");
 }
 
 test("assert() and assertFalse() follow truthiness", () => {
@@ -99,7 +99,7 @@ test("equal() compares values deeply", () => {
   assertThrows(() => equal(new WeakMap(), new WeakMap()), TypeError);
 });
 
-test("equal() ends on cycles", () => {
+test("equal() terminates on cycles", () => {
   const make = (tail: number) => {
     const node: { next?: unknown; tail: number } = { tail };
     node.next = { inner: node };
@@ -121,7 +121,7 @@ test("assertEquals() shows the differing lines", () => {
   assertLess(rows.length, 600);
 });
 
-test("assertNotEquals(), assertStrictEquals() and assertNotStrictEquals() tell identity from equality", () => {
+test("assertNotEquals(), assertStrictEquals() and assertNotStrictEquals() distinguish identity from equality", () => {
   const value = { a: 1 };
   assertNotEquals({ a: 1 }, { a: 2 });
   failure(() => assertNotEquals({ a: 1 }, { a: 1 }));

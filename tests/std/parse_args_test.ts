@@ -12,7 +12,7 @@ test("parseArgs() takes values from the next argument or after '='", () => {
   assertStrictEquals(fromMod, parseArgs);
 });
 
-test("parseArgs() makes numbers of what looks like one unless the flag is a string", () => {
+test("parseArgs() converts what looks like a number, unless the flag is a string", () => {
   const args = parseArgs([
     "--n",
     "5",
@@ -26,13 +26,13 @@ test("parseArgs() makes numbers of what looks like one unless the flag is a stri
   assertEquals(args, { n: 5, f: -1500, x: 31, s: "5", _: ["12"] });
 });
 
-test("parseArgs() gives a string flag without a value the empty string and any other true", () => {
+test("parseArgs() reads a string flag without a value as the empty string, any other as true", () => {
   const args = parseArgs(["--s", "--t", "--u"], { string: ["s"] });
   assertEquals(args, { s: "", t: true, u: true, _: [] });
   assertEquals(parseArgs(["--s="], { string: ["s"] }), { s: "", _: [] });
 });
 
-test("parseArgs() does not take a flag as a value, but takes a lone dash", () => {
+test("parseArgs() takes no flag as a value, but a lone dash", () => {
   assertEquals(parseArgs(["--s", "-5", "--t", "-"], { string: ["s", "t"] }), {
     s: "",
     "5": true,
@@ -42,7 +42,7 @@ test("parseArgs() does not take a flag as a value, but takes a lone dash", () =>
   assertEquals(parseArgs(["-", ""]), { _: ["-", ""] });
 });
 
-test("parseArgs() does not give boolean flags the next argument, except true and false", () => {
+test("parseArgs() gives boolean flags no value, except true and false", () => {
   const options = { boolean: ["json", "color"] } as const;
   assertEquals(parseArgs(["--json", "model"], options), {
     json: true,
@@ -71,7 +71,7 @@ test("parseArgs() negates negatable flags only", () => {
   });
 });
 
-test("parseArgs() collects repeated flags and else keeps the last", () => {
+test("parseArgs() collects repeated flags if asked to, and otherwise keeps the last", () => {
   const options = { string: ["stop", "once"], collect: ["stop"] } as const;
   const args = parseArgs([
     "--stop",
@@ -114,7 +114,7 @@ test("parseArgs() reads grouped and attached short flags", () => {
   });
 });
 
-test("parseArgs() leaves alone what follows --", () => {
+test("parseArgs() does not parse arguments after --", () => {
   assertEquals(parseArgs(["--a", "1", "--", "--b", "2"]), {
     a: 1,
     _: ["--b", "2"],
@@ -132,7 +132,7 @@ test("parseArgs() stops at the first positional argument with stopEarly", () => 
   );
 });
 
-test("parseArgs() reports unknown arguments and drops them when told", () => {
+test("parseArgs() drops unknown arguments when unknown() returns false", () => {
   const seen: unknown[] = [];
   const args = parseArgs(["--known", "--odd=3", "file", "-q"], {
     boolean: ["known"],

@@ -5,7 +5,7 @@ import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { ModelRunner } from "../../../engine/runner/model_runner.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
 import { planModel } from "../../../engine/models/model_plan.ts";
-import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
+import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { resolveLimits } from "../../../engine/runner/limits.ts";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
 import type { Moment } from "../../../engine/events/moment.ts";

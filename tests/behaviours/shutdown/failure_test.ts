@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { clockOrigin } from "../../../engine/telemetry/clock.ts";
 import { ExecutorThread } from "../../../engine/caller/executor_thread.ts";
-import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
+import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { Engine, type LogEntry, UpbeatError } from "../../../mod.ts";
 import {
   codeOf,

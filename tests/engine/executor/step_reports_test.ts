@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { Engine, type StepReport, UpbeatError } from "../../../mod.ts";
-import { resolveEngineOptions } from "../../../engine/config/engine_options.ts";
+import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { ScriptedExecutor, submit } from "../../support/scripted/scripted_executor.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 

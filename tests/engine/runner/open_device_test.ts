@@ -15,9 +15,9 @@ import { withModelFolder } from "../../support/test_engine.ts";
 
 const choice = (rest: Partial<DeviceChoice>): DeviceChoice => ({
   device: "auto",
-  libraryPath: null,
+  library: null,
   threads: 1,
-  simd: "AUTO",
+  simd: "auto",
   ...rest,
 });
 
@@ -57,9 +57,9 @@ const UNUSABLE = {
 
 simt('chooseDevice() takes CUDA for "auto" when its library is there and can open a GPU', async () => {
   await withLibraries({ cpu: true, cuda: "emulated" }, async (folder) => {
-    assertEquals(await chosen({ libraryPath: folder }), { library: "cuda", fallback: null });
-    assertEquals(await chosen({ libraryPath: folder, device: "cpu" }), { library: "cpu", fallback: null });
-    assertEquals(await chosen({ libraryPath: folder, device: "cuda" }), { library: "cuda", fallback: null });
+    assertEquals(await chosen({ library: folder }), { library: "cuda", fallback: null });
+    assertEquals(await chosen({ library: folder, device: "cpu" }), { library: "cpu", fallback: null });
+    assertEquals(await chosen({ library: folder, device: "cuda" }), { library: "cuda", fallback: null });
   });
 });
 
@@ -68,24 +68,24 @@ for (const [when, [machine, sentence]] of Object.entries(UNUSABLE)) {
     await withLibraries({ cpu: true, cuda: "emulated" }, async (folder) => {
       using stand = await Simt.take();
       stand.change(machine);
-      const { library, fallback } = await chosen({ libraryPath: folder });
+      const { library, fallback } = await chosen({ library: folder });
       assertEquals(library, "cpu");
       assertStringIncludes(fallback ?? "", sentence);
-      const error = await refusal({ libraryPath: folder, device: "cuda" });
+      const error = await refusal({ library: folder, device: "cuda" });
       assertEquals(error.code, "DEVICE_UNAVAILABLE");
       assertStringIncludes(error.message, sentence);
       stand.change({});
-      assertEquals((await chosen({ libraryPath: folder })).library, "cuda");
+      assertEquals((await chosen({ library: folder })).library, "cuda");
     });
   });
 }
 
 test('chooseDevice() takes the CPU for "auto" when there is no CUDA library, and says for "cuda" what builds it', async () => {
   await withLibraries({ cpu: true, cuda: "missing" }, async (folder) => {
-    const { library, fallback } = await chosen({ libraryPath: folder });
+    const { library, fallback } = await chosen({ library: folder });
     assertEquals(library, "cpu");
     assertMatch(fallback ?? "", /cuda library was not found .*`bun run build --cuda`/);
-    const error = await refusal({ libraryPath: folder, device: "cuda" });
+    const error = await refusal({ library: folder, device: "cuda" });
     assertEquals(error.code, "LIBRARY_NOT_FOUND");
     assertEquals(error.details["command"], "bun run build --cuda");
     assertStringIncludes(error.message, join(folder, libraryFileName("cuda")));
@@ -94,33 +94,33 @@ test('chooseDevice() takes the CPU for "auto" when there is no CUDA library, and
 
 test('chooseDevice() takes the CPU for "auto" when the CUDA library cannot be loaded, and refuses "cuda"', async () => {
   await withLibraries({ cpu: true, cuda: "broken" }, async (folder) => {
-    const { library, fallback } = await chosen({ libraryPath: folder });
+    const { library, fallback } = await chosen({ library: folder });
     assertEquals(library, "cpu");
     assertMatch(fallback ?? "", /cannot be opened .*rebuild it with `bun run build --cuda`/);
-    assertEquals((await refusal({ libraryPath: folder, device: "cuda" })).code, "LIBRARY_INVALID");
+    assertEquals((await refusal({ library: folder, device: "cuda" })).code, "LIBRARY_INVALID");
   });
 });
 
 test('chooseDevice() says of the CPU library what is wrong when "auto" finds neither', async () => {
   await withLibraries({ cpu: false, cuda: "missing" }, async (folder) => {
-    const error = await refusal({ libraryPath: folder });
+    const error = await refusal({ library: folder });
     assertEquals([error.code, error.details["device"]], ["LIBRARY_NOT_FOUND", "cpu"]);
   });
 });
 
 test("chooseDevice() refuses a library of another kind than the device that was named", async () => {
-  const error = await refusal({ libraryPath: CPU_LIBRARY, device: "cuda" });
+  const error = await refusal({ library: CPU_LIBRARY, device: "cuda" });
   assertEquals(error.code, "LIBRARY_INVALID");
   assertStringIncludes(error.message, 'is the cpu library, and device is "cuda"');
 });
 
 simt("chooseDevice() never falls back from a file that was named", async () => {
   using stand = await Simt.take();
-  assertEquals(await chosen({ libraryPath: SIMT_LIBRARY }), { library: "cuda", fallback: null });
+  assertEquals(await chosen({ library: SIMT_LIBRARY }), { library: "cuda", fallback: null });
   // Not CUDA, and not for want of it.
-  assertEquals(await chosen({ libraryPath: CPU_LIBRARY }), { library: "cpu", fallback: null });
+  assertEquals(await chosen({ library: CPU_LIBRARY }), { library: "cpu", fallback: null });
   stand.change({ devices: 0 });
-  assertEquals((await refusal({ libraryPath: SIMT_LIBRARY })).code, "DEVICE_UNAVAILABLE");
+  assertEquals((await refusal({ library: SIMT_LIBRARY })).code, "DEVICE_UNAVAILABLE");
 });
 
 const [, real] = GPU_LIBRARIES;
@@ -134,10 +134,10 @@ withoutGpu(
     await withModelFolder(async (folder) => {
       symlinkSync(CPU_LIBRARY, join(folder, libraryFileName("cpu")));
       symlinkSync(real!.path, join(folder, libraryFileName("cuda")));
-      const { library, fallback } = await chosen({ libraryPath: folder });
+      const { library, fallback } = await chosen({ library: folder });
       assertEquals(library, "cpu");
       assertMatch(fallback ?? "", /NVIDIA/);
-      assertEquals((await refusal({ libraryPath: folder, device: "cuda" })).code, "DEVICE_UNAVAILABLE");
+      assertEquals((await refusal({ library: folder, device: "cuda" })).code, "DEVICE_UNAVAILABLE");
     });
   },
 );

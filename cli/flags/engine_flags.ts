@@ -1,0 +1,47 @@
+/**
+ * The flags of the commands that run an engine, and the options that they set.
+ *
+ * @module
+ */
+import { ENGINE_OPTIONS } from "../../engine/config/engine_options.ts";
+import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
+import { type Given, type OptionTable, text } from "../../engine/config/option.ts";
+import type { EngineOptions, GenerateOptions } from "../../mod.ts";
+
+/** How the engine is set up. */
+export const ENGINE_FLAGS = {
+  model: text({ placeholder: "FOLDER", help: "the model folder, instead of an argument" }),
+  ...ENGINE_OPTIONS,
+  maxBatchRequests: { ...ENGINE_OPTIONS.maxBatchRequests, defaultText: "the number of prompts" },
+} as const;
+
+const { addSpecialTokens: _prompts, logprobs: _results, ...shared } = GENERATE_OPTIONS;
+
+/** How tokens are chosen and when generation ends; only some commands take the flags that are left out. */
+export const GENERATION_FLAGS = shared;
+
+/** The values of a table's options among those of all flags. */
+function pick<Table extends OptionTable>(table: Table, values: Given<OptionTable>): Given<Table> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(table, name))) as Given<Table>;
+}
+
+/**
+ * Flags to `GenerateOptions`.
+ *
+ * @param values The flags' values.
+ * @returns The options that were given.
+ */
+export function generateOptions(values: Given<typeof GENERATION_FLAGS>): GenerateOptions {
+  return pick(GENERATE_OPTIONS, values);
+}
+
+/**
+ * Flags to `EngineOptions`.
+ *
+ * @param values The flags' values.
+ * @param requests The default of `maxBatchRequests`.
+ * @returns The options that were given.
+ */
+export function engineOptions(values: Given<typeof ENGINE_FLAGS>, requests: number): EngineOptions {
+  return { maxBatchRequests: requests, ...pick(ENGINE_OPTIONS, values) };
+}

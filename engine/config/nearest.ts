@@ -1,0 +1,41 @@
+/**
+ * Suggestions for misspelt names.
+ *
+ * @module
+ */
+
+/**
+ * The candidate nearest to what was typed, if it is near enough to be meant.
+ *
+ * @param typed What was typed.
+ * @param candidates The names that exist.
+ * @returns The nearest by Levenshtein distance, if that is at most a third of its letters; else null.
+ * @example
+ * ```ts
+ * nearest("temprature", ["temperature", "top-k"]); // "temperature"
+ * ```
+ */
+export function nearest(typed: string, candidates: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = Infinity;
+  for (const candidate of candidates) {
+    const isStart = typed.length >= 3 && candidate.startsWith(typed);
+    const distance = isStart ? 0.5 : editDistance(typed, candidate);
+    const isNear = distance <= Math.max(1, Math.floor(candidate.length / 3));
+    if (isNear && distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein distance (Wagner and Fischer 1974). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,13 @@
+import { assertEquals } from "@std/assert";
+import { test } from "node:test";
+import { nearest } from "../../../engine/config/nearest.ts";
+
+test("nearest() suggests what was likely meant and nothing else", () => {
+  const names = ["temperature", "top-k", "top-p", "seed", "stop"];
+  assertEquals(nearest("temprature", names), "temperature");
+  assertEquals(nearest("topk", names), "top-k");
+  assertEquals(nearest("sede", ["seed"]), null);
+  assertEquals(nearest("see", names), "seed");
+  assertEquals(nearest("verbose", names), null);
+  assertEquals(nearest("", names), null);
+});
