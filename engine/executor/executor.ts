@@ -19,8 +19,8 @@ import { CommandQueue, type MessageSource } from "./command_queue.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { LaunchGate } from "./launch_gate.ts";
+import { LoopCounters } from "./loop_counters.ts";
 import { RequestTable } from "./request_table.ts";
-import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { Request } from "../scheduler/request.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
@@ -70,6 +70,7 @@ export class Executor {
   readonly #commands: CommandQueue;
   readonly #requests = new RequestTable();
   readonly #emitter: Emitter;
+  readonly #counters: LoopCounters;
   readonly #log: Log | null;
   /** null: launches are not delayed. */
   readonly #gate: LaunchGate | null;
@@ -77,13 +78,6 @@ export class Executor {
   #afterIdle = true;
   /** Milliseconds for which the next launch was delayed. */
   #launchDelayMs = 0;
-  /** End of the loop time accounted for so far. */
-  #accountedUntil: number;
-  #launchedSteps = 0;
-  #processedSteps = 0;
-  #wastedSteps = 0;
-  #stepTime = 0;
-  #waitTime = 0;
 
   /** @param parts What it is made of. */
   constructor(parts: ExecutorParts) {
@@ -99,7 +93,7 @@ export class Executor {
     this.#commands = new CommandQueue({ source: port, requests: this.#requests, onSubmit, now, log });
     this.#emitter = new Emitter({ port, now, streamInterval: options.streamInterval, reports });
     this.#gate = options.lateLaunch ? new LaunchGate({ runner, scheduler, commands: this.#commands, now }) : null;
-    this.#accountedUntil = now();
+    this.#counters = new LoopCounters(now);
   }
 
   /**
@@ -219,7 +213,7 @@ export class Executor {
   #takeCommands(inFlight: StepInFlight | null): boolean {
     this.#commands.drain();
     this.#launchDelayMs = this.#gate?.wait(inFlight) ?? 0;
-    this.#waitTime += this.#launchDelayMs;
+    this.#counters.waited(this.#launchDelayMs);
     this.#endCancelled();
     return !this.#commands.isShutDown || this.#requests.size > 0;
   }
@@ -227,10 +221,10 @@ export class Executor {
   /** Nothing can be computed and nothing is in flight: waits for a command. */
   #rest(): null {
     this.#scheduler.checkIdle();
-    this.#accumulateLoopTime();
+    this.#counters.accumulate();
     this.#flush();
     this.#commands.wait();
-    this.#accountedUntil = this.#now();
+    this.#counters.skipIdleTime();
     this.#afterIdle = true;
     return null;
   }
@@ -248,7 +242,7 @@ export class Executor {
     const step = this.#scheduler.schedule(this.#listener);
     if (step === null) return null;
     const launchTime = this.#now();
-    const number = ++this.#launchedSteps;
+    const number = this.#counters.launched();
     const report = this.#reports?.open(step, number, launchTime, this.#afterIdle, this.#launchDelayMs);
     this.#afterIdle = false;
     const usage = usageOf(step, number, this.#blocks);
@@ -283,7 +277,7 @@ export class Executor {
     this.#runner.waitForResults(inFlight.results!);
     const end = inFlight.arrivalTime ?? this.#now();
     const start = Math.min(begin, end);
-    this.#waitTime += end - start;
+    this.#counters.waited(end - start);
     inFlight.tokenTime = end;
     this.#gate?.ended(inFlight);
     inFlight.report?.waited(start, end, this.#runner.deviceTimes);
@@ -326,9 +320,8 @@ export class Executor {
       }
     }
     this.#endCancelled();
-    this.#processedSteps++;
     inFlight.report?.close();
-    this.#accumulateLoopTime();
+    this.#counters.processed();
     this.#flush();
   }
 
@@ -349,7 +342,7 @@ export class Executor {
 
   // ---- Ends --------------------------------------------------------------------------------------------------------
 
-  /** End cancelled requests of which nothing is in flight. */
+  /** Ends cancelled requests without a step in flight. */
   #endCancelled(): void {
     for (const request of this.#requests.cancelled) {
       if (request.stepsInFlight === 0) this.#finish(request, "cancelled", null, this.#now());
@@ -359,7 +352,7 @@ export class Executor {
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
     this.#scheduler.remove(request);
     this.#requests.remove(request);
-    this.#wastedSteps += request.stepsInFlight;
+    this.#counters.wasted(request.stepsInFlight);
     this.#emitter.finish(request, time, reason, stopReason);
     if (!this.#commands.isShutDown) return;
     this.#log?.("loop: a request has ended", { request: request.id, ...this.#requests.counts() });
@@ -387,26 +380,11 @@ export class Executor {
     evicted: (request) => this.#emitter.event(request, "EVICT", this.#now(), null),
   };
 
-  /** Send everything that has happened until now. */
+  /** Sends everything that has happened until now. */
   #flush(): void {
-    this.#emitter.flush(this.#now(), () => this.#counters());
-  }
-
-  #accumulateLoopTime(): void {
-    const now = this.#now();
-    this.#stepTime += now - this.#accountedUntil;
-    this.#accountedUntil = now;
-  }
-
-  #counters(): ExecutorCounters {
-    return {
-      steps: this.#processedSteps,
-      stepTime: this.#stepTime,
-      waitTime: this.#waitTime,
-      usedBlocks: this.#blocks.usedBlocks,
-      cachedBlocks: this.#blocks.cachedBlocks,
-      wastedSteps: this.#wastedSteps,
-      ...this.#scheduler.counters(),
-    };
+    this.#emitter.flush(this.#now(), () => {
+      const { usedBlocks, cachedBlocks } = this.#blocks;
+      return { ...this.#counters.totals(), usedBlocks, cachedBlocks, ...this.#scheduler.counters() };
+    });
   }
 }
