@@ -71,7 +71,7 @@ export class CommandQueue {
       case "cancel":
         return this.#parts.requests.cancel(message.id);
       case "tokenTable":
-        this.#tokenTable = TokenTable.fromShared(message.table);
+        this.#tokenTable = new TokenTable(message.table);
         return;
       case "shutdown":
         return this.#shutDown(message.drain, message.deadline);

@@ -65,18 +65,11 @@ function splitText(text: string, separator: string | null, limit: number, fromRi
   if (separator === null) {
     const words = stripText(text, null).split(new RegExp(`${SPACE}+`)).filter((word) => word !== "");
     if (limit < 0 || words.length <= limit + 1) return words;
-    const cut = new RegExp(fromRight ? `${SPACE}+(?=[^]*$)` : `${SPACE}+`);
-    const parts: string[] = [];
+    const parts = fromRight ? words.slice(words.length - limit) : words.slice(0, limit);
     let rest = stripText(text, null, !fromRight, fromRight);
-    for (let i = 0; i < limit; i++) {
-      if (fromRight) {
-        const word = words[words.length - 1 - i] as string;
-        parts.unshift(word);
-        rest = stripText(rest.slice(0, rest.length - word.length), null, false, true);
-      } else {
-        parts.push(words[i] as string);
-        rest = rest.slice((words[i] as string).length).replace(cut, "");
-      }
+    for (const { length } of fromRight ? parts.toReversed() : parts) {
+      const cut = fromRight ? rest.slice(0, rest.length - length) : rest.slice(length);
+      rest = stripText(cut, null, !fromRight, fromRight);
     }
     return fromRight ? [rest, ...parts] : [...parts, rest];
   }

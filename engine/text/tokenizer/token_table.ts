@@ -6,14 +6,10 @@
 
 /** Flag: the id exists. */
 export const TOKEN_EXISTS = 1;
-/** Flag: declared special. */
-export const TOKEN_SPECIAL = 2;
 /** Flag: omitted when decoding with `skipSpecialTokens`. */
-export const TOKEN_SKIPPED = 4;
+export const TOKEN_SKIPPED = 2;
 /** Flag: a byte-fallback token, whose single byte is in the table. */
-export const TOKEN_BYTE = 8;
-/** Flag: one of the added tokens. */
-export const TOKEN_ADDED = 16;
+export const TOKEN_BYTE = 4;
 
 /**
  * How the bytes of tokens join into text.
@@ -56,27 +52,17 @@ export class TokenTable {
   readonly offsets: Int32Array;
   /** The `TOKEN_*` flags of each token. */
   readonly flags: Uint8Array;
-  /** The plain value that another thread reads with {@linkcode TokenTable.fromShared}. */
+  /** The plain value, to be posted to another thread. */
   readonly shared: SharedTokenTable;
 
-  /** @param shared The plain value. */
-  private constructor(shared: SharedTokenTable) {
+  /** @param shared The plain value of a table, of this or another thread. */
+  constructor(shared: SharedTokenTable) {
     this.shared = shared;
     this.kind = shared.kind;
     this.size = shared.size;
     this.bytes = new Uint8Array(shared.bytes);
     this.offsets = new Int32Array(shared.offsets);
     this.flags = new Uint8Array(shared.flags);
-  }
-
-  /**
-   * The table of a plain value received from another thread.
-   *
-   * @param shared The value of {@linkcode TokenTable.shared}.
-   * @returns A table over the same memory.
-   */
-  static fromShared(shared: SharedTokenTable): TokenTable {
-    return new TokenTable(shared);
   }
 
   /**

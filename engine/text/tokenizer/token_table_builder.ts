@@ -6,16 +6,8 @@
 import { fromByteAlphabet } from "./byte_alphabet.ts";
 import { literalPattern } from "./patterns.ts";
 import { type Decoder, type DecoderStep, fallbackByte, replaceAll, strip } from "./token_decoder.ts";
-import {
-  type SharedTokenTable,
-  TOKEN_ADDED,
-  TOKEN_BYTE,
-  TOKEN_EXISTS,
-  TOKEN_SKIPPED,
-  TOKEN_SPECIAL,
-  TokenTable,
-  type TokenTableKind,
-} from "./token_table.ts";
+import { TOKEN_BYTE, TOKEN_EXISTS, TOKEN_SKIPPED, TokenTable } from "./token_table.ts";
+import type { SharedTokenTable, TokenTableKind } from "./token_table.ts";
 import { invalidTokenizer } from "./tokenizer_files.ts";
 
 /** The part of a tokenizer that its table is built from. */
@@ -23,9 +15,7 @@ export interface TokenSource {
   readonly vocabularySize: number;
   readonly decoder: Decoder;
   idToToken(id: number): string | null;
-  isSpecial(id: number): boolean;
   isSkipped(id: number): boolean;
-  isAdded(id: number): boolean;
 }
 
 /** A decoder, split into the steps that can be streamed. */
@@ -100,9 +90,7 @@ export function buildTokenTable(tokenizer: TokenSource): TokenTable {
     let token = tokenizer.idToToken(id);
     if (token !== null) {
       let flag = TOKEN_EXISTS;
-      if (tokenizer.isSpecial(id)) flag |= TOKEN_SPECIAL;
       if (tokenizer.isSkipped(id)) flag |= TOKEN_SKIPPED;
-      if (tokenizer.isAdded(id)) flag |= TOKEN_ADDED;
       for (const step of plan.perToken) {
         if (step.type === "Replace") token = replaceAll(token, step);
         else if (step.type === "Strip") token = strip(token, step);
@@ -127,7 +115,7 @@ export function buildTokenTable(tokenizer: TokenSource): TokenTable {
   }
   const sharedBytes = new SharedArrayBuffer(used);
   new Uint8Array(sharedBytes).set(bytes.subarray(0, used));
-  return TokenTable.fromShared({
+  return new TokenTable({
     kind: plan.kind,
     size,
     bytes: sharedBytes,

@@ -22,21 +22,16 @@ const TEXTS = [
 /** Sequences of ids: real text, arbitrary bytes, special and unknown ids. */
 function idSequences(tokenizer: Tokenizer): fc.Arbitrary<number[]> {
   const size = tokenizer.vocabularySize;
-  const bytes = tokenizer.tokenTable.flags.reduce<number[]>((ids, flags, id) => {
-    if ((flags & 8) !== 0 || tokenizer.tokenTable.bytesOf(id).length === 1) ids.push(id);
-    return ids;
-  }, []);
-  const marked = tokenizer.tokenTable.flags.reduce<number[]>((ids, flags, id) => {
-    if ((flags & 16) !== 0) ids.push(id);
-    return ids;
-  }, []);
+  const allIds = Array.from({ length: size }, (_, id) => id);
+  const bytes = allIds.filter((id) => tokenizer.tokenTable.bytesOf(id).length === 1);
+  const added = allIds.filter((id) => tokenizer.isAdded(id));
   const text = fc.oneof(fc.constantFrom(...TEXTS), fc.string({ unit: "binary", maxLength: 8 })).map((value) =>
     tokenizer.encode(value, { addSpecialTokens: false })
   );
   const one = fc.oneof(
     fc.integer({ min: 0, max: size - 1 }),
     fc.constantFrom(...bytes),
-    ...(marked.length > 0 ? [fc.constantFrom(...marked)] : []),
+    ...(added.length > 0 ? [fc.constantFrom(...added)] : []),
     fc.constantFrom(size, size + 7, -1),
   ).map((id) => [id]);
   return fc.array(fc.oneof(text, one, one, one), { maxLength: 12 }).map((parts) => parts.flat());

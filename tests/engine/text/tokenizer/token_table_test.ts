@@ -4,10 +4,10 @@ import { StreamingDetokenizer } from "../../../../engine/text/streaming/detokeni
 import { TokenTable } from "../../../../engine/text/tokenizer/token_table.ts";
 import { smallTokenizers } from "../../../support/tokenizers/small_tokenizers.ts";
 
-test("fromShared() returns a table over the memory that structuredClone() shares", () => {
+test("TokenTable() reads the memory that structuredClone() shares", () => {
   for (const tokenizer of smallTokenizers().values()) {
     const table = tokenizer.tokenTable;
-    const copy = TokenTable.fromShared(structuredClone(table.shared));
+    const copy = new TokenTable(structuredClone(table.shared));
     assertEquals(copy.size, tokenizer.vocabularySize);
     const flags = table.flags[0] as number;
     copy.flags[0] = 128;
