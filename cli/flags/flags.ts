@@ -4,16 +4,9 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { briefRangeText } from "../../engine/config/checks.ts";
+import { rangeText, TECHNICAL_BOUND } from "../../engine/config/checks.ts";
 import { nearest } from "../../engine/config/nearest.ts";
-import {
-  boolean,
-  flagName,
-  type Given,
-  type Option,
-  type OptionFlag,
-  type OptionTable,
-} from "../../engine/config/option.ts";
+import { boolean, flagName, type Given, type Option, type OptionTable } from "../../engine/config/option.ts";
 import { UpbeatError } from "../../errors.ts";
 import { UsageError } from "../errors.ts";
 
@@ -33,11 +26,10 @@ export interface ParsedFlags<Table extends OptionTable> {
   readonly help: boolean;
 }
 
-/** A flag on the command line. */
-interface Flag extends OptionFlag {
+/** A flag of an option. */
+interface Flag {
   /** Without dashes. */
   readonly name: string;
-  /** The option it sets. */
   readonly optionName: string;
   readonly option: Option;
 }
@@ -46,7 +38,7 @@ interface Flag extends OptionFlag {
 function flagsOf(table: OptionTable): Flag[] {
   return Object.entries(table).flatMap(([optionName, option]) => {
     const name = flagName(optionName, option);
-    return name === null ? [] : [{ ...option.flag!, name, optionName, option }];
+    return name === null ? [] : [{ name, optionName, option }];
   });
 }
 
@@ -62,7 +54,7 @@ export function parseFlags<const Table extends OptionTable>(args: readonly strin
   const flags = flagsOf(table);
   const namesOf = (test: (flag: Flag) => boolean) => flags.filter(test).map(({ name }) => name);
   const unknown: string[] = [];
-  const aliases = flags.flatMap(({ name, short }) => (short === null ? [] : [[name, short]]));
+  const aliases = flags.flatMap(({ name, option: { short } }) => (short === undefined ? [] : [[name, short]]));
   const parsed = parseArgs([...args], {
     boolean: ["help", ...namesOf(({ option }) => option.kind === "boolean")],
     string: ["_", ...namesOf(({ option }) => option.kind !== "boolean")],
@@ -119,7 +111,7 @@ function parse({ name, option }: Flag, text: string): unknown {
   }
 }
 
-function missingValue({ name, placeholder }: Flag, unknown: readonly string[]): UsageError {
+function missingValue({ name, option: { placeholder } }: Flag, unknown: readonly string[]): UsageError {
   // `--seed -1` reads as two flags, of which the second is not known.
   const dashed = unknown.find((arg) => /^-[\d.]/.test(arg));
   const hint = dashed === undefined ? "" : ` (attach a value that begins with -: --${name}=${dashed})`;
@@ -164,8 +156,9 @@ export function describeFlags(groups: FlagGroups): string {
   }).join("\n\n");
 }
 
-function describeFlag({ name, short, placeholder, help, option }: Flag): string {
-  const head = `${short === null ? "" : `-${short}, `}--${name} ${placeholder}`.trimEnd();
+function describeFlag({ name, option }: Flag): string {
+  const { short, placeholder, help = "" } = option;
+  const head = `${short === undefined ? "" : `-${short}, `}--${name} ${placeholder}`.trimEnd();
   const facts = factsOf(option);
   const lines = wrap(facts === "" ? help : `${help} (${facts})`, HELP_WIDTH - FLAG_WIDTH - 4);
   const first = head.length > FLAG_WIDTH ? [`  ${head}`] : [`  ${head.padEnd(FLAG_WIDTH)}  ${lines.shift()}`];
@@ -173,11 +166,11 @@ function describeFlag({ name, short, placeholder, help, option }: Flag): string 
 }
 
 /** Bounds and default of an option that has a value. */
-function factsOf({ kind, range, default: value, defaultText }: Option): string {
-  if (kind === "boolean") return "";
-  const fallback = defaultText?.replaceAll("`", "") ?? value;
-  return [briefRangeText(range), ...(fallback === null ? [] : [`default: ${fallback}`])].filter((fact) => fact !== "")
-    .join("; ");
+function factsOf(option: Option): string {
+  if (option.kind === "boolean") return "";
+  const fallback = option.defaultText?.replaceAll("`", "") ?? option.default;
+  const facts = [rangeText(option, TECHNICAL_BOUND), fallback === null ? "" : `default: ${fallback}`];
+  return facts.filter((fact) => fact !== "").join("; ");
 }
 
 function wrap(text: string, width: number): string[] {

@@ -8,6 +8,9 @@ import { UpbeatError } from "../../errors.ts";
 /** The largest int32. */
 export const MAX_INT32 = 2 ** 31 - 1;
 
+/** Upper bounds from here on only say what fits a type; help and documentation leave them out. */
+export const TECHNICAL_BOUND = 2 ** 30;
+
 /** Bounds of a number; each may be left out. */
 export interface Range {
   readonly min?: number | undefined;
@@ -28,10 +31,9 @@ export interface Range {
  */
 export function checkNumber(field: string, value: unknown, range: Range, kind: "integer" | "number"): number {
   const { min = -Infinity, above = -Infinity, max = Infinity } = range;
-  const isRightKind = kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
-  if (isRightKind && (value as number) >= min && (value as number) > above && (value as number) <= max) {
-    return value as number;
-  }
+  const isOfKind = kind === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
+  const number = value as number;
+  if (isOfKind && number >= min && number > above && number <= max) return number;
   const noun = kind === "integer" ? "an integer" : "a finite number";
   throw invalid(field, `must be ${noun} ${rangeText(range)}`.trimEnd(), value);
 }
@@ -40,26 +42,14 @@ export function checkNumber(field: string, value: unknown, range: Range, kind: "
  * Bounds in words.
  *
  * @param range The bounds.
+ * @param largest Upper bounds from here on are left out.
  * @returns As in `"from 0 to 1"`, `"> 0 and <= 1"` or `">= 1"`; empty without bounds.
  */
-export function rangeText({ min, above, max }: Range): string {
-  if (min !== undefined && max !== undefined) return `from ${min} to ${max}`;
-  const parts = [
-    ...(min === undefined ? [] : [`>= ${min}`]),
-    ...(above === undefined ? [] : [`> ${above}`]),
-    ...(max === undefined ? [] : [`<= ${max}`]),
-  ];
-  return parts.join(" and ");
-}
-
-/**
- * Bounds in words, without an upper bound that is only technical.
- *
- * @param range The bounds.
- * @returns As {@linkcode rangeText}.
- */
-export function briefRangeText({ max, ...range }: Range): string {
-  return rangeText(max !== undefined && max < MAX_INT32 / 2 ? { ...range, max } : range);
+export function rangeText({ min, above, max }: Range, largest = Infinity): string {
+  const hasMax = max !== undefined && max < largest;
+  if (min !== undefined && hasMax) return `from ${min} to ${max}`;
+  const low = min !== undefined ? `>= ${min}` : above !== undefined ? `> ${above}` : "";
+  return hasMax ? `${low} and <= ${max}` : low;
 }
 
 /**

@@ -9,32 +9,18 @@ import type { CacheDtype } from "../models/memory.ts";
 import { ENGINE_OPTIONS } from "./engine_options.ts";
 import type { EngineOptionValues, ResolvedEngineOptions } from "./resolved_options.ts";
 
-/** The options whose value depends on the model and the device. */
-type SizedOption = "maxContext" | "maxBatchRequests" | "kvBlocks" | "kvDtype";
-
-/** The values that those options take for a model on a device. */
-export interface SizesInEffect extends Record<Exclude<SizedOption, "kvDtype">, number> {
-  readonly kvDtype: CacheDtype;
+/** Every option of an engine that is a plain value, as it is in effect for its model and device. */
+export interface OptionsInEffect extends EngineOptionValues {
+  readonly maxContext: number;
+  readonly kvBlocks: number;
+  readonly kvDtype: NonNullable<EngineOptionValues["kvDtype"]>;
 }
-
-/** Every option with the value in effect; null only where an option is off or was not given. */
-export type OptionsInEffect =
-  & EngineOptionValues
-  & { readonly [Name in SizedOption]: NonNullable<EngineOptionValues[Name]> };
 
 /** Options that are also fields of {@linkcode EngineInfo} itself. */
 const INFO_FIELDS = [
-  "maxContext",
-  "maxBatchTokens",
-  "maxBatchRequests",
-  "kvBlocks",
-  "blockSize",
-  "activations",
-  "overlap",
-  "lateLaunch",
-  "earlyFirstToken",
-  "streamInterval",
-] as const satisfies readonly (keyof EngineOptionValues)[];
+  ...["maxContext", "maxBatchTokens", "maxBatchRequests", "kvBlocks", "blockSize", "activations"] as const,
+  ...["overlap", "lateLaunch", "earlyFirstToken", "streamInterval"] as const,
+] as const;
 
 /** What an engine runs, for people and for checks. */
 export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[number]> {
@@ -51,7 +37,6 @@ export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[num
   readonly dependentLaunches: boolean;
   /** As `options.kvDtype`, under the dtype's name. */
   readonly kvDtype: CacheDtype;
-  /** Every option that is a plain value, as it is in effect. */
   readonly options: OptionsInEffect;
 }
 
@@ -59,12 +44,12 @@ export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[num
  * The fields of {@linkcode EngineInfo} that are options.
  *
  * @param options The engine's options.
- * @param sizes What depends on model and device.
+ * @param sizes Those whose value depends on model and device.
  * @returns The fields.
  */
 export function describeOptions(
   options: ResolvedEngineOptions,
-  sizes: SizesInEffect,
+  sizes: Pick<EngineInfo, "maxContext" | "maxBatchRequests" | "kvBlocks" | "kvDtype">,
 ): Pick<EngineInfo, typeof INFO_FIELDS[number] | "kvDtype" | "options"> {
   const { maxContext, maxBatchRequests, kvBlocks } = sizes;
   const kvDtype: OptionsInEffect["kvDtype"] = sizes.kvDtype === "BF16" ? "bf16" : "f32";

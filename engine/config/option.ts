@@ -13,39 +13,24 @@ import { checkNumber, invalid, type Range } from "./checks.ts";
 export type OptionKind = "integer" | "number" | "boolean" | "choice" | "text" | "texts" | "tokenIds" | "value";
 
 /** One option. */
-export interface Option<Value = unknown, Default extends Value | null = Value | null> {
+export interface Option<Value = unknown, Default extends Value | null = Value | null> extends Range {
   readonly kind: OptionKind;
   /** Its TypeScript type, as in `"number"`. */
   readonly type: string;
-  /** Bounds of a number. */
-  readonly range: Range;
   /** The value when it is left out; null: none. */
   readonly default: Default;
-  /** The default in words, where {@linkcode Option.default} does not tell it; null where it does. */
-  readonly defaultText: string | null;
-  /** Its flag on the command line; null: none. */
-  readonly flag: OptionFlag | null;
-  /**
-   * Check a value.
-   *
-   * @param field The name for the message.
-   * @param value The value.
-   * @returns The value.
-   * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
-   */
-  readonly check: (field: string, value: unknown) => Value;
-}
-
-/** How an option is given on the command line. */
-export interface OptionFlag {
-  /** Its name without dashes; null: that of the option in kebab case, with `no-` for a boolean whose default is true. */
-  readonly name: string | null;
-  /** A second name of one letter. */
-  readonly short: string | null;
-  /** What stands for the value in help, as in `"N"`; empty for a boolean. */
+  /** The default in words, where {@linkcode Option.default} is not the whole truth. */
+  readonly defaultText?: string;
+  /** What its flag does, in a line of `--help`; without it there is no flag. */
+  readonly help?: string;
+  /** The flag without dashes, where {@linkcode flagName} is to return another one. */
+  readonly flag?: string;
+  /** A second flag, of one letter. */
+  readonly short?: string;
+  /** Stands for the value in `--help`, as in `"N"`; empty for a boolean. */
   readonly placeholder: string;
-  /** One line for `--help`. */
-  readonly help: string;
+  /** Returns the value, or throws `INVALID_PARAMETER`, naming field and value. */
+  readonly check: (field: string, value: unknown) => Value;
 }
 
 /** Options by name. */
@@ -62,18 +47,10 @@ export type Resolved<Table extends OptionTable> = {
   readonly [Name in keyof Table]: ValueOf<Table[Name]> | Extract<Table[Name]["default"], null>;
 };
 
-/** What every kind of option may say. */
-interface Description<Value> {
-  readonly default?: Value;
-  readonly defaultText?: string;
-  /** The flag's line in `--help`; without it the option has no flag. */
-  readonly help?: string;
-  readonly flag?: string;
-  readonly short?: string;
-  readonly placeholder?: string;
-}
+/** What a table says of an option, besides its kind. */
+type Description<Value> = Partial<Omit<Option<Value>, "kind" | "type" | "check">>;
 
-/** The type of `default` in a description: null where it has none. */
+/** The default in a description: null where it has none. */
 type DefaultOf<D, Value> = D extends { readonly default: Value } ? Value : null;
 
 function option<Value, D extends Description<Value>>(
@@ -82,50 +59,20 @@ function option<Value, D extends Description<Value>>(
   placeholder: string,
   description: D,
   check: Option<Value>["check"],
-  range: Range = {},
 ): Option<Value, DefaultOf<D, Value>> {
-  const { help, flag = null, short = null } = description;
-  return {
-    kind,
-    type,
-    range,
-    default: (description.default ?? null) as DefaultOf<D, Value>,
-    defaultText: description.defaultText ?? null,
-    flag: help === undefined ? null : { name: flag, short, placeholder: description.placeholder ?? placeholder, help },
-    check,
-  };
+  return { kind, type, placeholder, default: null, ...description, check } as Option<Value, DefaultOf<D, Value>>;
 }
 
 /** An integer within bounds. */
-export function integer<const D extends Description<number> & Range>(
-  description: D,
-): Option<number, DefaultOf<D, number>> {
-  const { min, max } = description;
-  const range = { min, max };
-  return option(
-    "integer",
-    "number",
-    "N",
-    description,
-    (field, value) => checkNumber(field, value, range, "integer"),
-    range,
-  );
+export function integer<const D extends Description<number>>(description: D): Option<number, DefaultOf<D, number>> {
+  const check = (field: string, value: unknown) => checkNumber(field, value, description, "integer");
+  return option("integer", "number", "N", description, check);
 }
 
 /** A finite number within bounds. */
-export function number<const D extends Description<number> & Range>(
-  description: D,
-): Option<number, DefaultOf<D, number>> {
-  const { min, above, max } = description;
-  const range = { min, above, max };
-  return option(
-    "number",
-    "number",
-    "X",
-    description,
-    (field, value) => checkNumber(field, value, range, "number"),
-    range,
-  );
+export function number<const D extends Description<number>>(description: D): Option<number, DefaultOf<D, number>> {
+  const check = (field: string, value: unknown) => checkNumber(field, value, description, "number");
+  return option("number", "number", "X", description, check);
 }
 
 /** True or false. */
@@ -150,32 +97,36 @@ export function choice<const Choice extends string, const D extends Description<
 }
 
 /** Text. */
-export function text<const D extends Description<string>>(description: D): Option<string, DefaultOf<D, string>> {
-  return option("text", "string", "TEXT", description, (field, value) => {
+export function text(description: Description<string>): Option<string, null> {
+  return option<string, object>("text", "string", "TEXT", description, (field, value) => {
     if (typeof value !== "string") throw invalid(field, "must be a string", value);
     return value;
   });
 }
 
-/** One or more texts, none of them empty; the flag may be repeated. */
-export function texts<const D extends Description<readonly string[]>>(
+/** At most `maxCount` texts, none of them empty; the flag may be repeated. */
+export function texts(
   maxCount: number,
-  description: D,
-): Option<string | readonly string[], DefaultOf<D, string | readonly string[]>> {
-  return option("texts", "string | string[]", "TEXT", description, (field, value) => {
-    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-    const wrong = list.findIndex((item) => typeof item !== "string" || item === "");
-    if (wrong >= 0) throw invalid(field, "must be non-empty strings", list[wrong]);
-    if (list.length > maxCount) throw invalid(field, `may have at most ${maxCount} strings`, list.length);
-    return value as string | readonly string[];
-  });
+  description: Description<string | readonly string[]>,
+): Option<string | readonly string[], null> {
+  return option<string | readonly string[], object>(
+    "texts",
+    "string | string[]",
+    "TEXT",
+    description,
+    (field, value) => {
+      const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+      const wrong = list.findIndex((item) => typeof item !== "string" || item === "");
+      if (wrong >= 0) throw invalid(field, "must be non-empty strings", list[wrong]);
+      if (list.length > maxCount) throw invalid(field, `may have at most ${maxCount} strings`, list.length);
+      return value as string | readonly string[];
+    },
+  );
 }
 
 /** Token ids. */
-export function tokenIds<const D extends Description<readonly number[]>>(
-  description: D,
-): Option<readonly number[], DefaultOf<D, readonly number[]>> {
-  return option("tokenIds", "number[]", "1,2,3", description, (field, value) => {
+export function tokenIds(description: Description<readonly number[]>): Option<readonly number[], null> {
+  return option<readonly number[], object>("tokenIds", "number[]", "1,2,3", description, (field, value) => {
     const isList = Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
     if (!isList) throw invalid(field, "must be token ids", value);
     return value as readonly number[];
@@ -184,15 +135,15 @@ export function tokenIds<const D extends Description<readonly number[]>>(
 
 /** A function that Upbeat calls. */
 export function callback<Callback extends (...args: never[]) => void>(type: string): Option<Callback, null> {
-  return option<Callback, Description<Callback>>("value", type, "", {}, (field, value) => {
+  return option<Callback, object>("value", type, "", {}, (field, value) => {
     if (typeof value !== "function") throw invalid(field, "must be a function", value);
     return value as Callback;
-  }) as Option<Callback, null>;
+  });
 }
 
 /** A value that is checked where it is used. */
 export function value<Value>(type: string): Option<Value, null> {
-  return option<Value, Description<Value>>("value", type, "", {}, (_, given) => given as Value) as Option<Value, null>;
+  return option<Value, object>("value", type, "", {}, (_, given) => given as Value);
 }
 
 /**
@@ -218,16 +169,7 @@ export function resolveOptions<Table extends OptionTable>(
   return resolved as Resolved<Table>;
 }
 
-/**
- * Validate one option; see {@linkcode resolveOptions}.
- *
- * @param table The options that exist.
- * @param name The option.
- * @param given What the caller gave.
- * @param defaults Defaults that take precedence over those of the table.
- * @returns Its value.
- * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
- */
+/** Validate one option of a table, like {@linkcode resolveOptions}. */
 export function resolveOption<Table extends OptionTable, Name extends keyof Table & string>(
   table: Table,
   name: Name,
@@ -244,10 +186,10 @@ export function resolveOption<Table extends OptionTable, Name extends keyof Tabl
  *
  * @param name The option's name.
  * @param option The option.
- * @returns The flag without dashes, as in `"max-tokens"` or `"no-overlap"`; null when it has none.
+ * @returns The name in kebab case, with `no-` for a boolean whose default is true; null without a flag.
  */
-export function flagName(name: string, option: Option): string | null {
-  if (option.flag === null) return null;
+export function flagName(name: string, { help, flag, default: fallback }: Option): string | null {
+  if (help === undefined) return null;
   const kebab = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return option.flag.name ?? (option.default === true ? `no-${kebab}` : kebab);
+  return flag ?? (fallback === true ? `no-${kebab}` : kebab);
 }

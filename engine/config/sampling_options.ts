@@ -5,7 +5,7 @@
  */
 import type { SamplingDefaults } from "../models/config/generation_config.ts";
 import { checkNumber, invalid, MAX_INT32 } from "./checks.ts";
-import { type Given, integer, number, resolveOptions, value } from "./option.ts";
+import { type Given, integer, number, type Resolved, resolveOptions, value } from "./option.ts";
 
 /** Most alternatives per step that a request may get with `logprobs`. */
 export const MAX_LOGPROBS = 20;
@@ -13,50 +13,42 @@ export const MAX_LOGPROBS = 20;
 /** Most tokens a request may bias. */
 export const MAX_LOGIT_BIASES = 1024;
 
-/**
- * How tokens are chosen. "The model's" default is the one in its `generation_config.json`, provided that its authors suggest
- * sampling at all.
- */
+/** The default of an option that a model's `generation_config.json` may set, if its authors suggest sampling at all. */
+function modelsOr<const Off extends number>(off: Off): { readonly default: Off; readonly defaultText: string } {
+  return { default: off, defaultText: `the model's, else ${off}` };
+}
+
+/** The options of how tokens are chosen. */
 export const SAMPLING_OPTIONS = {
   /** Divides the logits; 0 takes the likeliest token (greedy). Default: the model's, else 0. */
   temperature: number({
+    ...modelsOr(0),
     min: 0,
-    default: 0,
-    defaultText: "the model's, else 0",
     placeholder: "T",
     help: "0 takes the likeliest token; higher is more varied",
   }),
   /** Keep the k likeliest tokens; 0: all. Default: the model's, else 0. */
-  topK: integer({
-    min: 0,
-    max: MAX_INT32,
-    default: 0,
-    defaultText: "the model's, else 0",
-    help: "sample from the N likeliest tokens; 0: all",
-  }),
+  topK: integer({ ...modelsOr(0), min: 0, max: MAX_INT32, help: "sample from the N likeliest tokens; 0: all" }),
   /** Keep the smallest set of likeliest tokens whose probabilities sum to this. Default: the model's, else 1. */
   topP: number({
+    ...modelsOr(1),
     above: 0,
     max: 1,
-    default: 1,
-    defaultText: "the model's, else 1",
     placeholder: "P",
     help: "sample from the likeliest tokens that sum to P",
   }),
   /** Drop tokens less likely than this share of the likeliest one. Default: the model's, else 0. */
   minP: number({
+    ...modelsOr(0),
     min: 0,
     max: 1,
-    default: 0,
-    defaultText: "the model's, else 0",
     placeholder: "P",
     help: "drop tokens less likely than P times the likeliest",
   }),
   /** Divides positive and multiplies negative logits of tokens in prompt or output; 1: off. Default: the model's, else 1. */
   repetitionPenalty: number({
+    ...modelsOr(1),
     above: 0,
-    default: 1,
-    defaultText: "the model's, else 1",
     help: "make tokens of prompt and output less likely; 1: off",
   }),
   /** Subtracted from the logits of tokens in the output. Default: 0. */
@@ -66,12 +58,7 @@ export const SAMPLING_OPTIONS = {
   /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. At most {@linkcode MAX_LOGIT_BIASES} tokens. */
   logitBias: value<Readonly<Record<number, number>>>("Record<number, number>"),
   /** Makes sampling reproducible. Default: random. */
-  seed: integer({
-    min: 0,
-    max: Number.MAX_SAFE_INTEGER,
-    defaultText: "random",
-    help: "make sampling reproducible",
-  }),
+  seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER, defaultText: "random", help: "make sampling reproducible" }),
   /** Report the log-probability of each token and of this number of likeliest ones. */
   logprobs: integer({
     min: 0,
@@ -84,14 +71,7 @@ export const SAMPLING_OPTIONS = {
 export interface SamplingOptions extends Given<typeof SAMPLING_OPTIONS> {}
 
 /** Checked and complete sampling parameters. */
-export interface SamplingParameters {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
+export interface SamplingParameters extends Omit<Resolved<typeof SAMPLING_OPTIONS>, "logitBias" | "seed" | "logprobs"> {
   readonly biasTokens: readonly number[];
   readonly biasValues: readonly number[];
   readonly seed: number;

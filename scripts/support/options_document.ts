@@ -15,7 +15,7 @@ import {
 } from "../../engine/config/engine_options.ts";
 import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
 import { flagName, type Option, type OptionTable } from "../../engine/config/option.ts";
-import { briefRangeText } from "../../engine/config/checks.ts";
+import { rangeText, TECHNICAL_BOUND } from "../../engine/config/checks.ts";
 import { Failure } from "./failure.ts";
 import { ROOT } from "./paths.ts";
 
@@ -51,7 +51,7 @@ function commentOf(name: string, source: string): Comment {
 
 /** The default of an option, in words. */
 function defaultOf({ default: value, defaultText }: Option): string | null {
-  if (defaultText !== null) return defaultText;
+  if (defaultText !== undefined) return defaultText;
   return value === null ? null : typeof value === "string" ? `\`${JSON.stringify(value)}\`` : String(value);
 }
 
@@ -66,9 +66,9 @@ function tableOf(header: readonly string[], rows: readonly (readonly string[])[]
 function flagText(name: string, option: Option): string {
   const flag = flagName(name, option);
   if (flag === null) return "";
-  const { short, placeholder } = option.flag!;
-  const value = option.kind === "choice" ? "" : ` ${placeholder}`.trimEnd();
-  return `\`${short === null ? "" : `-${short}, `}--${flag}${value}\``;
+  const { kind, short, placeholder } = option;
+  const value = kind === "choice" ? "" : ` ${placeholder}`.trimEnd();
+  return `\`${short === undefined ? "" : `-${short}, `}--${flag}${value}\``;
 }
 
 function optionRows(table: OptionTable, files: readonly string[]): string[][] {
@@ -79,7 +79,7 @@ function optionRows(table: OptionTable, files: readonly string[]): string[][] {
     if (comment.default !== fallback) {
       throw new Failure(`the comment of ${name} states the default ${comment.default}, and the option has ${fallback}`);
     }
-    const type = [`\`${option.type}\``, briefRangeText(option.range)].join(" ").trimEnd();
+    const type = [`\`${option.type}\``, rangeText(option, TECHNICAL_BOUND)].join(" ").trimEnd();
     return [`\`${name}\``, flagText(name, option), type, fallback ?? "", comment.text];
   });
 }
@@ -90,8 +90,8 @@ function commandFlagRows(): string[][] {
   const options: OptionTable = { ...ENGINE_OPTIONS, ...GENERATE_OPTIONS };
   for (const command of COMMANDS) {
     for (const [name, option] of Object.values(command.flags).flatMap((table) => Object.entries(table))) {
-      if (option.flag === null || options[name]?.flag === option.flag) continue;
-      const row = [flagText(name, option), option.flag.help];
+      if (option.help === undefined || options[name]?.help === option.help) continue;
+      const row = [flagText(name, option), option.help];
       const key = row.join();
       if (!commands.has(key)) commands.set(key, { row, names: [] });
       commands.get(key)!.names.push(command.name);
