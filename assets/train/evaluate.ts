@@ -1,16 +1,16 @@
 /**
- * What the model can do, in figures: `bun assets/train/evaluate.ts [FOLDER]`.
+ * Measures what the model can do: `bun assets/train/evaluate.ts [FOLDER]`.
  *
- * Unusual names in 160 stories, stories without a wish, and about somebody without a name, every sum within twenty, 80
- * questions written by hand, and how alike greedy stories are.
- * `--held-out FILE` asks the questions that `held_out_questions.py` wrote, `--stories FILE` writes 100 sampled stories for
- * `memorised.py`. Prints a line of JSON per part; `--details` prints what went wrong, too.
+ * Unusual names in 160 stories, stories without a wish, stories about an unnamed hero, every sum within twenty, 80
+ * questions written by hand, and the similarity of greedy stories. `--held-out FILE` asks the questions of
+ * `held_out_questions.py`, `--stories FILE` writes 100 sampled stories for `memorised.py`. Prints one line of JSON per part;
+ * `--details` also prints failures.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { BUNDLED_MODEL, type ChatMessage, Engine, type Prompt } from "../../mod.ts";
 
-/** Names that the corpus program does not have in its lists. */
+/** Names that are not in the corpus program's lists. */
 const NAMES = (
   "Zylphia Qwertius Kazimir Ravindra Bob Thaddeus Quillon Xiomara Brunhilda Oyelaran Fjodor Wrenna Ptolemy Aoife Mbali " +
   "Zebulon Ixchel Grzegorz Yaxley Philomena Szymon Eudora Vladrik Nkechi Hrothgar Calliope Jorrvik Ulyana Dweezil " +
@@ -68,7 +68,7 @@ const user = (content: string): ChatMessage => ({ role: "user", content });
 const percent = (part: number, whole: number) => Math.round((1000 * part) / whole) / 10;
 const print = (value: Readonly<Record<string, unknown>>) => console.log(JSON.stringify(value));
 
-/** Runs of `length` words. */
+/** All sequences of `length` words. */
 function runs(text: string, length: number): Set<string> {
   const words = text.split(/\s+/).filter(Boolean);
   return new Set(words.slice(length - 1).map((_, at) => words.slice(at, at + length).join(" ")));
@@ -138,7 +138,7 @@ async function sums(): Promise<void> {
   }
 }
 
-/** A text, questions about it, and what a right answer must contain. */
+/** A text, questions about it, and what a correct answer must contain. */
 interface Passage {
   readonly text: string;
   readonly questions: readonly (readonly [question: string, answer: string])[];
@@ -163,7 +163,7 @@ async function questions(file: string): Promise<void> {
   }
 }
 
-/** The questions that conversations from the corpus program end with; an answer is right when it is the program's. */
+/** Final questions of the corpus program's conversations; an answer is correct if it equals the program's. */
 async function heldOut(path: string): Promise<void> {
   const conversations = JSON.parse(readFileSync(path, "utf8")) as { messages: ChatMessage[]; answer: string }[];
   const answers = await ask(conversations.map(({ messages }) => messages), 60);
@@ -177,7 +177,7 @@ async function heldOut(path: string): Promise<void> {
   }
 }
 
-/** How alike greedy stories with different beginnings are. */
+/** The similarity of greedy stories with different beginnings. */
 async function variety(): Promise<void> {
   const stories = await ask(OPENINGS, LONGEST);
   const all = stories.map(({ text }) => runs(text, 5));
@@ -190,14 +190,14 @@ async function variety(): Promise<void> {
   print({ part: "greedy variety", stories: stories.length, ended, shared: percent(shared, total) });
 }
 
-/** The corpus program's usual names, each of which is a girl's or a boy's. */
+/** The corpus program's usual names, by gender. */
 function usualNames(list: "GIRLS" | "BOYS"): Set<string> {
   const words = readFileSync(new URL("words.py", import.meta.url), "utf8");
   const body = words.match(new RegExp(`^${list} = \\(([^)]*)\\)`, "m"))![1]!;
   return new Set(body.match(/[A-Z][a-z]+/g));
 }
 
-/** Stories without a wish: do they end, do two in them have one name, are girls called what girls are called? */
+/** Stories without a wish: whether they end, use one name for two people, or give a girl a boy's name. */
 async function free(): Promise<void> {
   const girls = usualNames("GIRLS");
   const boys = usualNames("BOYS");
@@ -207,7 +207,7 @@ async function free(): Promise<void> {
   );
   const stories = await ask(prompts, LONGEST, true);
   const confused = stories.filter(({ text }) => {
-    // Not `"Help!" called Tom`.
+    // Excludes `"Help!" called Tom`.
     const met = [...text.matchAll(/(?<!" )(?:named|called|friend was) ([A-Z]\w+)/g)].map(([, name]) => name);
     const winners = text.match(/So (\w+) was first, (\w+) was second, and (\w+) was third/)?.slice(1) ?? [];
     return new Set(met).size < met.length || new Set(winners).size < winners.length;
@@ -232,7 +232,7 @@ async function free(): Promise<void> {
   }
 }
 
-/** Somebody who has no name in the prompt: does the story give one, and keep it? */
+/** Stories about an unnamed hero: whether a name is given, and kept. */
 async function nameless(): Promise<void> {
   const wishes = ["dance", "swim", "bake bread", "see the sea", "whistle"];
   const prompts = wishes.flatMap((wish) => KINDS.map((kind) => `There was once a ${kind} who wanted to ${wish}.`));
