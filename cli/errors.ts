@@ -1,5 +1,5 @@
 /**
- * What ends a command early: wrong usage, unusable input, a signal.
+ * Errors that end a command early: wrong usage, unusable input, a signal.
  *
  * @module
  */

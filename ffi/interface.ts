@@ -230,13 +230,13 @@ export interface Device extends Disposable {
 
 /** Options of `openDevice`. */
 export interface OpenDeviceOptions {
-  /** Which library; default `"cpu"`. */
+  /** The library; default `"cpu"`. */
   readonly device?: "cpu" | "cuda";
   /** The library's file, instead of searching for it. */
   readonly libraryPath?: string;
   /** An open library, or one that is not a file. */
   readonly library?: DeviceLibrary;
-  /** Which device of the library; default 0. */
+  /** Index of the device; default 0. */
   readonly index?: number;
   /** Compute threads of the CPU library; default 0: one per usable core. */
   readonly threads?: number;

@@ -75,10 +75,10 @@ async function converse(
       if (content === "/reset") messages = [...system];
       else if (content !== "") {
         interrupt[Symbol.dispose]();
-        const asked = [...messages, { role: "user", content }];
-        const answer = await reply(engine, asked, options, quiet);
+        const conversation = [...messages, { role: "user", content }];
+        const answer = await reply(engine, conversation, options, quiet);
         interrupt = new Interrupt(() => input.close());
-        if (answer !== null) messages = [...asked, { role: "assistant", content: answer.text }];
+        if (answer !== null) messages = [...conversation, { role: "assistant", content: answer.text }];
         // Without a terminal, Ctrl-C ends the conversation too.
         if (answer?.exitCode && !isTerminal) {
           exitCode = answer.exitCode;

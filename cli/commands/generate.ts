@@ -35,7 +35,7 @@ const OUTPUT_FLAGS = {
 
 const FLAGS = { ...PROMPT_FLAGS, ...OUTPUT_FLAGS, ...GENERATION_FLAGS, ...ENGINE_FLAGS } as const;
 
-/** What the events of `--events` need. */
+/** Tracking for `--events`. */
 const EVENT_TRACKING = { trackGeneratedTokenEvents: true, trackPausedRequestEvents: true } as const;
 
 type Values = FlagValues<typeof FLAGS>;
@@ -91,7 +91,7 @@ async function generateAll(
       } catch (error) {
         const isRequestError = (error as Error).name === "UpbeatError";
         if (!isBatch || !isRequestError) throw error;
-        // The other prompts go on, and lines stay in the order of the prompts.
+        // The other prompts continue, and lines stay in the order of the prompts.
         failed++;
         const { code, message } = error as Error & { code: string };
         const json = { error: { code, message }, ...eventsOf(generation, values.events) };

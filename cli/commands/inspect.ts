@@ -1,5 +1,5 @@
 /**
- * `upbeat inspect`: what a model folder holds and whether it fits, from its headers alone.
+ * `upbeat inspect`: the content of a model folder and whether it fits, from headers alone.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export const inspect: Command = {
   },
 };
 
-/** What a model folder holds. */
+/** Facts about a model folder. */
 type Report = Awaited<ReturnType<typeof inspectModel>>;
 
 async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {

@@ -13,7 +13,7 @@ import { modelAndText } from "./model_folder.ts";
 import { readText } from "../terminal/terminal.ts";
 import { InputError, UsageError } from "../errors.ts";
 
-/** Where prompts come from. */
+/** Flags of prompts. */
 export const PROMPT_FLAGS = {
   prompt: text({ help: "the prompt, instead of the argument" }),
   promptIds: tokenIds({ help: "the prompt as token ids" }),
@@ -24,7 +24,7 @@ export const PROMPT_FLAGS = {
 /** The forms of a command that runs prompts. */
 export const PROMPT_USAGE = ["[[MODEL] PROMPT]", "[MODEL] --prompt-ids 1,2,3", "[MODEL] --prompts-file FILE"] as const;
 
-/** What their arguments mean. */
+/** An explanation of their arguments. */
 export const PROMPT_DETAILS =
   "MODEL is a Hugging Face model folder; without it, the small model that comes with Upbeat is used, which\n" +
   "tells a story without PROMPT. PROMPT - is standard input, without its last line end.";
@@ -34,7 +34,7 @@ const STORY: Prompt = [{ role: "user", content: "Tell me a story." }];
 /** Its limit of tokens: nearly the model's whole context, so that the story can end. */
 const STORY_TOKENS = 480;
 
-/** What to run. */
+/** Model and prompts of a command. */
 export interface CommandPrompts {
   /** The model folder. */
   readonly model: string;
@@ -50,7 +50,7 @@ export interface CommandPrompts {
  * @param command The command's name.
  * @param values The flags' values.
  * @param positional The arguments.
- * @returns What to run.
+ * @returns Model and prompts.
  * @throws {UsageError} With too many arguments, or unless there is exactly one source of prompts.
  * @throws {InputError} When a file cannot be read or is empty.
  * @throws {UpbeatError} `MODEL_NOT_FOUND` when no folder is given and the model that comes with Upbeat is missing.

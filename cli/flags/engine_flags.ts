@@ -8,7 +8,7 @@ import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
 import { type Given, type OptionTable, text } from "../../engine/config/option.ts";
 import type { EngineOptions, GenerateOptions } from "../../mod.ts";
 
-/** How the engine is set up. */
+/** Flags of the engine. */
 export const ENGINE_FLAGS = {
   model: text({ placeholder: "FOLDER", help: "the model folder, instead of an argument" }),
   ...ENGINE_OPTIONS,
@@ -17,7 +17,7 @@ export const ENGINE_FLAGS = {
 
 const { addSpecialTokens: _prompts, logprobs: _results, ...shared } = GENERATE_OPTIONS;
 
-/** How tokens are chosen and when generation ends; only some commands take the flags that are left out. */
+/** Flags of a generation, without those that only some commands take. */
 export const GENERATION_FLAGS = shared;
 
 /** The values of a table's options among those of all flags. */

@@ -22,7 +22,7 @@ export interface ParsedFlags<Table extends OptionTable> {
   readonly values: FlagValues<Table>;
   /** The arguments that are not flags. */
   readonly positional: readonly string[];
-  /** Whether `--help` was given; then nothing was checked. */
+  /** Whether `--help` was given; then values are not read. */
   readonly help: boolean;
 }
 
@@ -46,7 +46,7 @@ function flagsOf(table: OptionTable): Flag[] {
  * Read a command line.
  *
  * @param args The arguments after the command's name.
- * @param table The flags that exist, besides `--help`; options without a flag are ignored.
+ * @param table The flags that exist, in addition to `--help`; options without a flag are ignored.
  * @returns Values and positional arguments.
  * @throws {UsageError} Naming the flag that is unknown (with the nearest known one), lacks its value or has a wrong one.
  */
@@ -98,7 +98,7 @@ function readFlag(flag: Flag, given: unknown, unknown: readonly string[]): unkno
   }
 }
 
-/** A flag's text as its option's type. What is no number stays text, which the option's check refuses by name. */
+/** Convert a flag's text to its option's type. Text that is not a number stays text, for the error of the option's check. */
 function parse({ name, option }: Flag, text: string): unknown {
   switch (option.kind) {
     case "integer":
@@ -112,7 +112,7 @@ function parse({ name, option }: Flag, text: string): unknown {
 }
 
 function missingValue({ name, option: { placeholder } }: Flag, unknown: readonly string[]): UsageError {
-  // `--seed -1` reads as two flags, of which the second is not known.
+  // `--seed -1` parses as two flags, the second of them unknown.
   const dashed = unknown.find((arg) => /^-[\d.]/.test(arg));
   const hint = dashed === undefined ? "" : ` (attach a value that begins with -: --${name}=${dashed})`;
   return new UsageError(`--${name} needs a value ${placeholder}${hint}`);

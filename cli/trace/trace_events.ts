@@ -7,7 +7,7 @@ import type { EngineStats, StepReport } from "../../mod.ts";
 import { type Trace, type TraceLane, TraceWriter } from "./trace_format.ts";
 import { drawRequest, type StepFinder, type TracedRequest } from "./trace_request.ts";
 
-/** What a trace shows. */
+/** The content of a trace. */
 export interface TraceSource {
   readonly requests: readonly TracedRequest[];
   /** In step order. */

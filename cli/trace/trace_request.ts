@@ -6,7 +6,7 @@
 import type { RequestSegment, StepReport, StoredEvent } from "../../mod.ts";
 import type { OpenSlice, TraceArguments, TraceLane, TraceWriter } from "./trace_format.ts";
 
-/** What a lane shows: a merged request, with all events recorded. */
+/** The content of a lane: a merged request, with all events recorded. */
 export type TracedRecord = Pick<
   RequestSegment<StoredEvent>,
   "requestId" | "promptLength" | "finishReason" | "stopReason" | "tokenIds" | "events"

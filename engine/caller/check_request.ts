@@ -14,7 +14,7 @@ import { resolveSampling, type SamplingParameters } from "../config/sampling_opt
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { resolveTracking, type Tracking } from "../config/tracking.ts";
 
-/** What a request is checked against. */
+/** Inputs of the check. */
 export interface RequestLimits {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer | null;
@@ -64,7 +64,7 @@ export function unknownRequest(requestId: number, arrival: number, tracking: Tra
  * @param arrival When `generate()` was called, in milliseconds on the engine's clock.
  * @param prompt Text, token ids, or chat messages.
  * @param options What the caller gave.
- * @param limits What the request is checked against.
+ * @param limits The engine's limits.
  * @returns The request, or what is wrong with it: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
  * `TOKENIZER_MISSING`, `CHAT_TEMPLATE_INVALID`.
  */

@@ -8,7 +8,7 @@ import { UpbeatError } from "../../errors.ts";
 /** The largest int32. */
 export const MAX_INT32 = 2 ** 31 - 1;
 
-/** Upper bounds from here on only say what fits a type; help and documentation leave them out. */
+/** Upper bounds from here on are limits of types; help and documentation leave them out. */
 export const TECHNICAL_BOUND = 2 ** 30;
 
 /** Bounds of a number; each may be left out. */

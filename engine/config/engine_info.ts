@@ -1,5 +1,5 @@
 /**
- * What an engine runs: the model, the device and the options in effect.
+ * Facts about an engine: its model, its device, and the options in effect.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const INFO_FIELDS = [
   ...["overlap", "lateLaunch", "earlyFirstToken", "streamInterval"] as const,
 ] as const;
 
-/** What an engine runs, for people and for checks. */
+/** The model, the device and the options of an engine. */
 export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[number]> {
   readonly modelFolder: string;
   /** Its shape, and the sampling that its authors suggest. */

@@ -5,10 +5,10 @@
  */
 
 /**
- * The candidate nearest to what was typed, if it is near enough to be meant.
+ * Find the name that a misspelt one was probably meant to be.
  *
- * @param typed What was typed.
- * @param candidates The names that exist.
+ * @param typed The misspelt name.
+ * @param candidates The existing names.
  * @returns The nearest by Levenshtein distance, if that is at most a third of its letters; else null.
  * @example
  * ```ts

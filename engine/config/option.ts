@@ -47,7 +47,7 @@ export type Resolved<Table extends OptionTable> = {
   readonly [Name in keyof Table]: ValueOf<Table[Name]> | Extract<Table[Name]["default"], null>;
 };
 
-/** What a table says of an option, besides its kind. */
+/** An entry of a table, without its kind. */
 type Description<Value> = Partial<Omit<Option<Value>, "kind" | "type" | "check">>;
 
 /** The default in a description: null where it has none. */

@@ -11,7 +11,7 @@ import { type Resolved, resolveOptions } from "./option.ts";
 /** Every option of an engine that is a plain value; null where the default depends on model or device. */
 export type EngineOptionValues = Resolved<typeof ENGINE_OPTIONS>;
 
-/** What the executor's thread is started with: options, and switches that follow from callbacks and the environment. */
+/** Options of the executor's thread: values, and switches that follow from callbacks and the environment. */
 export interface ResolvedEngineOptions extends EngineOptionValues {
   /** Whether each step is reported. */
   readonly trackSteps: boolean;

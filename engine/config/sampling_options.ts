@@ -18,7 +18,7 @@ function modelsOr<const Off extends number>(off: Off): { readonly default: Off; 
   return { default: off, defaultText: `the model's, else ${off}` };
 }
 
-/** The options of how tokens are chosen. */
+/** Sampling options. */
 export const SAMPLING_OPTIONS = {
   /** Divides the logits; 0 takes the likeliest token (greedy). Default: the model's, else 0. */
   temperature: number({
@@ -67,7 +67,7 @@ export const SAMPLING_OPTIONS = {
   }),
 } as const;
 
-/** How tokens are chosen; all options are optional. */
+/** Sampling options; all are optional. */
 export interface SamplingOptions extends Given<typeof SAMPLING_OPTIONS> {}
 
 /** Checked and complete sampling parameters. */
@@ -108,7 +108,7 @@ export function resolveSampling(
   };
 }
 
-/** A model that does not ask for sampling is decoded greedily, whatever else its file says. */
+/** The model's suggestions; none for a model without `do_sample`, which is decoded greedily. */
 function suggestionsOf({ doSample, ...defaults }: SamplingDefaults): SamplingOptions {
   if (doSample !== true) return {};
   const { temperature, topK, topP, minP, repetitionPenalty } = defaults;
@@ -134,7 +134,7 @@ function readLogitBias(
   const biasValues: number[] = [];
   for (const [key, value] of Object.entries(bias)) {
     biasTokens.push(checkNumber("logitBias (token id)", Number(key), { min: 0, max: vocabularySize - 1 }, "integer"));
-    // -Infinity is the clear way to forbid a token.
+    // -Infinity forbids a token.
     biasValues.push(value === -Infinity ? value : checkNumber(`logitBias[${key}]`, value, {}, "number"));
   }
   if (biasTokens.length > MAX_LOGIT_BIASES) {

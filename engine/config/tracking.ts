@@ -1,5 +1,5 @@
 /**
- * What a request keeps in its record.
+ * Tracking: which events a request keeps in its record.
  *
  * @module
  */
@@ -18,17 +18,17 @@ export const TRACKING_OPTIONS = {
   trackDetailEvents: boolean({ default: false }),
 } as const;
 
-/** What to keep of a request's life; all options are optional. */
+/** Which events a request keeps in its record; all options are optional. */
 export interface TrackingOptions extends Given<typeof TRACKING_OPTIONS> {}
 
-/** What to keep of a request's life. */
+/** Which events a request keeps in its record. */
 export interface Tracking {
   readonly generatedTokens: boolean;
   readonly pauses: boolean;
   readonly details: boolean;
 }
 
-/** Only what every record has. */
+/** Only the events that every record has. */
 export const NO_TRACKING: Tracking = { generatedTokens: false, pauses: false, details: false };
 
 /**

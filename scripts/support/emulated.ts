@@ -1,4 +1,4 @@
-/** Which tests also run on the emulated CUDA library, and why others do not. */
+/** The tests that also run on the emulated CUDA library, and the reasons why others do not. */
 
 /**
  * Tests that run on the CPU library and again on the emulated CUDA library: all that compute on the default device, in their

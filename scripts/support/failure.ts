@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** A failure of a script, reported without a stack: its message says what is wrong and what to do. */
+/** A failure of a script, reported without a stack: its message names the fault and a remedy. */
 export class Failure extends Error {
   /** The output of the failed program, shown above the message. */
   readonly log: string;

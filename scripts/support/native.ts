@@ -25,7 +25,7 @@ const EMULATED_SOURCES = ["cuda", "tests/native", "tests/simt"];
 export interface NativeBuild {
   /** A unique word, for reports and stamps. */
   readonly name: string;
-  /** What is built, as in "the CPU library". */
+  /** The product, as in "the CPU library". */
   readonly title: string;
   /** The build folder, relative to the root. */
   readonly folder: string;

@@ -85,7 +85,7 @@ const story: Moments = [
   [145, "FINISH", null],
 ];
 
-const told = traced(story.map(([time, type, payload]) => createEvent(7, type, time, payload) as RequestEvent));
+const request = traced(story.map(([time, type, payload]) => createEvent(7, type, time, payload) as RequestEvent));
 
 const steps = [
   stepReport(1, 110, { prefillRequests: 1, prefillTokens: 2, decodeTokens: 0, sampledTokens: 0 }),
@@ -95,7 +95,7 @@ const steps = [
 ];
 
 test("traceEvents() draws the phases of a request, and each of its events", () => {
-  const { lanes } = check({ requests: [{ ...told, tokenizeMs: 2.5 }], steps });
+  const { lanes } = check({ requests: [{ ...request, tokenizeMs: 2.5 }], steps });
   const lane = lanes.get("request 7: once")!;
   assertEquals(lane.process, "requests");
   assertEquals(drawn(lane), [
@@ -197,10 +197,10 @@ test("traceEvents() writes counters at each step, and after the last one", () =>
 
 test("traceEvents() draws deserialized requests the same, and leaves out tokens without a time", () => {
   const read = (mode: "full" | "compact") => {
-    const merged = new RequestRecord([{ ...newSegment(segmentRequest()), ...told.record }] as never).merge();
-    return { ...told, record: deserializeRequest(JSON.parse(JSON.stringify(serializeRequest(merged, { mode })))) };
+    const merged = new RequestRecord([{ ...newSegment(segmentRequest()), ...request.record }] as never).merge();
+    return { ...request, record: deserializeRequest(JSON.parse(JSON.stringify(serializeRequest(merged, { mode })))) };
   };
-  assertEquals(check({ requests: [read("full")], steps }), check({ requests: [told], steps }));
+  assertEquals(check({ requests: [read("full")], steps }), check({ requests: [request], steps }));
   const { instants, slices } = check({ requests: [read("compact")], steps }).lanes.get("request 7: once")!;
   assertEquals(
     instants.map(({ name }) => name),
@@ -231,8 +231,8 @@ test("traceEvents() writes a valid file for every legal order of events", () => 
       fc.array(fc.tuple(lives, fc.double({ min: 0, max: 50, noNaN: true })), { maxLength: 4 }),
       fc.array(fc.double({ min: 0, max: 8, noNaN: true }), { maxLength: 8 }),
       fc.option(fc.double({ min: 0, max: 20, noNaN: true }), { nil: null }),
-      (told, gaps, tokenizeMs) => {
-        const requests = told.map(([{ types, finishReason }, start], index) => {
+      (stories, gaps, tokenizeMs) => {
+        const requests = stories.map(([{ types, finishReason }, start], index) => {
           const requestId = index + 1;
           return { ...traced(eventsOf(types, start, requestId), { requestId, finishReason }), tokenizeMs };
         });
@@ -257,7 +257,7 @@ test("traceEvents() writes a valid file for every legal order of events", () => 
 });
 
 test("checkTrace() refuses invalid files", () => {
-  const lines = formatTrace(traceEvents({ requests: [told], steps, finalState: IDLE, about: {} }));
+  const lines = formatTrace(traceEvents({ requests: [request], steps, finalState: IDLE, about: {} }));
   const broken: [string, string, string][] = [
     ["unknown phase", '"ph":"X"', '"ph":"Q"'],
     ["dur", '"dur":4000', '"dur":-1'],

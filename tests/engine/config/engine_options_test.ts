@@ -6,7 +6,7 @@ import { resolveOptions } from "../../../engine/config/option.ts";
 import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 
-test("resolveEngineOptions() gives every option a value that crosses threads", () => {
+test("resolveEngineOptions() returns a value that crosses threads for every option", () => {
   const resolved = resolveEngineOptions({ onStep: () => {}, onLog: () => {}, signal: new AbortController().signal });
   assertEquals(structuredClone(resolved), resolved);
   for (const name of Object.keys(ENGINE_OPTIONS)) assertEquals(Object.hasOwn(resolved, name), true, name);
@@ -45,7 +45,7 @@ for (const [name, value] of REFUSED) {
   });
 }
 
-test("describeOptions() has every option in effect, and the older fields beside them", () => {
+test("describeOptions() has every option in effect, some of them as fields of their own", () => {
   const resolved = resolveEngineOptions({ kvBlocks: 99, streamInterval: 3 });
   const sizes = { maxContext: 64, maxBatchRequests: 8, kvBlocks: 4, kvDtype: "BF16" } as const;
   const { options, ...fields } = describeOptions(resolved, sizes);

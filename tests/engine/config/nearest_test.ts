@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { nearest } from "../../../engine/config/nearest.ts";
 
-test("nearest() suggests what was likely meant and nothing else", () => {
+test("nearest() returns a name that was probably meant, or null", () => {
   const names = ["temperature", "top-k", "top-p", "seed", "stop"];
   assertEquals(nearest("temprature", names), "temperature");
   assertEquals(nearest("topk", names), "top-k");

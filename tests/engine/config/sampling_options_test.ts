@@ -21,17 +21,17 @@ const suggesting: SamplingDefaults = {
   repetitionPenalty: 1.05,
 };
 
-test("resolveSampling() is greedy when neither caller nor model says anything", () => {
+test("resolveSampling() is greedy by default", () => {
   const { temperature, topK, topP, minP, repetitionPenalty, logprobs } = resolveSampling({}, silent, 100);
   assertEquals([temperature, topK, topP, minP, repetitionPenalty, logprobs], [0, 0, 1, 0, 1, -1]);
 });
 
-test("resolveSampling() takes the model's suggestions where the caller says nothing", () => {
+test("resolveSampling() takes the model's suggestions where the caller gives no value", () => {
   const { temperature, topK, topP, repetitionPenalty } = resolveSampling({ topK: 5 }, suggesting, 100);
   assertEquals([temperature, topK, topP, repetitionPenalty], [0.6, 5, 0.95, 1.05]);
 });
 
-test("resolveSampling() ignores suggestions of a model that is to be decoded greedily", () => {
+test("resolveSampling() ignores suggestions of a model without do_sample", () => {
   assertEquals(resolveSampling({}, { ...suggesting, doSample: false }, 100).temperature, 0);
 });
 
@@ -40,7 +40,7 @@ test("resolveSampling() draws a new seed each time unless one is given", () => {
   assertEquals(resolveSampling({ seed: Number.MAX_SAFE_INTEGER }, silent, 100).seed, Number.MAX_SAFE_INTEGER);
 });
 
-test("resolveSampling() keeps a bias of minus infinity, which forbids a token", () => {
+test("resolveSampling() accepts a bias of minus infinity", () => {
   const { biasTokens, biasValues } = resolveSampling({ logitBias: { 3: -Infinity, 7: 1.5 } }, silent, 100);
   assertEquals([biasTokens, biasValues], [[3, 7], [-Infinity, 1.5]]);
 });
@@ -70,7 +70,7 @@ for (const [field, options, value] of refused) {
   });
 }
 
-test("resolveSampling() refuses more biases than there is room for", () => {
+test("resolveSampling() refuses more than MAX_LOGIT_BIASES biases", () => {
   const logitBias = Object.fromEntries(Array.from({ length: MAX_LOGIT_BIASES + 1 }, (_, id) => [id, 1]));
   assertUpbeatError(() => resolveSampling({ logitBias }, silent, 5000), "INVALID_PARAMETER", "logitBias");
 });
