@@ -24,20 +24,20 @@ export function loadedWeightBytes({ sections }: MemoryPlan): number {
 }
 
 /**
- * Bytes of the activations, constants for joining them included.
+ * Bytes of the activations, with the constants that join them.
  *
  * @param memory What the model keeps on a device.
  * @param limits Tokens and requests of the largest step.
  * @returns Bytes.
  */
 export function activationBytes(
-  { activations, joinIndices }: MemoryPlan,
+  { activations, joints }: MemoryPlan,
   limits: { readonly maxBatchTokens: number; readonly maxBatchRequests: number },
 ): number {
   const { maxBatchTokens, maxBatchRequests } = limits;
   const elements = [
     ...activations.map(({ rows, columns }) => (rows === "tokens" ? maxBatchTokens : maxBatchRequests) * columns),
-    ...joinIndices.flatMap(({ units }) => units).map((unit) => maxBatchTokens * unit),
+    ...joints.map(({ units, unit }) => maxBatchTokens * units * (unit + 1)),
   ];
   return elements.reduce((sum, count) => sum + count * 4, 0);
 }

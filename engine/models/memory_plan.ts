@@ -70,19 +70,19 @@ export interface Activation extends Place {
   readonly rows: "tokens" | "logitRows";
 }
 
-/** A part of an activation that is used as one of its own: `firstColumn * maxBatchTokens` elements from its beginning. */
-export interface Region extends Activation {
-  readonly within: Activation;
-  readonly firstColumn: number;
-}
-
 /**
- * Where the rows of a joined activation are among its regions: constant int32 `[maxTokens, sum of units]`, in units of columns
- * that divide every region.
+ * Activations of tokens that are computed in parts and then joined row by row: `[tokens, columns]` of each part, one after the
+ * other.
  */
-export interface JoinIndices extends Place {
-  /** Units of a row of each region, in order. */
-  readonly units: readonly number[];
+export interface Joint extends Place {
+  /** Columns that are gathered at once: a divisor of the columns of each part. */
+  readonly unit: number;
+  /** Units of a joined row. */
+  readonly units: number;
+  /** Where each part goes, its units of a row, and those of the parts before it. */
+  readonly parts: readonly (Place & { readonly units: number; readonly firstUnit: number })[];
+  /** Where each unit of the joined rows is, counted in units. int32 `[tokens, units]` */
+  readonly indices: Place;
 }
 
 /** The paged key and value caches of one layer. */
@@ -105,8 +105,7 @@ export interface MemoryPlan {
   /** Weights in loading order, in sections after each of which progress is reported: embedding, each layer, the rest. */
   readonly sections: readonly (readonly (Matrix | Vector)[])[];
   readonly activations: readonly Activation[];
-  readonly regions: readonly Region[];
-  readonly joinIndices: readonly JoinIndices[];
+  readonly joints: readonly Joint[];
   /** One for each layer with attention. */
   readonly caches: readonly KvCache[];
   readonly rotaryTables: readonly RotaryTable[];

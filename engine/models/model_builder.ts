@@ -8,12 +8,11 @@ import { UpbeatError } from "../../errors.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
 import type {
   Activation,
-  JoinIndices,
+  Joint,
   KvCache,
   Matrix,
   MemoryPlan,
   Projection,
-  Region,
   RotaryTable,
   Vector,
   WeightPart,
@@ -30,8 +29,7 @@ const MAX_ROWS = 2 ** 31 - 1;
 class Declarations implements MemoryPlan {
   readonly sections: (Matrix | Vector)[][] = [[]];
   readonly activations: Activation[] = [];
-  readonly regions: Region[] = [];
-  readonly joinIndices: JoinIndices[] = [];
+  readonly joints: Joint[] = [];
   readonly caches: KvCache[] = [];
   readonly rotaryTables: RotaryTable[] = [];
   matrices = 0;
@@ -120,6 +118,17 @@ export class ModelBuilder {
   }
 
   /**
+   * Declare a linear map: `<module>.weight` and, where it has one, `<module>.bias`.
+   *
+   * @param map Its module and its number of outputs.
+   * @param columns Elements of the input.
+   * @param hasBias Whether it has a bias.
+   */
+  projection(map: ModuleRows, columns: number, hasBias: boolean): Projection {
+    return this.projections([map], columns, hasBias)[0]!;
+  }
+
+  /**
    * Declare linear maps of one input, `<module>.weight` and, where there are biases, `<module>.bias`, stacked by rows so that
    * one product computes them all. A matrix has one dtype: where neighbours differ, each run of one dtype is a matrix.
    *
@@ -160,30 +169,25 @@ export class ModelBuilder {
   }
 
   /**
-   * Declare a part of an activation whose rows are tokens, apart from the rows of the other parts.
+   * Declare activations that are computed in parts; those of the same parts share their memory.
    *
-   * @param within The activation.
-   * @param firstColumn Columns of the parts before it.
-   * @param columns Its own.
+   * @param widths Columns of each part, in order.
    */
-  region(within: Activation, firstColumn: number, columns: number): Region {
-    const region = { ...within, index: this.#declared.places++, columns, within, firstColumn };
-    this.#declared.regions.push(region);
-    return region;
-  }
-
-  /**
-   * Declare the constant that joins regions; those of the same units share it.
-   *
-   * @param units Units of a row of each region, in order.
-   */
-  joinIndices(units: readonly number[]): JoinIndices {
-    const { joinIndices } = this.#declared;
-    const known = joinIndices.find((other) => other.units.join() === units.join());
+  joint(widths: readonly number[]): Joint {
+    const { joints } = this.#declared;
+    const unit = widths.reduce(greatestCommonDivisor);
+    const known = joints.find((other) => other.parts.map(({ units }) => units * other.unit).join() === widths.join());
     if (known !== undefined) return known;
-    const indices = { index: this.#declared.places++, units };
-    joinIndices.push(indices);
-    return indices;
+    let units = 0;
+    const parts = widths.map((width) => {
+      const part = { index: this.#declared.places++, units: width / unit, firstUnit: units };
+      units += part.units;
+      return part;
+    });
+    const indices = { index: this.#declared.places++ };
+    const joint = { index: this.#declared.places++, unit, units, parts, indices };
+    joints.push(joint);
+    return joint;
   }
 
   /**
@@ -227,4 +231,8 @@ export class ModelBuilder {
     this.#declared.sections.at(-1)!.push(weight);
     return weight;
   }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

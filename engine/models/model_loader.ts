@@ -4,13 +4,13 @@
  * @module
  */
 import { DTYPE } from "../../ffi/abi.ts";
-import type { Device, HostMemory } from "../../ffi/interface.ts";
+import type { Device } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle } from "../../ffi/types.ts";
+import { ForwardPass, type StepPointers } from "./forward_pass.ts";
 import type { CacheDtype } from "./memory.ts";
-import type { Activation, JoinIndices, Place } from "./memory_plan.ts";
+import type { Joint, MemoryPlan } from "./memory_plan.ts";
 import type { ModelPlan } from "./model_plan.ts";
-import { Ops, type StepPointers } from "./ops.ts";
-import { type ActivationType, WeightLoader, type WeightProgress } from "./weight_loader.ts";
+import { type ActivationType, loadWeights, type WeightProgress } from "./weight_loader.ts";
 
 /** Sizes that a model is loaded for. */
 export interface ModelLimits {
@@ -69,92 +69,74 @@ export function loadModel(
   onProgress: WeightProgress,
   weightSeed = 0,
 ): Model {
-  const loader = new WeightLoader(device, stream, limits.activations, weightSeed);
-  loader.load(plan.memory, plan.weightBytes, onProgress);
-  const { weights, addresses } = loader;
-  placeActivations(device, plan, limits, addresses);
-  placeCaches(device, plan, limits, addresses);
-  placeTables(device, stream, plan, limits, addresses);
-  const ops = new Ops(device, stream, {
+  const { network, memory } = plan;
+  const { weights, addresses } = loadWeights(device, stream, plan, limits.activations, onProgress, weightSeed);
+  placeMemory(device, stream, memory, limits, addresses);
+  const pass = new ForwardPass(device, stream, {
     weights,
     addresses,
     maxTokens: limits.maxBatchTokens,
     cacheDtype: DTYPE[limits.kvDtype],
     blockSize: limits.blockSize,
   }, inputs);
-  const { network } = plan;
   return {
     logits: addresses[network.logits.index]!,
     forward(tokens, requests, logitRows) {
-      ops.begin(tokens, requests, logitRows);
-      network.forward(ops);
+      pass.tokens = pass.rows = tokens;
+      pass.requests = requests;
+      pass.logitRows = logitRows;
+      network.forward(pass);
     },
   };
 }
 
-function placeActivations(device: Device, { memory }: ModelPlan, limits: ModelLimits, addresses: Pointer[]): void {
-  const { maxBatchTokens, maxBatchRequests } = limits;
-  const allocated = new Map<Activation, ReturnType<Device["allocate"]>>();
-  for (const activation of memory.activations) {
-    const rows = activation.rows === "tokens" ? maxBatchTokens : maxBatchRequests;
-    const allocation = device.allocate(rows * activation.columns * 4);
-    allocated.set(activation, allocation);
-    addresses[activation.index] = allocation.pointer;
+/** Allocate everything but the weights, and fill the constants. */
+function placeMemory(
+  device: Device,
+  stream: StreamHandle,
+  { activations, caches, rotaryTables, joints }: MemoryPlan,
+  { maxBatchTokens, maxBatchRequests, maxContext, kvDtype, kvBlocks, blockSize }: ModelLimits,
+  addresses: Pointer[],
+): void {
+  const { symbols } = device;
+  for (const { index, rows, columns } of activations) {
+    const maxRows = rows === "tokens" ? maxBatchTokens : maxBatchRequests;
+    addresses[index] = device.allocate(maxRows * columns * 4).pointer;
   }
-  for (const { index, within, firstColumn } of memory.regions) {
-    addresses[index] = allocated.get(within)!.at(firstColumn * maxBatchTokens * 4);
-  }
-}
-
-function placeCaches(device: Device, { memory }: ModelPlan, limits: ModelLimits, addresses: Pointer[]): void {
-  const { kvDtype, kvBlocks, blockSize } = limits;
-  for (const { keys, values, kvHeads, headDim } of memory.caches) {
+  for (const { keys, values, kvHeads, headDim } of caches) {
     const bytes = device.kvCacheBytes(DTYPE[kvDtype], kvBlocks, blockSize, kvHeads, headDim);
     for (const { index } of [keys, values]) addresses[index] = device.allocate(bytes).pointer;
   }
+  for (const { index, headDim, inverseFrequencies } of rotaryTables) {
+    const table = addresses[index] = device.allocate(maxContext * headDim * 4).pointer;
+    using staging = device.allocateHost(inverseFrequencies.byteLength);
+    new Float64Array(staging.view).set(inverseFrequencies);
+    device.check(symbols.upbeat_rotary_table(stream, staging.pointer, 1, maxContext, headDim, table));
+    device.synchronize(stream);
+  }
+  for (const joint of joints) {
+    const { units, parts } = joint;
+    const source = device.allocate(maxBatchTokens * units * joint.unit * 4);
+    for (const { index, firstUnit } of parts) {
+      addresses[index] = source.at(maxBatchTokens * firstUnit * joint.unit * 4);
+    }
+    addresses[joint.index] = source.pointer;
+    const bytes = maxBatchTokens * units * 4;
+    const indices = addresses[joint.indices.index] = device.allocate(bytes).pointer;
+    using staging = device.allocateHost(bytes);
+    writeJoinIndices(new Int32Array(staging.view), joint, maxBatchTokens);
+    device.check(symbols.upbeat_copy_to_device(stream, indices, staging.pointer, bytes));
+    device.synchronize(stream);
+  }
 }
 
-/** Constants: written in pinned memory, which is freed once the device has read it. */
-function placeTables(
-  device: Device,
-  stream: StreamHandle,
-  { memory }: ModelPlan,
-  { maxContext, maxBatchTokens }: ModelLimits,
-  addresses: Pointer[],
-): void {
-  const staging: HostMemory[] = [];
-  const stage = (elements: Float64Array | Int32Array): Pointer => {
-    const host = device.allocateHost(elements.byteLength);
-    new Uint8Array(host.view).set(new Uint8Array(elements.buffer));
-    staging.push(host);
-    return host.pointer;
-  };
-  const place = ({ index }: Place, bytes: number): Pointer => addresses[index] = device.allocate(bytes).pointer;
-  const { symbols } = device;
-  for (const table of memory.rotaryTables) {
-    const { headDim, inverseFrequencies } = table;
-    const target = place(table, maxContext * headDim * 4);
-    const source = stage(inverseFrequencies);
-    device.check(symbols.upbeat_rotary_table(stream, source, 1, maxContext, headDim, target));
-  }
-  for (const indices of memory.joinIndices) {
-    const elements = joinedUnits(indices, maxBatchTokens);
-    const target = place(indices, elements.byteLength);
-    device.check(symbols.upbeat_copy_to_device(stream, target, stage(elements), elements.byteLength));
-  }
-  device.synchronize(stream);
-  for (const host of staging) host.free();
-}
-
-/** For each unit of each row: its position among the regions, each of which has room for `maxTokens` rows. */
-function joinedUnits({ units }: JoinIndices, maxTokens: number): Int32Array {
-  const elements: number[] = [];
-  for (let row = 0; row < maxTokens; row++) {
-    let before = 0;
-    for (const count of units) {
-      for (let unit = 0; unit < count; unit++) elements.push(before * maxTokens + row * count + unit);
-      before += count;
+/** A joint holds the rows of one part after the other; a joined row holds the units of one part after the other. */
+function writeJoinIndices(indices: Int32Array, { parts, units }: Joint, maxTokens: number): void {
+  for (const part of parts) {
+    for (let row = 0; row < maxTokens; row++) {
+      for (let unit = 0; unit < part.units; unit++) {
+        indices[row * units + part.firstUnit + unit] = maxTokens * part.firstUnit + row * part.units + unit;
+      }
     }
   }
-  return Int32Array.from(elements);
 }

@@ -5,9 +5,9 @@
  */
 import type { Device } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle } from "../../ffi/types.ts";
-import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
-import type { Request } from "../scheduler/request.ts";
 import { MAX_LOGIT_BIASES } from "../config/sampling_options.ts";
+import type { Request } from "../scheduler/request.ts";
+import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 
 /** The tables. */
 export type BatchSlotTableName = "tokens" | "biasTokens" | "biasValues";
@@ -17,16 +17,15 @@ export type BatchSlotTableName = "tokens" | "biasTokens" | "biasValues";
  * generated tokens are appended on the device.
  */
 export class BatchSlotTables {
+  /** The address of each table on the device. */
+  readonly pointers: Readonly<Record<BatchSlotTableName, Pointer>>;
   /** Tokens of all slots together. */
   readonly tableLength: number;
+  readonly #device: Device;
+  readonly #maxContext: number;
   readonly #layout: BufferLayout<BatchSlotTableName>;
   readonly #host: HostBuffer<BatchSlotTableName>;
   readonly #onDevice: DeviceBuffer<BatchSlotTableName>;
-  readonly #maxContext: number;
-  readonly #tokens: Int32Array;
-  readonly #biasTokens: Int32Array;
-  readonly #biasValues: Float32Array;
-  readonly #device: Device;
 
   /**
    * @param device Where they are kept.
@@ -44,14 +43,7 @@ export class BatchSlotTables {
     });
     this.#host = new HostBuffer(device, this.#layout);
     this.#onDevice = new DeviceBuffer(device, this.#layout);
-    this.#tokens = this.#host.ints("tokens");
-    this.#biasTokens = this.#host.ints("biasTokens");
-    this.#biasValues = this.#host.floats("biasValues");
-  }
-
-  /** The address of a table on the device. */
-  pointer(name: BatchSlotTableName): Pointer {
-    return this.#onDevice.pointer(name);
+    this.pointers = this.#onDevice.pointers;
   }
 
   /**
@@ -63,33 +55,23 @@ export class BatchSlotTables {
    */
   upload(request: Request, stream: StreamHandle): void {
     const { batchSlot, promptTokenIds, tokenIds, sampling } = request;
+    const { ints, floats } = this.#host;
     const firstToken = batchSlot * this.#maxContext;
-    this.#tokens.set(promptTokenIds, firstToken);
-    this.#tokens.set(tokenIds, firstToken + promptTokenIds.length);
+    ints.tokens.set(promptTokenIds, firstToken);
+    ints.tokens.set(tokenIds, firstToken + promptTokenIds.length);
     this.#copy("tokens", firstToken, request.totalTokens, stream);
 
     if (sampling.biasTokens.length === 0) return;
     const firstBias = batchSlot * MAX_LOGIT_BIASES;
-    this.#biasTokens.set(sampling.biasTokens, firstBias);
-    this.#biasValues.set(sampling.biasValues, firstBias);
+    ints.biasTokens.set(sampling.biasTokens, firstBias);
+    floats.biasValues.set(sampling.biasValues, firstBias);
     this.#copy("biasTokens", firstBias, sampling.biasTokens.length, stream);
     this.#copy("biasValues", firstBias, sampling.biasTokens.length, stream);
   }
 
-  #copy(
-    name: BatchSlotTableName,
-    first: number,
-    count: number,
-    stream: StreamHandle,
-  ): void {
-    const offset = this.#layout.offset(name) + first * 4;
-    this.#device.check(
-      this.#device.symbols.upbeat_copy_to_device(
-        stream,
-        this.#onDevice.memory.at(offset),
-        this.#host.memory.at(offset),
-        count * 4,
-      ),
-    );
+  #copy(name: BatchSlotTableName, first: number, count: number, stream: StreamHandle): void {
+    const offset = this.#layout.offsets[name] + first * 4;
+    const [target, source] = [this.#onDevice.memory.at(offset), this.#host.memory.at(offset)];
+    this.#device.check(this.#device.symbols.upbeat_copy_to_device(stream, target, source, count * 4));
   }
 }

@@ -14,33 +14,21 @@ const ALIGNMENT = 64;
 export class BufferLayout<Name extends string> {
   /** Bytes of the whole buffer. */
   readonly bytes: number;
-  readonly #offsets = new Map<Name, number>();
-  readonly #lengths: Readonly<Record<Name, number>>;
+  /** Byte offset of each array. */
+  readonly offsets: Readonly<Record<Name, number>>;
+  /** Elements of each array. */
+  readonly lengths: Readonly<Record<Name, number>>;
 
   /** @param lengths Elements of each array, in order. */
   constructor(lengths: Readonly<Record<Name, number>>) {
-    this.#lengths = lengths;
-    let offset = 0;
-    for (const [name, length] of Object.entries(lengths) as [Name, number][]) {
-      this.#offsets.set(name, offset);
-      offset += Math.ceil((length * 4) / ALIGNMENT) * ALIGNMENT;
-    }
-    this.bytes = offset;
-  }
-
-  /** The arrays, in order. */
-  get names(): Iterable<Name> {
-    return this.#offsets.keys();
-  }
-
-  /** Byte offset of an array. */
-  offset(name: Name): number {
-    return this.#offsets.get(name)!;
-  }
-
-  /** Elements of an array. */
-  length(name: Name): number {
-    return this.#lengths[name];
+    let bytes = 0;
+    this.lengths = lengths;
+    this.offsets = mapRecord(lengths, (length) => {
+      const offset = bytes;
+      bytes += Math.ceil((length * 4) / ALIGNMENT) * ALIGNMENT;
+      return offset;
+    });
+    this.bytes = bytes;
   }
 }
 
@@ -48,21 +36,17 @@ export class BufferLayout<Name extends string> {
 export class DeviceBuffer<Name extends string> {
   /** The memory itself. */
   readonly memory: DeviceMemory;
-  /** Created once: a pointer is an object in Deno. */
-  readonly #pointers = new Map<Name, Pointer>();
+  /** The address of each array. */
+  readonly pointers: Readonly<Record<Name, Pointer>>;
 
   /**
    * @param device Where to allocate it.
    * @param layout Its arrays.
    */
-  constructor(device: Device, layout: BufferLayout<Name>) {
-    this.memory = device.allocate(layout.bytes);
-    for (const name of layout.names) this.#pointers.set(name, this.memory.at(layout.offset(name)));
-  }
-
-  /** The address of an array. */
-  pointer(name: Name): Pointer {
-    return this.#pointers.get(name)!;
+  constructor(device: Device, { bytes, offsets }: BufferLayout<Name>) {
+    const memory = device.allocate(bytes);
+    this.memory = memory;
+    this.pointers = mapRecord(offsets, (offset) => memory.at(offset));
   }
 }
 
@@ -70,24 +54,27 @@ export class DeviceBuffer<Name extends string> {
 export class HostBuffer<Name extends string> {
   /** The memory itself. */
   readonly memory: HostMemory;
-  readonly #layout: BufferLayout<Name>;
+  /** Each array as int32. */
+  readonly ints: Readonly<Record<Name, Int32Array>>;
+  /** Each array as F32. */
+  readonly floats: Readonly<Record<Name, Float32Array>>;
 
   /**
    * @param device Where to allocate it.
    * @param layout Its arrays.
    */
-  constructor(device: Device, layout: BufferLayout<Name>) {
-    this.#layout = layout;
-    this.memory = device.allocateHost(layout.bytes);
+  constructor(device: Device, { bytes, offsets, lengths }: BufferLayout<Name>) {
+    const memory = device.allocateHost(bytes);
+    this.memory = memory;
+    this.ints = mapRecord(offsets, (offset, name) => new Int32Array(memory.view, offset, lengths[name]));
+    this.floats = mapRecord(offsets, (offset, name) => new Float32Array(memory.view, offset, lengths[name]));
   }
+}
 
-  /** An array as int32. */
-  ints(name: Name): Int32Array {
-    return new Int32Array(this.memory.view, this.#layout.offset(name), this.#layout.length(name));
-  }
-
-  /** An array as F32. */
-  floats(name: Name): Float32Array {
-    return new Float32Array(this.memory.view, this.#layout.offset(name), this.#layout.length(name));
-  }
+function mapRecord<Name extends string, From, To>(
+  record: Readonly<Record<Name, From>>,
+  map: (value: From, name: Name) => To,
+): Record<Name, To> {
+  const entries = Object.entries<From>(record) as [Name, From][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, map(value, name)])) as Record<Name, To>;
 }

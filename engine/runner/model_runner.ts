@@ -84,7 +84,8 @@ export class ModelRunner {
     const smaller = graphSizes.filter((size) => size < this.#maxRequests);
     this.#graphSizes = graphSizes.length === 0 ? [] : [...smaller, this.#maxRequests];
     this.#timer = deviceClock === null ? null : new DeviceTimer(device, this.#stream, deviceClock);
-    const inputs = this.#inputs.pointersFor(this.#tokens);
+    const { pointers, maxBlocks } = this.#inputs;
+    const inputs = { ...pointers, tokens: this.#tokens, maxBlocks };
     this.#model = loadModel(device, this.#stream, plan, limits, inputs, onProgress, weightSeed);
   }
 
@@ -148,7 +149,7 @@ export class ModelRunner {
     this.#timer?.samplingBegins();
     if (rows > 0) {
       this.#enqueueSampling(rows);
-      const tokens = this.#outputs.pointer("tokens");
+      const tokens = this.#outputs.pointers.tokens;
       this.#check(
         symbols.upbeat_copy_to_host(this.#stream, results.destination, tokens, this.#outputs.bytes(step)),
       );
@@ -222,8 +223,8 @@ export class ModelRunner {
   #enqueueForward(tokens: number, requests: number, logitRows: number): void {
     this.#check(this.#device.symbols.upbeat_gather_tokens(
       this.#stream,
-      this.#slots.pointer("tokens"),
-      this.#inputs.pointer("tokenSources"),
+      this.#slots.pointers.tokens,
+      this.#inputs.pointers.tokenSources,
       tokens,
       this.#slots.tableLength,
       this.#tokens,
@@ -233,29 +234,29 @@ export class ModelRunner {
 
   #enqueueSampling(rows: number): void {
     const { symbols } = this.#device;
-    const tokens = this.#outputs.pointer("tokens");
+    const tokens = this.#outputs.pointers.tokens;
     this.#check(symbols.upbeat_sample(
       this.#stream,
       this.#model.logits,
       rows,
       this.#vocabularySize,
-      this.#inputs.pointer("samplingFloats"),
-      this.#inputs.pointer("samplingInts"),
-      this.#slots.pointer("tokens"),
-      this.#slots.pointer("biasTokens"),
-      this.#slots.pointer("biasValues"),
+      this.#inputs.pointers.samplingFloats,
+      this.#inputs.pointers.samplingInts,
+      this.#slots.pointers.tokens,
+      this.#slots.pointers.biasTokens,
+      this.#slots.pointers.biasValues,
       MAX_LOGPROBS,
       tokens,
-      this.#outputs.pointer("logprobs"),
-      this.#outputs.pointer("logprobTokens"),
+      this.#outputs.pointers.logprobs,
+      this.#outputs.pointers.logprobTokens,
     ));
     this.#check(symbols.upbeat_scatter_tokens(
       this.#stream,
       tokens,
-      this.#inputs.pointer("tokenDestinations"),
+      this.#inputs.pointers.tokenDestinations,
       rows,
       this.#slots.tableLength,
-      this.#slots.pointer("tokens"),
+      this.#slots.pointers.tokens,
     ));
   }
 

@@ -7,11 +7,10 @@
 import { SAMPLING_FLOATS, SAMPLING_INTS } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
 import type { Pointer } from "../../ffi/types.ts";
-import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 import { MAX_LOGIT_BIASES } from "../config/sampling_options.ts";
 import type { ModelLimits } from "../models/model_loader.ts";
-import type { StepPointers } from "../models/ops.ts";
 import type { ScheduledRequest, Step } from "../scheduler/step_plan.ts";
+import { BufferLayout, DeviceBuffer, HostBuffer } from "./buffer_layout.ts";
 
 /** Sizes of step buffers; `maxContext` is the row length of the token table. */
 export type StepLimits = Pick<ModelLimits, "maxBatchTokens" | "maxBatchRequests" | "maxContext" | "blockSize">;
@@ -39,10 +38,15 @@ export interface WrittenInputs {
 
 /** The inputs of steps. */
 export class StepInputs {
-  readonly #maxBlocks: number;
+  /** Row length of the block tables. */
+  readonly maxBlocks: number;
+  /** Where the copy writes. */
+  readonly destination: Pointer;
+  /** The address of each array on the device. */
+  readonly pointers: Readonly<Record<StepInputName, Pointer>>;
+  readonly #limits: StepLimits;
   readonly #layout: BufferLayout<StepInputName>;
-  readonly #onDevice: DeviceBuffer<StepInputName>;
-  readonly #writers: readonly [StepWriter, StepWriter];
+  readonly #buffers: readonly [HostBuffer<StepInputName>, HostBuffer<StepInputName>];
   #turn = 0;
 
   /**
@@ -51,7 +55,8 @@ export class StepInputs {
    */
   constructor(device: Device, limits: StepLimits) {
     const { maxBatchTokens, maxBatchRequests, maxContext, blockSize } = limits;
-    this.#maxBlocks = Math.ceil(maxContext / blockSize);
+    this.maxBlocks = Math.ceil(maxContext / blockSize);
+    this.#limits = limits;
     this.#layout = new BufferLayout({
       tokenSources: maxBatchTokens,
       positions: maxBatchTokens,
@@ -63,39 +68,12 @@ export class StepInputs {
       samplingFloats: maxBatchRequests * SAMPLING_FLOATS.LENGTH,
       samplingInts: maxBatchRequests * SAMPLING_INTS.LENGTH,
       // Last, so that a step copies only the rows it uses.
-      blockTables: maxBatchRequests * this.#maxBlocks,
+      blockTables: maxBatchRequests * this.maxBlocks,
     });
-    this.#onDevice = new DeviceBuffer(device, this.#layout);
-    const writer = () => new StepWriter(new HostBuffer(device, this.#layout), limits, this.#maxBlocks);
-    this.#writers = [writer(), writer()];
-  }
-
-  /** Where the copy writes. */
-  get destination(): Pointer {
-    return this.#onDevice.memory.pointer;
-  }
-
-  /**
-   * Where a forward pass finds its inputs.
-   *
-   * @param tokens Where the step's token ids are gathered.
-   */
-  pointersFor(tokens: Pointer): StepPointers {
-    return {
-      tokens,
-      positions: this.pointer("positions"),
-      slotMapping: this.pointer("slotMapping"),
-      queryStarts: this.pointer("queryStarts"),
-      sequenceLengths: this.pointer("sequenceLengths"),
-      blockTables: this.pointer("blockTables"),
-      logitRows: this.pointer("logitRows"),
-      maxBlocks: this.#maxBlocks,
-    };
-  }
-
-  /** The address of an array on the device. */
-  pointer(name: StepInputName): Pointer {
-    return this.#onDevice.pointer(name);
+    const { memory, pointers } = new DeviceBuffer(device, this.#layout);
+    this.destination = memory.pointer;
+    this.pointers = pointers;
+    this.#buffers = [new HostBuffer(device, this.#layout), new HostBuffer(device, this.#layout)];
   }
 
   /**
@@ -106,113 +84,84 @@ export class StepInputs {
    * the step's tokens only when each request has one.
    * @returns What to copy.
    */
-  write(step: Step, rows: number): WrittenInputs {
+  write({ scheduled }: Step, rows: number): WrittenInputs {
     this.#turn = 1 - this.#turn;
-    const writer = this.#writers[this.#turn]!;
-    writer.write(step, rows);
-    const requests = step.scheduled.length + rows - step.tokens;
-    return { source: writer.source, bytes: this.#layout.offset("blockTables") + requests * this.#maxBlocks * 4 };
-  }
-}
-
-/** Writes steps into one of the two host buffers. */
-class StepWriter {
-  /** The buffer's beginning. */
-  readonly source: Pointer;
-  readonly #limits: StepLimits;
-  readonly #maxBlocks: number;
-  readonly #tokenSources: Int32Array;
-  readonly #positions: Int32Array;
-  readonly #slotMapping: Int32Array;
-  readonly #queryStarts: Int32Array;
-  readonly #sequenceLengths: Int32Array;
-  readonly #logitRows: Int32Array;
-  readonly #tokenDestinations: Int32Array;
-  readonly #samplingFloats: Float32Array;
-  readonly #samplingInts: Int32Array;
-  readonly #blockTables: Int32Array;
-
-  constructor(buffer: HostBuffer<StepInputName>, limits: StepLimits, maxBlocks: number) {
-    this.source = buffer.memory.pointer;
-    this.#limits = limits;
-    this.#maxBlocks = maxBlocks;
-    this.#tokenSources = buffer.ints("tokenSources");
-    this.#positions = buffer.ints("positions");
-    this.#slotMapping = buffer.ints("slotMapping");
-    this.#queryStarts = buffer.ints("queryStarts");
-    this.#sequenceLengths = buffer.ints("sequenceLengths");
-    this.#logitRows = buffer.ints("logitRows");
-    this.#tokenDestinations = buffer.ints("tokenDestinations");
-    this.#samplingFloats = buffer.floats("samplingFloats");
-    this.#samplingInts = buffer.ints("samplingInts");
-    this.#blockTables = buffer.ints("blockTables");
-  }
-
-  write({ scheduled }: Step, rows: number): void {
+    const buffer = this.#buffers[this.#turn]!;
+    const { queryStarts, sequenceLengths, blockTables } = buffer.ints;
     let token = 0;
     let row = 0;
     for (const share of scheduled) {
-      this.#queryStarts[row] = token;
-      this.#sequenceLengths[row] = share.start + share.count;
-      this.#blockTables.set(share.request.blocks, row * this.#maxBlocks);
-      token = this.#writeTokens(share, token);
-      if (share.samples) this.#writeSampling(share, row, token - 1);
+      queryStarts[row] = token;
+      sequenceLengths[row] = share.start + share.count;
+      blockTables.set(share.request.blocks, row * this.maxBlocks);
+      token = this.#writeTokens(buffer, share, token);
+      if (share.samples) this.#writeSampling(buffer, share, row, token - 1);
       row++;
     }
-    for (; token < rows; token++, row++) this.#writePadding(token, row);
-    this.#queryStarts[row] = rows;
+    for (; token < rows; token++, row++) writePadding(buffer, token, row);
+    queryStarts[row] = rows;
+    return { source: buffer.memory.pointer, bytes: this.#layout.offsets.blockTables + row * this.maxBlocks * 4 };
   }
 
-  /** A row without a request: it gathers no token, writes no cache entry, and samples nothing. */
-  #writePadding(token: number, row: number): void {
-    this.#queryStarts[row] = token;
-    this.#sequenceLengths[row] = 0;
-    this.#tokenSources[token] = -1;
-    this.#positions[token] = 0;
-    this.#slotMapping[token] = -1;
-    this.#logitRows[row] = -1;
-    this.#tokenDestinations[row] = -1;
-    this.#samplingInts[row * SAMPLING_INTS.LENGTH + SAMPLING_INTS.ACTIVE] = 0;
-  }
-
-  #writeTokens({ request, start, count }: ScheduledRequest, firstToken: number): number {
+  #writeTokens({ ints }: HostBuffer<StepInputName>, share: ScheduledRequest, firstToken: number): number {
+    const { request, start, count } = share;
     const { maxContext, blockSize } = this.#limits;
+    const { tokenSources, positions, slotMapping } = ints;
     let token = firstToken;
     for (let position = start; position < start + count; position++, token++) {
       const block = request.blocks[Math.floor(position / blockSize)]!;
-      this.#tokenSources[token] = request.batchSlot * maxContext + position;
-      this.#positions[token] = position;
-      this.#slotMapping[token] = block * blockSize + (position % blockSize);
+      tokenSources[token] = request.batchSlot * maxContext + position;
+      positions[token] = position;
+      slotMapping[token] = block * blockSize + (position % blockSize);
     }
     return token;
   }
 
-  #writeSampling({ request, start, count }: ScheduledRequest, row: number, lastToken: number): void {
+  #writeSampling(
+    { ints, floats }: HostBuffer<StepInputName>,
+    { request, start, count }: ScheduledRequest,
+    row: number,
+    lastToken: number,
+  ): void {
     const { sampling, batchSlot } = request;
     const length = start + count;
     const tableRow = batchSlot * this.#limits.maxContext;
-    this.#logitRows[row] = lastToken;
-    this.#tokenDestinations[row] = tableRow + length;
+    ints.logitRows[row] = lastToken;
+    ints.tokenDestinations[row] = tableRow + length;
 
-    const floats = row * SAMPLING_FLOATS.LENGTH;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.TEMPERATURE] = sampling.temperature;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.TOP_P] = sampling.topP;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.MIN_P] = sampling.minP;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.REPETITION_PENALTY] = sampling.repetitionPenalty;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.PRESENCE_PENALTY] = sampling.presencePenalty;
-    this.#samplingFloats[floats + SAMPLING_FLOATS.FREQUENCY_PENALTY] = sampling.frequencyPenalty;
+    const { samplingFloats } = floats;
+    const firstFloat = row * SAMPLING_FLOATS.LENGTH;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.TEMPERATURE] = sampling.temperature;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.TOP_P] = sampling.topP;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.MIN_P] = sampling.minP;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.REPETITION_PENALTY] = sampling.repetitionPenalty;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.PRESENCE_PENALTY] = sampling.presencePenalty;
+    samplingFloats[firstFloat + SAMPLING_FLOATS.FREQUENCY_PENALTY] = sampling.frequencyPenalty;
 
-    const ints = row * SAMPLING_INTS.LENGTH;
-    this.#samplingInts[ints + SAMPLING_INTS.ACTIVE] = 1;
-    this.#samplingInts[ints + SAMPLING_INTS.TOP_K] = sampling.topK;
-    this.#samplingInts[ints + SAMPLING_INTS.SEED_LOW] = sampling.seed | 0;
-    this.#samplingInts[ints + SAMPLING_INTS.SEED_HIGH] = Math.floor(sampling.seed / 2 ** 32) | 0;
-    this.#samplingInts[ints + SAMPLING_INTS.POSITION] = length;
-    this.#samplingInts[ints + SAMPLING_INTS.HISTORY_START] = tableRow;
-    this.#samplingInts[ints + SAMPLING_INTS.HISTORY_LENGTH] = length;
-    this.#samplingInts[ints + SAMPLING_INTS.PROMPT_LENGTH] = request.promptLength;
-    this.#samplingInts[ints + SAMPLING_INTS.LOGPROBS] = sampling.logprobs;
-    this.#samplingInts[ints + SAMPLING_INTS.BIAS_START] = batchSlot * MAX_LOGIT_BIASES;
-    this.#samplingInts[ints + SAMPLING_INTS.BIAS_COUNT] = sampling.biasTokens.length;
+    const { samplingInts } = ints;
+    const firstInt = row * SAMPLING_INTS.LENGTH;
+    samplingInts[firstInt + SAMPLING_INTS.ACTIVE] = 1;
+    samplingInts[firstInt + SAMPLING_INTS.TOP_K] = sampling.topK;
+    samplingInts[firstInt + SAMPLING_INTS.SEED_LOW] = sampling.seed | 0;
+    samplingInts[firstInt + SAMPLING_INTS.SEED_HIGH] = Math.floor(sampling.seed / 2 ** 32) | 0;
+    samplingInts[firstInt + SAMPLING_INTS.POSITION] = length;
+    samplingInts[firstInt + SAMPLING_INTS.HISTORY_START] = tableRow;
+    samplingInts[firstInt + SAMPLING_INTS.HISTORY_LENGTH] = length;
+    samplingInts[firstInt + SAMPLING_INTS.PROMPT_LENGTH] = request.promptLength;
+    samplingInts[firstInt + SAMPLING_INTS.LOGPROBS] = sampling.logprobs;
+    samplingInts[firstInt + SAMPLING_INTS.BIAS_START] = batchSlot * MAX_LOGIT_BIASES;
+    samplingInts[firstInt + SAMPLING_INTS.BIAS_COUNT] = sampling.biasTokens.length;
   }
+}
+
+/** A row without a request: it gathers no token, writes no cache entry, and samples nothing. */
+function writePadding({ ints }: HostBuffer<StepInputName>, token: number, row: number): void {
+  ints.queryStarts[row] = token;
+  ints.sequenceLengths[row] = 0;
+  ints.tokenSources[token] = -1;
+  ints.positions[token] = 0;
+  ints.slotMapping[token] = -1;
+  ints.logitRows[row] = -1;
+  ints.tokenDestinations[row] = -1;
+  ints.samplingInts[row * SAMPLING_INTS.LENGTH + SAMPLING_INTS.ACTIVE] = 0;
 }

@@ -33,8 +33,9 @@ export interface PendingResults extends StepResults {
 
 /** The outputs of steps. */
 export class StepOutputs {
+  /** The address of each array on the device; the copy reads from `tokens` on. */
+  readonly pointers: Readonly<Record<StepOutputName, Pointer>>;
   readonly #layout: BufferLayout<StepOutputName>;
-  readonly #onDevice: DeviceBuffer<StepOutputName>;
   readonly #buffers: readonly [PendingResults, PendingResults];
   #turn = 0;
 
@@ -48,23 +49,18 @@ export class StepOutputs {
       logprobs: maxBatchRequests * (1 + MAX_LOGPROBS),
       logprobTokens: maxBatchRequests * MAX_LOGPROBS,
     });
-    this.#onDevice = new DeviceBuffer(device, this.#layout);
+    this.pointers = new DeviceBuffer(device, this.#layout).pointers;
     const buffer = (): PendingResults => {
       const host = new HostBuffer(device, this.#layout);
       return {
-        tokens: host.ints("tokens"),
-        logprobs: host.floats("logprobs"),
-        logprobTokens: host.ints("logprobTokens"),
+        tokens: host.ints.tokens,
+        logprobs: host.floats.logprobs,
+        logprobTokens: host.ints.logprobTokens,
         destination: host.memory.pointer,
         arrived: device.createEvent(),
       };
     };
     this.#buffers = [buffer(), buffer()];
-  }
-
-  /** The address of an array on the device; the copy reads from `tokens` on. */
-  pointer(name: StepOutputName): Pointer {
-    return this.#onDevice.pointer(name);
   }
 
   /** The buffer for the next step's results. The step that used it before must have been processed. */

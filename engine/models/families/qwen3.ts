@@ -8,9 +8,7 @@ import { readDecoderFields } from "../config/decoder_fields.ts";
 import { windowsFromLayer } from "../config/sliding_windows.ts";
 import { attention } from "../layers/attention.ts";
 import { decoder } from "../layers/decoder.ts";
-import { tokenEmbedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed_forward.ts";
-import { languageModelHead } from "../layers/head.ts";
 import { preNormLayer } from "../layers/pre_norm_layer.ts";
 import { rmsNorm } from "../layers/rms_norm.ts";
 import { inverseFrequencies } from "../rope.ts";
@@ -37,8 +35,7 @@ export const qwen3: Family = {
   compose(model, config) {
     const { qkvBias, outputBias, rmsNormEpsilon } = config;
     const rotary = model.rotaryTable(config.headDim, inverseFrequencies(config));
-    const embedding = tokenEmbedding(model, config);
-    const layers = model.layers("model.layers", config.layers, (layer, index) =>
+    return decoder(model, config, (layer, index) =>
       preNormLayer({
         inputNorm: rmsNorm(layer.at("input_layernorm"), config),
         attention: attention(layer.at("self_attn"), config, {
@@ -51,8 +48,5 @@ export const qwen3: Family = {
         postAttentionNorm: rmsNorm(layer.at("post_attention_layernorm"), config),
         feedForward: gatedFeedForward(layer.at("mlp"), config),
       }));
-    const norm = rmsNorm(model.at("model.norm"), config);
-    const head = languageModelHead(model, config, embedding);
-    return decoder(model, { embedding, layers, norm, head });
   },
 };

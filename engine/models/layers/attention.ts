@@ -3,30 +3,23 @@
  *
  * @module
  */
+import type { DecoderConfig } from "../config/decoder_config.ts";
+import type { ForwardPass } from "../forward_pass.ts";
 import type { Activation, RotaryTable } from "../memory_plan.ts";
 import type { ModelBuilder } from "../model_builder.ts";
-import type { AttentionOp, Ops } from "../ops.ts";
-import { residualLinear, stackedLinear } from "./linear.ts";
+import { project, stackedLinear } from "./linear.ts";
 
 /** The attention of one layer, without its norm. */
 export interface Attention {
-  /** What the heads attend to. `[tokens, heads * headDim]` */
+  /** The result of the heads. `[tokens, heads * headDim]` */
   readonly attended: Activation;
   /** Compute {@linkcode attended} from normalized rows, all of a step's. */
-  attend(ops: Ops, normed: Activation): void;
-  /** Add the output projection of `attended` to the residual stream, for these or for some of the rows. */
-  project(ops: Ops, attended: Activation, hidden: Activation): void;
+  attend(pass: ForwardPass, normed: Activation): void;
+  /** Add the output projection of `attended` to the residual stream. */
+  project(pass: ForwardPass, attended: Activation, hidden: Activation): void;
 }
 
-/** What attention is made of in every family. */
-export interface AttentionConfig {
-  readonly hiddenSize: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
-
-/** What a family's attention has; a page leaves out what its family has not. */
+/** What differs between families; a page omits what its family does not have. */
 export interface AttentionFeatures {
   /** The rotary embedding. */
   readonly rotary: RotaryTable;
@@ -47,41 +40,70 @@ export interface AttentionFeatures {
  * @param config The model's configuration.
  * @param features What the family's attention has.
  */
-export function attention(module: ModelBuilder, config: AttentionConfig, features: AttentionFeatures): Attention {
+export function attention(module: ModelBuilder, config: DecoderConfig, features: AttentionFeatures): Attention {
   const { hiddenSize, heads, kvHeads, headDim } = config;
-  const { rotary, slidingWindow = null, qkvBias = false, outputBias = false, headNorm } = features;
+  const { rotary, slidingWindow, qkvBias = false, outputBias = false, headNorm } = features;
   const [querySize, kvSize] = [heads * headDim, kvHeads * headDim];
-  const op: AttentionOp = {
-    heads,
-    kvHeads,
-    headDim,
-    qkv: module.activation("qkv", querySize + 2 * kvSize),
-    rotaryTable: rotary,
-    cache: module.kvCache(kvHeads, headDim),
-    headNorm: headNorm === undefined ? null : {
-      query: module.vector(["q_norm.weight", headDim]),
-      key: module.vector(["k_norm.weight", headDim]),
-      epsilon: headNorm.epsilon,
-    },
-    scale: 1 / Math.sqrt(headDim),
-    slidingWindow: slidingWindow ?? 0,
-    output: module.activation("attended", querySize),
-  };
+  const scale = 1 / Math.sqrt(headDim);
+  const qkv = module.activation("qkv", querySize + 2 * kvSize);
+  const attended = module.activation("attended", querySize);
+  const cache = module.kvCache(kvHeads, headDim);
   const projectQkv = stackedLinear(
     module,
     [["q_proj", querySize], ["k_proj", kvSize], ["v_proj", kvSize]],
     hiddenSize,
     qkvBias,
-    op.qkv,
+    qkv,
   );
-  const projectOutput = residualLinear(module, ["o_proj", hiddenSize], querySize, outputBias);
+  const queryNorm = headNorm && module.vector(["q_norm.weight", headDim]);
+  const keyNorm = headNorm && module.vector(["k_norm.weight", headDim]);
+  const output = module.projection(["o_proj", hiddenSize], querySize, outputBias);
   return {
-    attended: op.output,
-    attend(ops, normed) {
-      projectQkv(ops, normed);
-      ops.rotaryCache(op);
-      ops.attention(op);
+    attended,
+    attend(pass, normed) {
+      const { symbols, stream, inputs, rows } = pass;
+      const { cacheDtype, blockSize } = pass.memory;
+      projectQkv(pass, normed);
+      pass.check(symbols.upbeat_rotary_cache(
+        stream,
+        pass.at(qkv),
+        inputs.positions,
+        inputs.slotMapping,
+        pass.at(rotary),
+        queryNorm === undefined ? null : pass.at(queryNorm),
+        keyNorm === undefined ? null : pass.at(keyNorm),
+        headNorm?.epsilon ?? 0,
+        rows,
+        heads,
+        kvHeads,
+        headDim,
+        pass.at(cache.keys),
+        pass.at(cache.values),
+        cacheDtype,
+        blockSize,
+      ));
+      pass.check(symbols.upbeat_attention(
+        stream,
+        pass.at(qkv),
+        qkv.columns,
+        pass.at(cache.keys),
+        pass.at(cache.values),
+        cacheDtype,
+        inputs.blockTables,
+        inputs.maxBlocks,
+        inputs.queryStarts,
+        inputs.sequenceLengths,
+        pass.requests,
+        rows,
+        heads,
+        kvHeads,
+        headDim,
+        blockSize,
+        scale,
+        slidingWindow ?? 0,
+        pass.at(attended),
+      ));
     },
-    project: projectOutput,
+    project: (pass, attended, hidden) => project(pass, output, attended, hidden, hidden),
   };
 }

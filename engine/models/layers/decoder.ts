@@ -3,90 +3,103 @@
  *
  * @module
  */
+import type { DecoderConfig } from "../config/decoder_config.ts";
+import type { ForwardPass } from "../forward_pass.ts";
 import type { Activation } from "../memory_plan.ts";
 import type { ModelBuilder } from "../model_builder.ts";
-import type { Ops } from "../ops.ts";
-import type { TokenEmbedding } from "./embedding.ts";
-import type { Head } from "./head.ts";
-import type { RmsNorm } from "./rms_norm.ts";
+import { languageModelHead, tokenEmbedding } from "./embeddings.ts";
+import { rmsNorm } from "./rms_norm.ts";
 
-/** A model's forward pass. */
+/** The network of a model. */
 export interface Network {
-  /** Logits of the rows that are wanted. F32 `[logit rows, vocabulary]` */
+  /** Logits of the rows that want them. F32 `[logit rows, vocabulary]` */
   readonly logits: Activation;
 
   /**
    * Enqueue one forward pass over the step that lies in the inputs.
    *
-   * @param ops Ops whose step was begun.
+   * @param pass The step.
    * @throws {UpbeatError} `DEVICE_INVALID_ARGUMENT` or `DEVICE_FAULT`.
    */
-  forward(ops: Ops): void;
+  forward(pass: ForwardPass): void;
 }
 
-/** One layer, in two parts: the first needs all rows of a step, the second is for each row its own. */
+/** A layer in two parts: the first mixes tokens and needs all rows of a step, the second works on each row alone. */
 export interface DecoderLayer {
-  /** What the first part computes. `[tokens, columns]` */
+  /** The result of the first part. `[tokens, columns]` */
   readonly mixed: Activation;
 
   /**
-   * Compute {@linkcode mixed} from the residual stream, as attention does.
+   * Compute {@linkcode mixed}, as attention does.
    *
-   * @param ops Ops on all rows of a step.
+   * @param pass The forward pass, on all rows.
    * @param hidden The residual stream. `[tokens, hiddenSize]`
    */
-  mix(ops: Ops, hidden: Activation): void;
+  mix(pass: ForwardPass, hidden: Activation): void;
 
   /**
-   * Add to the residual stream what the layer makes of it.
+   * Update the residual stream.
    *
-   * @param ops Ops on all rows of a step, or on some of them.
+   * @param pass The forward pass, on all rows or on the logit rows.
    * @param hidden The residual stream of these rows, changed in place.
-   * @param mixed What the first part computed, of these rows.
+   * @param mixed The result of the first part, of these rows.
    */
-  finish(ops: Ops, hidden: Activation, mixed: Activation): void;
-}
-
-/** What a decoder is made of. */
-export interface DecoderParts {
-  readonly embedding: TokenEmbedding;
-  /** At least one. */
-  readonly layers: readonly DecoderLayer[];
-  readonly norm: RmsNorm;
-  readonly head: Head;
+  finish(pass: ForwardPass, hidden: Activation, mixed: Activation): void;
 }
 
 /**
- * Compose a decoder.
+ * A decoder: `model.embed_tokens`, `model.layers`, `model.norm`, `lm_head`.
  *
- * Past the mixing of the last layer only the rows whose logits are wanted are computed; a step that wants none, the middle of
- * a long prompt, ends there.
+ * After the mixing of the last layer only the rows that want logits are computed; a step without any, the middle of a long
+ * prompt, ends there.
  *
- * @param model Declares the activations.
- * @param parts Its parts.
- * @returns Its forward pass.
+ * @param model A builder for the whole model.
+ * @param config The model's configuration.
+ * @param composeLayer Makes a layer, given a builder for its weights.
+ * @returns Its network.
  */
-export function decoder(model: ModelBuilder, { embedding, layers, norm, head }: DecoderParts): Network {
-  const hidden = embedding.output;
-  const inner = layers.slice(0, -1);
-  const last = layers.at(-1)!;
+export function decoder(
+  model: ModelBuilder,
+  config: DecoderConfig,
+  composeLayer: (layer: ModelBuilder, index: number) => DecoderLayer,
+): Network {
+  const embedding = tokenEmbedding(model, config);
+  const layers = model.layers("model.layers", config.layers, composeLayer);
+  const norm = rmsNorm(model.at("model.norm"), config);
+  const head = languageModelHead(model, config, embedding);
+
+  const { hidden } = embedding;
+  const [inner, last] = [layers.slice(0, -1), layers.at(-1)!];
   const selectedHidden = model.activation("selectedHidden", hidden.columns, "logitRows");
   const selectedMixed = model.activation("selectedMixed", last.mixed.columns, "logitRows");
   return {
     logits: head.logits,
-    forward(ops) {
-      embedding.embed(ops);
+    forward(pass) {
+      embedding.embed(pass);
       for (const layer of inner) {
-        layer.mix(ops, hidden);
-        layer.finish(ops, hidden, layer.mixed);
+        layer.mix(pass, hidden);
+        layer.finish(pass, hidden, layer.mixed);
       }
-      last.mix(ops, hidden);
-      if (ops.logitRows === 0) return;
-      ops.gatherLogitRows(hidden, selectedHidden);
-      ops.gatherLogitRows(last.mixed, selectedMixed);
-      ops.rows = ops.logitRows;
-      last.finish(ops, selectedHidden, selectedMixed);
-      head.project(ops, norm(ops, selectedHidden));
+      last.mix(pass, hidden);
+      if (pass.logitRows === 0) return;
+      selectLogitRows(pass, hidden, selectedHidden);
+      selectLogitRows(pass, last.mixed, selectedMixed);
+      pass.rows = pass.logitRows;
+      last.finish(pass, selectedHidden, selectedMixed);
+      head.predict(pass, norm(pass, selectedHidden));
     },
   };
+}
+
+function selectLogitRows(pass: ForwardPass, input: Activation, output: Activation): void {
+  const { symbols, stream, inputs, tokens, logitRows } = pass;
+  pass.check(symbols.upbeat_gather_rows(
+    stream,
+    pass.at(input),
+    inputs.logitRows,
+    tokens,
+    logitRows,
+    input.columns,
+    pass.at(output),
+  ));
 }

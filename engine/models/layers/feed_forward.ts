@@ -3,13 +3,14 @@
  *
  * @module
  */
+import type { DecoderConfig } from "../config/decoder_config.ts";
+import type { ForwardPass } from "../forward_pass.ts";
 import type { Activation } from "../memory_plan.ts";
 import type { ModelBuilder } from "../model_builder.ts";
-import type { Ops } from "../ops.ts";
-import { residualLinear, stackedLinear } from "./linear.ts";
+import { project, stackedLinear } from "./linear.ts";
 
-/** Adds to the residual stream `hidden` what the network makes of normalized rows. */
-export type FeedForward = (ops: Ops, normed: Activation, hidden: Activation) => void;
+/** Adds the network's result for normalized rows to the residual stream. */
+export type FeedForward = (pass: ForwardPass, normed: Activation, hidden: Activation) => void;
 
 /**
  * A feed-forward network with a SiLU gate.
@@ -20,7 +21,7 @@ export type FeedForward = (ops: Ops, normed: Activation, hidden: Activation) => 
  */
 export function gatedFeedForward(
   module: ModelBuilder,
-  config: { readonly hiddenSize: number; readonly ffnSize: number },
+  config: DecoderConfig,
   { bias = false }: { readonly bias?: boolean } = {},
 ): FeedForward {
   const { hiddenSize, ffnSize } = config;
@@ -33,10 +34,12 @@ export function gatedFeedForward(
     bias,
     gateUp,
   );
-  const projectDown = residualLinear(module, ["down_proj", hiddenSize], ffnSize, bias);
-  return (ops, normed, hidden) => {
-    projectGateUp(ops, normed);
-    ops.siluMultiply(gateUp, gated);
-    projectDown(ops, gated, hidden);
+  const down = module.projection(["down_proj", hiddenSize], ffnSize, bias);
+  return (pass, normed, hidden) => {
+    projectGateUp(pass, normed);
+    pass.check(
+      pass.symbols.upbeat_silu_multiply(pass.stream, pass.at(gateUp), pass.rows, ffnSize, pass.at(gated)),
+    );
+    project(pass, down, gated, hidden, hidden);
   };
 }

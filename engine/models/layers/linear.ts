@@ -3,32 +3,35 @@
  *
  * @module
  */
-import type { Activation, Projection } from "../memory_plan.ts";
+import type { ForwardPass } from "../forward_pass.ts";
+import type { Activation, Place, Projection } from "../memory_plan.ts";
 import type { ModelBuilder, ModuleRows } from "../model_builder.ts";
-import type { Ops } from "../ops.ts";
-
-/** Adds a linear map of `input` to `sum`. */
-export type ResidualLinear = (ops: Ops, input: Activation, sum: Activation) => void;
-
-/** Computes several linear maps of `input`, side by side. */
-export type StackedLinear = (ops: Ops, input: Activation) => void;
 
 /**
- * A linear map whose result is added to the residual stream.
+ * Enqueue output = projection(input), plus residual.
  *
- * @param module A builder for the module that has it.
- * @param map Its name and its number of outputs.
- * @param columns Elements of its input.
- * @param hasBias Whether it has a bias.
+ * @param pass The forward pass; its `rows` are computed.
+ * @param projection The linear map.
+ * @param input `[rows, columns of the weight]`
+ * @param output `[rows, rows of the weight]`
+ * @param residual Added to the result; may be `output`.
  */
-export function residualLinear(
-  module: ModelBuilder,
-  map: ModuleRows,
-  columns: number,
-  hasBias: boolean,
-): ResidualLinear {
-  const [projection] = module.projections([map], columns, hasBias) as readonly [Projection];
-  return (ops, input, sum) => ops.linear(projection, input, sum, sum);
+export function project(
+  pass: ForwardPass,
+  { weight, bias }: Projection,
+  input: Place,
+  output: Place,
+  residual: Place | null = null,
+): void {
+  pass.check(pass.symbols.upbeat_linear(
+    pass.stream,
+    pass.handle(weight),
+    pass.at(input),
+    bias === null ? null : pass.at(bias),
+    residual === null ? null : pass.at(residual),
+    pass.rows,
+    pass.at(output),
+  ));
 }
 
 /**
@@ -40,6 +43,7 @@ export function residualLinear(
  * @param columns Elements of their input.
  * @param hasBias Whether they have biases.
  * @param output Their results, `[tokens, all outputs]`.
+ * @returns Enqueues them.
  */
 export function stackedLinear(
   module: ModelBuilder,
@@ -47,31 +51,26 @@ export function stackedLinear(
   columns: number,
   hasBias: boolean,
   output: Activation,
-): StackedLinear {
+): (pass: ForwardPass, input: Activation) => void {
   const projections = module.projections(maps, columns, hasBias);
   const [first, ...others] = projections as readonly [Projection, ...Projection[]];
-  if (others.length > 0) return joinedLinear(module, projections, output);
-  return (ops, input) => ops.linear(first, input, output, null);
-}
+  if (others.length === 0) return (pass, input) => project(pass, first, input, output);
 
-/** A product writes whole rows, so each goes to a region of its own first. */
-function joinedLinear(module: ModelBuilder, projections: readonly Projection[], output: Activation): StackedLinear {
-  const widths = projections.map(({ weight }) => weight.rows);
-  const unit = widths.reduce(greatestCommonDivisor);
-  const regions = module.activation(`${output.name} by matrix`, output.columns);
-  const indices = module.joinIndices(widths.map((width) => width / unit));
-  let firstColumn = 0;
-  const products = projections.map((projection, index) => {
-    const region = module.region(regions, firstColumn, widths[index]!);
-    firstColumn += widths[index]!;
-    return { projection, region };
-  });
-  return (ops, input) => {
-    for (const { projection, region } of products) ops.linear(projection, input, region, null);
-    ops.joinRegions(regions, indices, unit, output);
+  // A product writes whole rows, so each goes to a place of its own, from where the rows are gathered unit by unit.
+  const joint = module.joint(projections.map(({ weight }) => weight.rows));
+  const products = projections.map((projection, index) => ({ projection, part: joint.parts[index]! }));
+  const { unit, units } = joint;
+  return (pass, input) => {
+    for (const { projection, part } of products) project(pass, projection, input, part);
+    const { symbols, stream, memory, rows } = pass;
+    pass.check(symbols.upbeat_gather_rows(
+      stream,
+      pass.at(joint),
+      pass.at(joint.indices),
+      memory.maxTokens * units,
+      rows * units,
+      unit,
+      pass.at(output),
+    ));
   };
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

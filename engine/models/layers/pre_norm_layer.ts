@@ -25,12 +25,12 @@ export interface PreNormParts {
 export function preNormLayer({ inputNorm, attention, postAttentionNorm, feedForward }: PreNormParts): DecoderLayer {
   return {
     mixed: attention.attended,
-    mix(ops, hidden) {
-      attention.attend(ops, inputNorm(ops, hidden));
+    mix(pass, hidden) {
+      attention.attend(pass, inputNorm(pass, hidden));
     },
-    finish(ops, hidden, attended) {
-      attention.project(ops, attended, hidden);
-      feedForward(ops, postAttentionNorm(ops, hidden), hidden);
+    finish(pass, hidden, attended) {
+      attention.project(pass, attended, hidden);
+      feedForward(pass, postAttentionNorm(pass, hidden), hidden);
     },
   };
 }

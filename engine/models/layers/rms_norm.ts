@@ -3,12 +3,13 @@
  *
  * @module
  */
+import type { DecoderConfig } from "../config/decoder_config.ts";
+import type { ForwardPass } from "../forward_pass.ts";
 import type { Activation } from "../memory_plan.ts";
 import type { ModelBuilder } from "../model_builder.ts";
-import type { Ops } from "../ops.ts";
 
 /** Normalizes rows; the result is valid until the next norm. */
-export type RmsNorm = (ops: Ops, input: Activation) => Activation;
+export type RmsNorm = (pass: ForwardPass, input: Activation) => Activation;
 
 /**
  * RMSNorm of the residual stream: x / sqrt(mean(x^2) + epsilon) * weight.
@@ -16,15 +17,15 @@ export type RmsNorm = (ops: Ops, input: Activation) => Activation;
  * @param module A builder for the norm's weight.
  * @param config The model's configuration.
  */
-export function rmsNorm(
-  module: ModelBuilder,
-  config: { readonly hiddenSize: number; readonly rmsNormEpsilon: number },
-): RmsNorm {
+export function rmsNorm(module: ModelBuilder, config: DecoderConfig): RmsNorm {
   const { hiddenSize, rmsNormEpsilon: epsilon } = config;
   const weight = module.vector(["weight", hiddenSize]);
   const normed = module.activation("normed", hiddenSize);
-  return (ops, input) => {
-    ops.rmsNorm(input, weight, epsilon, normed);
+  return (pass, input) => {
+    const { symbols, stream, rows } = pass;
+    pass.check(
+      symbols.upbeat_rms_norm(stream, pass.at(input), pass.at(weight), epsilon, rows, hiddenSize, pass.at(normed)),
+    );
     return normed;
   };
 }

@@ -82,7 +82,8 @@ test("planModel() makes a matrix of each run of one dtype when the tensors of a 
   ]);
   assertEquals(names(weightOf(plan, `${attention}.v_proj.bias`)), [`${attention}.v_proj.bias`]);
   assertEquals(names(matrixOf(plan, "model.layers.1.mlp.gate_proj.weight")), ["model.layers.1.mlp.gate_proj.weight"]);
-  assertEquals(plan.memory.joinIndices.map(({ units }) => units), [[3, 1], [1, 1]]);
+  const joints = plan.memory.joints.map(({ unit, parts }) => parts.map(({ units }) => units * unit));
+  assertEquals(joints, [[96, 32], [96, 96]]);
 });
 
 test("planModel() gives each part the byte range that the file's header gives its tensor", () => {

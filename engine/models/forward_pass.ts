@@ -1,0 +1,93 @@
+/**
+ * What the layers of a model share during a forward pass: the step, and where everything lies on the device.
+ *
+ * @module
+ */
+import type { Dtype, Symbols } from "../../ffi/abi.ts";
+import type { Device } from "../../ffi/interface.ts";
+import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
+import type { Matrix, Place } from "./memory_plan.ts";
+
+/** Where a step's inputs lie on the device, all int32. */
+export interface StepPointers {
+  /** Token ids; negative: padding. `[tokens]` */
+  readonly tokens: Pointer;
+  /** Position of each token in its sequence. `[tokens]` */
+  readonly positions: Pointer;
+  /** Where each token's key and value go: block * block size + offset; negative: nowhere. `[tokens]` */
+  readonly slotMapping: Pointer;
+  /** First token row of each request, and the end. `[requests + 1]` */
+  readonly queryStarts: Pointer;
+  /** Length of each request's sequence, this step's tokens included. `[requests]` */
+  readonly sequenceLengths: Pointer;
+  /** KV blocks of each request. `[requests, maxBlocks]` */
+  readonly blockTables: Pointer;
+  /** Token rows whose logits are wanted. `[logit rows]` */
+  readonly logitRows: Pointer;
+  /** Row length of the block tables. */
+  readonly maxBlocks: number;
+}
+
+/** Where a model lies on its device. */
+export interface ModelMemory {
+  /** Handle of each matrix, by its index. */
+  readonly weights: readonly WeightHandle[];
+  /** Address of each place, by its index. */
+  readonly addresses: readonly Pointer[];
+  /** Token rows that activations have room for. */
+  readonly maxTokens: number;
+  /** Element type of the KV caches. */
+  readonly cacheDtype: Dtype;
+  /** Tokens per KV block. */
+  readonly blockSize: number;
+}
+
+/**
+ * The forward pass of one step at a time. Layers enqueue ops through {@linkcode symbols}; nothing waits, and nothing is
+ * allocated.
+ */
+export class ForwardPass {
+  /** Token rows of the step. */
+  tokens = 0;
+  /** Requests that they belong to. */
+  requests = 0;
+  /** Rows whose logits are wanted. */
+  logitRows = 0;
+  /** Rows that ops work on: all tokens, until the pass narrows them to the logit rows. */
+  rows = 0;
+
+  readonly symbols: Symbols;
+  readonly stream: StreamHandle;
+  readonly memory: ModelMemory;
+  readonly inputs: StepPointers;
+  readonly #device: Device;
+
+  /**
+   * @param device The device.
+   * @param stream The stream that everything is enqueued on.
+   * @param memory Where the model lies.
+   * @param inputs Where each step's inputs will be.
+   */
+  constructor(device: Device, stream: StreamHandle, memory: ModelMemory, inputs: StepPointers) {
+    this.#device = device;
+    this.symbols = device.symbols;
+    this.stream = stream;
+    this.memory = memory;
+    this.inputs = inputs;
+  }
+
+  /** The address of a place. */
+  at({ index }: Place): Pointer {
+    return this.memory.addresses[index]!;
+  }
+
+  /** The handle of a matrix. */
+  handle({ index }: Matrix): WeightHandle {
+    return this.memory.weights[index]!;
+  }
+
+  /** Throw the error that a negative status stands for. */
+  check(status: number): void {
+    if (status < 0) this.#device.fail(status);
+  }
+}
