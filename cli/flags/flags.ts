@@ -6,7 +6,14 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { rangeText, TECHNICAL_BOUND } from "../../engine/config/checks.ts";
 import { nearest } from "../../engine/config/nearest.ts";
-import { boolean, flagName, type Given, type Option, type OptionTable } from "../../engine/config/option.ts";
+import {
+  boolean,
+  flagName,
+  type Given,
+  isNegatable,
+  type Option,
+  type OptionTable,
+} from "../../engine/config/option.ts";
 import { UpbeatError } from "../../errors.ts";
 import { UsageError } from "../errors.ts";
 
@@ -32,13 +39,16 @@ interface Flag {
   readonly name: string;
   readonly optionName: string;
   readonly option: Option;
+  /** The flag that sets the option to false; null: none. */
+  readonly negation: string | null;
 }
 
 /** The flags of those options that have one. */
 function flagsOf(table: OptionTable): Flag[] {
   return Object.entries(table).flatMap(([optionName, option]) => {
     const name = flagName(optionName, option);
-    return name === null ? [] : [{ name, optionName, option }];
+    const negation = isNegatable(option) ? `no-${name}` : null;
+    return name === null ? [] : [{ name, optionName, option, negation }];
   });
 }
 
@@ -53,10 +63,11 @@ function flagsOf(table: OptionTable): Flag[] {
 export function parseFlags<const Table extends OptionTable>(args: readonly string[], table: Table): ParsedFlags<Table> {
   const flags = flagsOf(table);
   const namesOf = (test: (flag: Flag) => boolean) => flags.filter(test).map(({ name }) => name);
+  const negations = flags.flatMap(({ negation }) => negation ?? []);
   const unknown: string[] = [];
   const aliases = flags.flatMap(({ name, option: { short } }) => (short === undefined ? [] : [[name, short]]));
   const parsed = parseArgs([...args], {
-    boolean: ["help", ...namesOf(({ option }) => option.kind === "boolean")],
+    boolean: ["help", ...namesOf(({ option }) => option.kind === "boolean"), ...negations],
     string: ["_", ...namesOf(({ option }) => option.kind !== "boolean")],
     collect: namesOf(({ option }) => option.kind === "texts"),
     alias: { help: "h", ...Object.fromEntries(aliases) },
@@ -69,10 +80,11 @@ export function parseFlags<const Table extends OptionTable>(args: readonly strin
   if (parsed["help"] === true) return { values: {}, positional, help: true };
   const values: Record<string, unknown> = {};
   for (const flag of flags) {
-    const value = readFlag(flag, parsed[flag.name], unknown);
+    const isNegated = flag.negation !== null && parsed[flag.negation] === true;
+    const value = isNegated ? false : readFlag(flag, parsed[flag.name], unknown);
     if (value !== undefined) values[flag.optionName] = value;
   }
-  if (unknown[0] !== undefined) throw unknownFlag(unknown[0], flags.map(({ name }) => name));
+  if (unknown[0] !== undefined) throw unknownFlag(unknown[0], [...flags.map(({ name }) => name), ...negations]);
   return { values: values as FlagValues<Table>, positional, help: false };
 }
 
@@ -156,9 +168,10 @@ export function describeFlags(groups: FlagGroups): string {
   }).join("\n\n");
 }
 
-function describeFlag({ name, option }: Flag): string {
+function describeFlag({ name, option, negation }: Flag): string {
   const { short, placeholder, help = "" } = option;
-  const head = `${short === undefined ? "" : `-${short}, `}--${name} ${placeholder}`.trimEnd();
+  const head = `${short === undefined ? "" : `-${short}, `}--${negation === null ? "" : "[no-]"}${name} ${placeholder}`
+    .trimEnd();
   const facts = factsOf(option);
   const lines = wrap(facts === "" ? help : `${help} (${facts})`, HELP_WIDTH - FLAG_WIDTH - 4);
   const first = head.length > FLAG_WIDTH ? [`  ${head}`] : [`  ${head.padEnd(FLAG_WIDTH)}  ${lines.shift()}`];
@@ -167,7 +180,7 @@ function describeFlag({ name, option }: Flag): string {
 
 /** Bounds and default of an option that has a value. */
 function factsOf(option: Option): string {
-  if (option.kind === "boolean") return "";
+  if (option.kind === "boolean" && !isNegatable(option)) return "";
   const fallback = option.defaultText?.replaceAll("`", "") ?? option.default;
   const facts = [rangeText(option, TECHNICAL_BOUND), fallback === null ? "" : `default: ${fallback}`];
   return facts.filter((fact) => fact !== "").join("; ");

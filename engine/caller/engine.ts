@@ -143,11 +143,6 @@ export class Engine implements AsyncDisposable {
     const timeOrigin = clockOrigin();
     const now = createClock(timeOrigin);
     const resolved = resolveEngineOptions(options);
-    if (options.overlap === false && options.earlyFirstToken === true) {
-      process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
-        code: "UPBEAT_OPTION_IGNORED",
-      });
-    }
     const { log, onLog } = callerLog(options.onLog, resolved.logToStandardError, now);
     const tracking = resolveTracking(resolved);
     const limits = { tracking, maxQueue: resolved.maxQueue ?? Infinity, onStep: options.onStep, log };
@@ -166,6 +161,11 @@ export class Engine implements AsyncDisposable {
       const loading = Promise.all([thread.ready, loadTokenizer(model, now)]);
       const [info, tokenizer] = await unlessAborted(loading, options.signal, what);
       checkTokenizer(tokenizer, info);
+      if (options.earlyFirstToken === true && !info.overlap) {
+        process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
+          code: "UPBEAT_OPTION_IGNORED",
+        });
+      }
       return new Engine(thread, info, tokenizer, timeOrigin, limits);
     } catch (error) {
       await thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });

@@ -14,12 +14,19 @@ export interface OptionsInEffect extends EngineOptionValues {
   readonly maxContext: number;
   readonly kvBlocks: number;
   readonly kvDtype: NonNullable<EngineOptionValues["kvDtype"]>;
+  readonly overlap: boolean;
 }
 
 /** Options that are also fields of {@linkcode EngineInfo} itself. */
 const INFO_FIELDS = [
   ...["maxContext", "maxBatchTokens", "maxBatchRequests", "kvBlocks", "blockSize", "activations"] as const,
   ...["overlap", "lateLaunch", "earlyFirstToken", "streamInterval"] as const,
+] as const;
+
+/** Those whose value depends on the model and the device. */
+const DEPENDENT_FIELDS = [
+  ...["maxContext", "maxBatchRequests", "kvBlocks", "kvDtype"] as const,
+  ...["overlap", "lateLaunch", "earlyFirstToken"] as const,
 ] as const;
 
 /** The model, the device and the options of an engine. */
@@ -44,20 +51,20 @@ export interface EngineInfo extends Pick<OptionsInEffect, typeof INFO_FIELDS[num
  * The fields of {@linkcode EngineInfo} that are options.
  *
  * @param options The engine's options.
- * @param sizes Those whose value depends on model and device.
+ * @param values Those whose value depends on model and device.
  * @returns The fields.
  */
 export function describeOptions(
   options: ResolvedEngineOptions,
-  sizes: Pick<EngineInfo, "maxContext" | "maxBatchRequests" | "kvBlocks" | "kvDtype">,
+  values: Pick<EngineInfo, typeof DEPENDENT_FIELDS[number]>,
 ): Pick<EngineInfo, typeof INFO_FIELDS[number] | "kvDtype" | "options"> {
-  const { maxContext, maxBatchRequests, kvBlocks } = sizes;
-  const kvDtype: OptionsInEffect["kvDtype"] = sizes.kvDtype === "BF16" ? "bf16" : "f32";
+  const kvDtype: OptionsInEffect["kvDtype"] = values.kvDtype === "BF16" ? "bf16" : "f32";
   const inEffect: OptionsInEffect = {
     ...pick(options, Object.keys(ENGINE_OPTIONS) as (keyof EngineOptionValues)[]),
-    ...{ maxContext, maxBatchRequests, kvBlocks, kvDtype },
+    ...pick(values, DEPENDENT_FIELDS),
+    kvDtype,
   };
-  return { ...pick(inEffect, INFO_FIELDS), kvDtype: sizes.kvDtype, options: inEffect };
+  return { ...pick(inEffect, INFO_FIELDS), kvDtype: values.kvDtype, options: inEffect };
 }
 
 function pick<Source, Name extends keyof Source>(source: Source, names: readonly Name[]): Pick<Source, Name> {

@@ -95,25 +95,27 @@ export const ENGINE_OPTIONS = {
   prefixCache: boolean({ default: true }),
   /**
    * Whether a step is launched before the tokens of the last one are read, so that the device never waits for the host. It
-   * changes times, never tokens. Default: true.
+   * changes times, never tokens: on the CPU library, whose threads take cores from the host, it raises throughput and delays
+   * the requests that arrive meanwhile. Default: true, but false on the CPU library.
    */
-  overlap: boolean({ default: true, help: "read the tokens of each step before launching the next" }),
+  overlap: boolean({
+    defaultText: "true, but false on the CPU library",
+    help: "launch each step before the tokens of the last one are read",
+  }),
   /**
    * Whether the launch of a step is delayed until shortly before the last one ends, so that requests which arrive meanwhile
-   * join it. Needs `overlap`. Default: as `overlap`.
+   * join it. Needs `overlap`; without effect on the CPU library. Default: true.
    */
   lateLaunch: boolean({
     default: true,
-    defaultText: "as `overlap`",
     help: "launch each step at once, without waiting for requests that may arrive",
   }),
   /**
-   * Whether a request's first token is emitted before any other work. Needs `overlap`; without it, this is ignored with a
-   * warning. Default: as `overlap`.
+   * Whether a request's first token is emitted before any other work. Needs `overlap`; without it, this is ignored, with a
+   * warning if it is given. Default: true.
    */
   earlyFirstToken: boolean({
     default: true,
-    defaultText: "as `overlap`",
     help: "emit first tokens together with all others",
   }),
   /**

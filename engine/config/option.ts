@@ -182,6 +182,16 @@ export function resolveOption<Table extends OptionTable, Name extends keyof Tabl
 }
 
 /**
+ * Whether an option is a boolean whose default depends on something else, so that its flag comes in two forms, as in
+ * `--overlap` and `--no-overlap`.
+ *
+ * @param option The option.
+ */
+export function isNegatable({ kind, default: value, defaultText }: Option): boolean {
+  return kind === "boolean" && value === null && defaultText !== undefined;
+}
+
+/**
  * The flag of an option.
  *
  * @param name The option's name.

@@ -40,8 +40,6 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
   const hooks = resolveOptions(ENGINE_HOOKS, options);
   return {
     ...values,
-    lateLaunch: values.overlap && values.lateLaunch,
-    earlyFirstToken: values.overlap && values.earlyFirstToken,
     trackSteps: hooks.onStep !== null,
     logToCaller: hooks.onLog !== null,
     logToStandardError: logIsAskedFor(),

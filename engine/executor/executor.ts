@@ -19,9 +19,9 @@ import { CommandQueue, type MessageSource } from "./command_queue.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Log } from "../telemetry/log.ts";
 import { LaunchGate } from "./launch_gate.ts";
+import type { LoopOptions } from "./loop_options.ts";
 import { LoopCounters } from "./loop_counters.ts";
 import { RequestTable } from "./request_table.ts";
-import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 import type { Request } from "../scheduler/request.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
 import type { Scheduler, SchedulingListener } from "../scheduler/scheduler.ts";
@@ -36,12 +36,6 @@ import { usageOf } from "./step_usage.ts";
  */
 export interface ExecutorPort extends MessageSource, OutputPort {}
 
-/** The options of the loop. */
-export type ExecutorOptions = Pick<
-  ResolvedEngineOptions,
-  "overlap" | "lateLaunch" | "earlyFirstToken" | "streamInterval"
->;
-
 /** What an executor is made of. */
 export interface ExecutorParts {
   readonly port: ExecutorPort;
@@ -52,7 +46,7 @@ export interface ExecutorParts {
   readonly runner: StepRunner;
   /** The engine's clock. */
   readonly now: Clock;
-  readonly options: ExecutorOptions;
+  readonly options: LoopOptions;
   /** Reports steps; null: steps are not reported. */
   readonly reports: StepReports | null;
   /** The thread's log. */
@@ -65,7 +59,7 @@ export class Executor {
   readonly #blocks: KvBlockPool;
   readonly #runner: StepRunner;
   readonly #now: Clock;
-  readonly #options: ExecutorOptions;
+  readonly #options: LoopOptions;
   readonly #reports: StepReports | null;
   readonly #commands: CommandQueue;
   readonly #requests = new RequestTable();

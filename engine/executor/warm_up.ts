@@ -4,8 +4,9 @@
  *
  * @module
  */
+import type { LoopOptions } from "./loop_options.ts";
 import type { Clock } from "../telemetry/clock.ts";
-import { Executor, type ExecutorOptions } from "./executor.ts";
+import { Executor } from "./executor.ts";
 import { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { ModelRunner, RunnerLimits } from "../runner/model_runner.ts";
 import type { InboxMessage } from "../channel/messages.ts";
@@ -42,7 +43,7 @@ const SAMPLING: SamplingParameters = {
 export function warmUp(
   runner: ModelRunner,
   limits: RunnerLimits,
-  options: ExecutorOptions,
+  options: LoopOptions,
   now: Clock,
 ): void {
   runner.prepare();

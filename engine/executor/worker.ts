@@ -19,8 +19,8 @@ import { resolveLimits } from "../runner/limits.ts";
 import { PrefixCache } from "../scheduler/prefix_cache.ts";
 import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
 import { describeOptions, type EngineInfo } from "../config/engine_info.ts";
+import { resolveLoopOptions } from "./loop_options.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
-import type { RunnerLimits } from "../runner/model_runner.ts";
 import { NvtxRunner } from "../runner/nvtx_runner.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { StepReports } from "./step_reports.ts";
@@ -110,7 +110,7 @@ function makesDependentLaunches(device: Device): boolean {
 function describe(
   config: ModelConfig,
   plan: ModelPlan,
-  limits: RunnerLimits,
+  values: Parameters<typeof describeOptions>[1],
   { device, libraryPath, fallback }: ChosenDevice,
 ): EngineInfo {
   const { folder, ...model } = config;
@@ -123,7 +123,7 @@ function describe(
     libraryPath,
     deviceFallback: fallback,
     dependentLaunches: makesDependentLaunches(device),
-    ...describeOptions(start.options, limits),
+    ...describeOptions(start.options, values),
   };
 }
 
@@ -144,7 +144,8 @@ async function run(): Promise<void> {
       checkWanted();
       post({ type: "progress", loadedBytes, totalBytes });
     }, start.options.weightSeed);
-    warmUp(runner, limits, start.options, now);
+    const options = resolveLoopOptions(start.options, device.info());
+    warmUp(runner, limits, options, now);
     checkWanted();
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
     const port = createPort();
@@ -158,13 +159,13 @@ async function run(): Promise<void> {
       blocks,
       runner: steps,
       now,
-      options: start.options,
+      options,
       reports,
       log,
     });
     log?.("worker: runner ready", { kvBlocks: limits.kvBlocks, deviceBytes: device.usage().device });
     isReady = true;
-    post({ type: "ready", info: describe(config, plan, limits, chosen) });
+    post({ type: "ready", info: describe(config, plan, { ...limits, ...options }, chosen) });
     executor.run();
     log?.("worker: loop exit", { error: null });
   } catch (thrown) {

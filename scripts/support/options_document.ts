@@ -14,7 +14,7 @@ import {
   EVENT_STREAM_OPTIONS,
 } from "../../engine/config/engine_options.ts";
 import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
-import { flagName, type Option, type OptionTable } from "../../engine/config/option.ts";
+import { flagName, isNegatable, type Option, type OptionTable } from "../../engine/config/option.ts";
 import { rangeText, TECHNICAL_BOUND } from "../../engine/config/checks.ts";
 import { Failure } from "./failure.ts";
 import { ROOT } from "./paths.ts";
@@ -68,7 +68,7 @@ function flagText(name: string, option: Option): string {
   if (flag === null) return "";
   const { kind, short, placeholder } = option;
   const value = kind === "choice" ? "" : ` ${placeholder}`.trimEnd();
-  return `\`${short === undefined ? "" : `-${short}, `}--${flag}${value}\``;
+  return `\`${short === undefined ? "" : `-${short}, `}--${isNegatable(option) ? "[no-]" : ""}${flag}${value}\``;
 }
 
 function optionRows(table: OptionTable, files: readonly string[]): string[][] {

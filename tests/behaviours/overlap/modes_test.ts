@@ -13,8 +13,8 @@ import { IS_EMULATED, sized } from "../../support/libraries/emulated.ts";
 
 const MODES = {
   plain: { overlap: false },
-  overlap: { earlyFirstToken: false },
-  early: {},
+  overlap: { overlap: true, earlyFirstToken: false },
+  early: { overlap: true },
 } satisfies Record<string, EngineOptions>;
 
 const story = (about: string): Prompt => [{ role: "user", content: `Tell me a story about ${about}.` }];
@@ -120,7 +120,7 @@ test("the shipped model's cached tokens are known with the first token, in every
 
 test("the shipped model wastes a step where overlap cannot know of the end, and none where it can", async () => {
   for (const [name, mode] of Object.entries(MODES)) {
-    // A launch that waits for the end of the last step knows how it ended.
+    // A delayed launch may see how the last step ended.
     await withEngine({ ...mode, lateLaunch: false }, async (engine) => {
       const [eos] = engine.info.model.eosTokenIds;
       const byLength = await engine.generate("Once", { maxTokens: 5, temperature: 0, ignoreEos: true }).result;

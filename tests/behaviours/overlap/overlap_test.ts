@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
-import type { ExecutorOptions } from "../../../engine/executor/executor.ts";
+import type { LoopOptions } from "../../../engine/executor/loop_options.ts";
 import type { Moment } from "../../../engine/events/moment.ts";
 import {
   ScriptedExecutor,
@@ -16,7 +16,7 @@ import { cancel, MODES, shutdown } from "../../support/scripted/scripted_run.ts"
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const drain = (deadline: number | null = null) => shutdown(true, deadline);
 
-function run(script: readonly ScriptedMessage[], options: Partial<ExecutorOptions>, setUp: ScriptedSetUp = {}) {
+function run(script: readonly ScriptedMessage[], options: Partial<LoopOptions>, setUp: ScriptedSetUp = {}) {
   const executor = new ScriptedExecutor(script, { ...setUp, options });
   executor.run();
   assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);

@@ -69,6 +69,7 @@ test(`${requests} requests in a pool far too small for them generate the same as
   await using engine = await Engine.load(BUNDLED_MODEL, {
     ...pool,
     threads: 2,
+    overlap: true,
     trackGeneratedTokenEvents: true,
     trackPausedRequestEvents: true,
     trackDetailEvents: true,

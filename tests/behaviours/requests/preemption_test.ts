@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
-import type { ExecutorOptions } from "../../../engine/executor/executor.ts";
+import type { LoopOptions } from "../../../engine/executor/loop_options.ts";
 import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { ModelRunner } from "../../../engine/runner/model_runner.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
@@ -129,7 +129,7 @@ for (const { options, graphSizes } of loops) {
     withRunner((runner) => checkUnderPressure(runner, options), graphSizes));
 }
 
-function checkUnderPressure(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+function checkUnderPressure(runner: StepRunner, options: Partial<LoopOptions>): void {
   const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
   for (const pool of pools) {
     const executor = run(allRequests.map((index) => message(index)), { ...pool, runner, options });
@@ -148,7 +148,7 @@ test("cancelling requests at any step does not change the others", () =>
     for (const options of sized([{}, OVERLAP], [OVERLAP])) checkCancels(runner, options);
   }));
 
-function checkCancels(runner: StepRunner, options: Partial<ExecutorOptions>): void {
+function checkCancels(runner: StepRunner, options: Partial<LoopOptions>): void {
   const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
   for (const [round, pool] of pools.entries()) {
     const cancels = allRequests

@@ -22,7 +22,7 @@ const PROMPTS = [
 const VIEWERS = "https://ui.perfetto.dev or chrome://tracing";
 
 /** Forces chunks, pauses and evictions: the pool holds less than half of the prompts. */
-const PRESSURE = ["--kv-blocks", "24", "--block-size", "4", "--max-batch-tokens", "8"];
+const PRESSURE = ["--kv-blocks", "24", "--block-size", "4", "--max-batch-tokens", "8", "--overlap"];
 
 function requestLanes({ lanes }: CheckedTrace): CheckedLane[] {
   return [...lanes.values()].filter(({ process }) => process === "requests");

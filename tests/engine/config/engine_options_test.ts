@@ -13,11 +13,6 @@ test("resolveEngineOptions() returns a value that crosses threads for every opti
   assertEquals([resolved.trackSteps, resolved.logToCaller], [true, true]);
 });
 
-test("resolveEngineOptions() turns off what needs overlap without it", () => {
-  const { lateLaunch, earlyFirstToken } = resolveEngineOptions({ overlap: false, earlyFirstToken: true });
-  assertEquals([lateLaunch, earlyFirstToken], [false, false]);
-});
-
 const REFUSED: readonly (readonly [keyof EngineOptions, unknown])[] = [
   ["device", "gpu"],
   ["library", 5],
@@ -47,14 +42,15 @@ for (const [name, value] of REFUSED) {
 
 test("describeOptions() has every option in effect, some of them as fields of their own", () => {
   const resolved = resolveEngineOptions({ kvBlocks: 99, streamInterval: 3 });
-  const sizes = { maxContext: 64, maxBatchRequests: 8, kvBlocks: 4, kvDtype: "BF16" } as const;
-  const { options, ...fields } = describeOptions(resolved, sizes);
+  const loop = { overlap: true, lateLaunch: false, earlyFirstToken: true };
+  const values = { maxContext: 64, maxBatchRequests: 8, kvBlocks: 4, kvDtype: "BF16", ...loop } as const;
+  const { options, ...fields } = describeOptions(resolved, values);
   assertEquals(Object.keys(options), Object.keys(ENGINE_OPTIONS));
   const { maxContext, maxBatchRequests, kvBlocks, kvDtype, streamInterval } = options;
   assertEquals([maxContext, maxBatchRequests, kvBlocks, kvDtype, streamInterval], [64, 8, 4, "bf16", 3]);
   assertEquals(fields, {
     ...{ maxContext: 64, maxBatchTokens: 512, maxBatchRequests: 8, kvBlocks: 4, blockSize: 16, kvDtype: "BF16" },
-    ...{ activations: "float32", overlap: true, lateLaunch: true, earlyFirstToken: true, streamInterval: 3 },
+    ...{ activations: "float32", ...loop, streamInterval: 3 },
   });
 });
 

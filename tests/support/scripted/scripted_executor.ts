@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { LoopOptions } from "../../../engine/executor/loop_options.ts";
 import { UpbeatError } from "../../../errors.ts";
-import { Executor, type ExecutorOptions, type ExecutorPort } from "../../../engine/executor/executor.ts";
+import { Executor, type ExecutorPort } from "../../../engine/executor/executor.ts";
 import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import { PrefixCache } from "../../../engine/scheduler/prefix_cache.ts";
@@ -162,11 +163,11 @@ export interface ScriptedSetUp {
   /** Whether steps are reported. */
   readonly trackSteps?: boolean;
   /** The plain loop unless given. */
-  readonly options?: Partial<ExecutorOptions>;
+  readonly options?: Partial<LoopOptions>;
 }
 
 /** One step at a time, every token told at once. */
-const PLAIN: ExecutorOptions = {
+const PLAIN: LoopOptions = {
   overlap: false,
   lateLaunch: false,
   earlyFirstToken: false,
