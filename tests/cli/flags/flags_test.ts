@@ -62,6 +62,14 @@ test("parseFlags() takes a flag's short name for its long one", () => {
   assertStringIncludes(describeFlags({ Flags: FLAGS }), "-p, --prompt TEXT");
 });
 
+test("parseFlags() takes both forms of a flag whose default depends on something else", () => {
+  const table = { graphs: boolean({ defaultText: "true on a GPU", help: "replay graphs" }) } as const;
+  const valueOf = (...args: string[]) => parseFlags(args, table).values.graphs;
+  assertEquals([valueOf("--graphs"), valueOf("--no-graphs"), valueOf()], [true, false, undefined]);
+  assertStringIncludes(describeFlags({ Flags: table }), "--[no-]graphs");
+  assertStringIncludes(describeFlags({ Flags: table }), "replay graphs (default: true on a GPU)");
+});
+
 test("parseFlags() checks nothing with --help", () => {
   assert(parseFlags(["--seed", "x", "-h"], FLAGS).help);
   assert(parseFlags(["--help", "--nonsense"], FLAGS).help);
