@@ -31,23 +31,23 @@ export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from
 export { BUNDLED_MODEL } from "./engine/caller/bundled_model.ts";
 /** @deprecated Renamed to {@linkcode BUNDLED_MODEL}. */
 export { BUNDLED_MODEL as SHIPPED_MODEL } from "./engine/caller/bundled_model.ts";
+export { createEvent, formatEvent } from "./engine/events/events.ts";
 export {
   type CancelReason,
   type CompactTokenEvent,
-  createEvent,
   DETAIL_EVENT_TYPES,
   type EventOf,
   type EventPayloads,
-  formatEvent,
   type GeneratedToken,
   LIFECYCLE_EVENT_TYPES,
   type PrefillChunk,
   type RequestError,
   type RequestEvent,
   type RequestEventType,
+  type StepLogprobs,
   type StoredEvent,
   type TokenLogprob,
-} from "./engine/events/events.ts";
+} from "./engine/events/event_types.ts";
 export { checkEventOrder, EventOrder } from "./engine/events/event_order.ts";
 /** @deprecated Renamed to {@linkcode EventOrder}. */
 export { EventOrder as EventLog } from "./engine/events/event_order.ts";
@@ -74,7 +74,6 @@ export {
   RequestRecord,
   type RequestSegment,
   type SegmentRequest,
-  type StepLogprobs,
 } from "./engine/events/request_record.ts";
 export { LATENCY_RELATIVE_ERROR, type LatencySummary } from "./engine/telemetry/latency_histogram.ts";
 export type { EngineStats } from "./engine/telemetry/engine_stats.ts";

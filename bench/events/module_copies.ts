@@ -6,7 +6,7 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UpbeatError } from "../../mod.ts";
 
@@ -14,7 +14,7 @@ const ENGINE = new URL("../../engine/", import.meta.url);
 
 /** A change of a module's text. */
 export interface Substitution {
-  /** The module, such as `executor.ts`. */
+  /** The module, such as `executor/executor.ts`. */
   readonly file: string;
   /** What stands there, once. */
   readonly find: string;
@@ -50,8 +50,10 @@ export class ModuleCopies implements Disposable {
         text = text.replace(find, () => replace);
       }
       text = text.replace(/ from "(\.[^"]+)"/g, (found, path: string) => {
-        return files.includes(path.slice("./".length)) ? found : ` from "${new URL(path, ENGINE).href}"`;
+        const imported = new URL(path, new URL(file, ENGINE)).href;
+        return files.some((copied) => new URL(copied, ENGINE).href === imported) ? found : ` from "${imported}"`;
       });
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
       writeFileSync(join(folder, file), text);
     }
     return await import(pathToFileURL(join(folder, files[0]!)).href) as Exports;
@@ -63,17 +65,29 @@ export class ModuleCopies implements Disposable {
   }
 }
 
-/** What decides at run time whether a request's tokens are recorded, decided: they are not. */
+/** The modules of the executor that see whether a request's tokens are recorded; the first one has its class. */
+export const EXECUTOR_MODULES = ["executor/executor.ts", "executor/emitter.ts"] as const;
+
+/** The same of a generation. */
+export const GENERATION_MODULES = [
+  "caller/generation.ts",
+  "events/request_record.ts",
+  "events/token_columns.ts",
+] as const;
+
+/** The decision whether a request's tokens are recorded, taken in advance: they are not. */
 export const TRACKING_COMPILED_OUT: readonly Substitution[] = [
-  { file: "executor.ts", find: "const usage = usageOf(step, number, this.#blocks);", replace: "const usage = null;" },
   {
-    file: "updates.ts",
-    find: "if (request.trackTokens && usage !== null) moment.usage = usage;",
+    file: "executor/executor.ts",
+    find: "const usage = usageOf(step, number, this.#blocks);",
+    replace: "const usage = null;",
+  },
+  { file: "executor/emitter.ts", find: "request.trackTokens ? usage : null", replace: "null" },
+  {
+    file: "events/token_columns.ts",
+    find:
+      "if (!this.#tracking.generatedTokens) return;\n    this.#emittedTimes.push(emittedAt);\n    this.#usages.push(usage);",
     replace: "",
   },
-  {
-    file: "generation.ts",
-    find: "const isKept = this.#setup.request.tracking.generatedTokens;",
-    replace: "const isKept = false;",
-  },
+  { file: "events/token_columns.ts", find: "if (generatedTokens) kept.push(this.tokenEvent(tokens));", replace: ";" },
 ];

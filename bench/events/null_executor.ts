@@ -4,8 +4,8 @@
  * @module
  */
 import { clockOrigin, createClock } from "../../engine/telemetry/clock.ts";
-import { DeliveryEncoder } from "../../engine/channel/delivery_codec.ts";
-import { createDeliveryRing, DeliveryReceiver, DeliverySender } from "../../engine/channel/delivery_ring.ts";
+import { createOutputRing, OutputReceiver, OutputSender } from "../../engine/channel/output_ring.ts";
+import type { EncodedOutput } from "../../engine/channel/step_output.ts";
 import type { Executor, ExecutorPort } from "../../engine/executor/executor.ts";
 import type { StepRunner } from "../../engine/runner/step_runner.ts";
 import { KvBlockPool } from "../../engine/scheduler/kv_block_pool.ts";
@@ -20,7 +20,7 @@ import { Scheduler } from "../../engine/scheduler/scheduler.ts";
 export const PROMPT_TOKENS = 16;
 const BLOCK_SIZE = 16;
 
-/** Room for all that is said in one run, as nobody reads meanwhile. */
+/** Room for all outputs of one run, as they are read after it. */
 const RING_CAPACITY = 1 << 20;
 
 /** What the executor runs. */
@@ -69,7 +69,7 @@ function submissions({ rows, tokensPerRow, trackTokens }: Load): SubmitMessage[]
 /** One run of an executor: made in advance, so that only the loop is measured. */
 export class NullRun {
   readonly #executor: Executor;
-  readonly #ring = createDeliveryRing(RING_CAPACITY);
+  readonly #ring = createOutputRing(RING_CAPACITY);
 
   /**
    * @param Loop The executor's class, or a copy of it.
@@ -81,8 +81,8 @@ export class NullRun {
     const limits = { maxBatchTokens: 1024, maxBatchRequests: rows };
     const scheduler = new Scheduler(pool, limits, new PrefixCache(pool));
     const inbox: InboxMessage[] = submissions(load);
-    const sender = new DeliverySender(this.#ring, () => {
-      throw new UpbeatError("INTERNAL", "the ring is too small for what the executor says", {
+    const sender = new OutputSender(this.#ring, () => {
+      throw new UpbeatError("INTERNAL", "the ring is too small for the executor's outputs", {
         capacity: RING_CAPACITY,
       });
     });
@@ -91,8 +91,8 @@ export class NullRun {
       // Idle: all requests are over.
       waitForMessage: () => inbox.push({ type: "shutdown", drain: false, deadline: null }),
       // As the worker does: writing to the other thread is the sender's work.
-      send: (delivery) => {
-        if (delivery !== null) sender.send(delivery);
+      send: (output) => {
+        if (output !== null) sender.send(output);
       },
     };
     this.#executor = new Loop({
@@ -111,13 +111,15 @@ export class NullRun {
     this.#executor.run();
   }
 
-  /** What was sent, encoded. */
-  receive(): Float64Array[] {
-    const messages: Float64Array[] = [];
-    const encoder = new DeliveryEncoder();
-    const receiver = new DeliveryReceiver(this.#ring, (delivery) => messages.push(encoder.encode(delivery)!.slice()));
+  /** The outputs that were sent. */
+  receive(): EncodedOutput[] {
+    const outputs: EncodedOutput[] = [];
+    const receiver = new OutputReceiver(
+      this.#ring,
+      ({ numbers, values }) => outputs.push({ numbers: numbers.slice(), values }),
+    );
     receiver.drain();
     receiver.close();
-    return messages;
+    return outputs;
   }
 }

@@ -6,7 +6,7 @@
 import { deserializeRecord, type EventMode, type RequestRecord, serializeRecord } from "../../mod.ts";
 import { Generation } from "../../engine/caller/generation.ts";
 import { interleave, type Rounds, timePerToken, type Variant } from "./rounds.ts";
-import { checkFinished, openGenerations, tell, updatesOf } from "./told_generations.ts";
+import { checkFinished, openGenerations, outputsOf, play } from "./played_generations.ts";
 
 const LOAD = { rows: 1, tokensPerRow: 512, trackTokens: true };
 
@@ -31,10 +31,10 @@ export interface SerializationCost {
  */
 export async function serializationCost(rounds: number): Promise<SerializationCost> {
   const tokens = LOAD.tokensPerRow;
-  const generations = openGenerations(Generation, LOAD);
-  for (const message of updatesOf(LOAD)) tell(generations, message);
-  checkFinished(generations);
-  const { record } = generations.get(1)!;
+  const played = openGenerations(Generation, LOAD);
+  for (const output of outputsOf(LOAD)) play(played, output);
+  checkFinished(played);
+  const { record } = played.generations[0]!;
   const variants = (["full", "compact"] as const).flatMap((mode) => variantsOf(record, mode, tokens));
   const bytes = (mode: EventMode) =>
     new TextEncoder().encode(JSON.stringify(serializeRecord(record, { mode }))).length / tokens;

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { EventHub, type EventStream } from "../../engine/caller/event_stream.ts";
-import { type EventSink, Generation } from "../../engine/caller/generation.ts";
+import type { EventStream } from "../../engine/caller/event_stream.ts";
+import { Generation } from "../../engine/caller/generation.ts";
+import type { EncodedOutput } from "../../engine/channel/step_output.ts";
 import type { Load } from "./null_executor.ts";
 import { interleave, type Rounds, type Variant } from "./rounds.ts";
-import { checkFinished, openGenerations, tell, type UpdatesMessage, updatesOf } from "./told_generations.ts";
+import { checkFinished, openGenerations, outputsOf, play } from "./played_generations.ts";
 
 const LOAD: Load = { rows: 32, tokensPerRow: 32, trackTokens: false };
 const TOKENS = LOAD.rows * LOAD.tokensPerRow;
@@ -30,29 +31,27 @@ const VARIANTS: readonly { name: StreamVariant; consumers: number; read: boolean
  * @returns Nanoseconds per generated token, what generations take anyway included.
  */
 export async function streamCost(rounds: number): Promise<Rounds<StreamVariant>> {
-  const messages = updatesOf(LOAD);
+  const outputs = outputsOf(LOAD);
   const variants: (Variant & { name: StreamVariant })[] = VARIANTS.map(({ name, consumers, read }) => ({
     name,
-    run: () => runOnce(messages, consumers, read),
+    run: () => runOnce(outputs, consumers, read),
   }));
   return await interleave(variants, rounds);
 }
 
-async function runOnce(messages: readonly UpdatesMessage[], consumers: number, read: boolean): Promise<number> {
-  const sink: EventSink = { listener: null };
-  const hub = new EventHub(sink);
+async function runOnce(outputs: readonly EncodedOutput[], consumers: number, read: boolean): Promise<number> {
+  const played = openGenerations(Generation, LOAD);
+  const { hub } = played.live;
   const streams = Array.from({ length: consumers }, () => hub.open({ capacity: 1024 }, 0));
   const readers = read ? streams.map(count) : [];
-  const generations = openGenerations(Generation, LOAD, sink);
   const start = performance.now();
-  for (const message of messages) {
-    const { settledUntil } = tell(generations, message);
-    if (hub.consumers > 0) hub.release(settledUntil);
-    // The next message is handled when everybody has read this one's events.
+  for (const output of outputs) {
+    play(played, output);
+    // The next output comes when all streams have been read.
     while (read && streams.some(({ buffered }) => buffered > 0)) await null;
   }
   const nanoseconds = ((performance.now() - start) * 1e6) / TOKENS;
-  checkFinished(generations);
+  checkFinished(played);
   hub.close();
   await Promise.all(readers);
   return nanoseconds;

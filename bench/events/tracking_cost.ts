@@ -5,10 +5,10 @@
  */
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Generation } from "../../engine/caller/generation.ts";
-import { ModuleCopies, TRACKING_COMPILED_OUT } from "./module_copies.ts";
+import { EXECUTOR_MODULES, GENERATION_MODULES, ModuleCopies, TRACKING_COMPILED_OUT } from "./module_copies.ts";
 import { NullRun } from "./null_executor.ts";
 import { interleave, type Rounds, timePerToken, type Variant } from "./rounds.ts";
-import { checkFinished, openGenerations, tell, updatesOf } from "./told_generations.ts";
+import { checkFinished, openGenerations, outputsOf, play } from "./played_generations.ts";
 
 /** `baseline` cannot record tokens at all, and so cannot its twin: what they differ by is noise. */
 export type TrackingVariant = "baseline" | "twin" | "off" | "on";
@@ -45,7 +45,7 @@ type VariantMaker = (
 export function executorCost(rows: number, rounds: number): Promise<Rounds<TrackingVariant>[]> {
   const tokensPerRow = tokensPerRowOf(rows);
   return repeat(rounds, async (load, trackTokens) => {
-    const { Executor: Loop } = await load<{ Executor: typeof Executor }>(["executor.ts", "updates.ts"]);
+    const { Executor: Loop } = await load<{ Executor: typeof Executor }>(EXECUTOR_MODULES);
     return () => {
       const run = new NullRun(Loop, { rows, tokensPerRow, trackTokens });
       const nanoseconds = timePerToken(rows * tokensPerRow, () => run.run());
@@ -56,7 +56,7 @@ export function executorCost(rows: number, rounds: number): Promise<Rounds<Track
 }
 
 /**
- * Generations that are told what an executor said, without text.
+ * Generations that are played the outputs of an executor, without text.
  *
  * @param rows Requests that run at the same time.
  * @param rounds Rounds to run in all.
@@ -65,15 +65,14 @@ export function executorCost(rows: number, rounds: number): Promise<Rounds<Track
 export function generationCost(rows: number, rounds: number): Promise<Rounds<TrackingVariant>[]> {
   const tokensPerRow = tokensPerRowOf(rows);
   return repeat(rounds, async (load, trackTokens) => {
-    const files = ["generation.ts", "timeline.ts", "request_record.ts"];
-    const { Generation: Kind } = await load<{ Generation: typeof Generation }>(files);
-    const messages = updatesOf({ rows, tokensPerRow, trackTokens });
+    const { Generation: Kind } = await load<{ Generation: typeof Generation }>(GENERATION_MODULES);
+    const outputs = outputsOf({ rows, tokensPerRow, trackTokens });
     return () => {
-      const generations = openGenerations(Kind, { rows, tokensPerRow, trackTokens });
+      const played = openGenerations(Kind, { rows, tokensPerRow, trackTokens });
       const nanoseconds = timePerToken(rows * tokensPerRow, () => {
-        for (const message of messages) tell(generations, message);
+        for (const output of outputs) play(played, output);
       });
-      checkFinished(generations);
+      checkFinished(played);
       return nanoseconds;
     };
   });

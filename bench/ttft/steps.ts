@@ -39,10 +39,10 @@ export function stepFigures(
   const own: number[] = [];
   for (const [index, report] of reports.entries()) {
     const [before, next] = [reports[index - 1], reports[index + 1]];
-    if (report.followsRest || !isSteady(before) || !isSteady(report) || !isSteady(next)) continue;
+    if (report.afterIdle || !isSteady(before) || !isSteady(report) || !isSteady(next)) continue;
     if (report.device !== null) idle.push(report.device.idle * 1000);
-    if (next === undefined || next.followsRest) continue;
-    const time = (next.start - next.held - report.start - waitBetween(reports, index)) * 1000;
+    if (next === undefined || next.afterIdle) continue;
+    const time = (next.start - next.launchDelayMs - report.start - waitBetween(reports, index)) * 1000;
     host.push(time);
     own.push(library === null ? time : time - (library[index + 1]! - library[index]!) * 1000);
   }
@@ -52,7 +52,7 @@ export function stepFigures(
 /** Milliseconds of the iteration that launches a step in which the executor waited: for it, or for the one before. */
 function waitBetween(reports: readonly StepReport[], index: number): number {
   const [from, to] = [reports[index]!.start, reports[index + 1]!.start];
-  return reports.slice(Math.max(0, index - 2), index + 2).reduce((sum, { waiting, known }) => {
-    return sum + Math.max(0, Math.min(known, to) - Math.max(waiting, from));
+  return reports.slice(Math.max(0, index - 2), index + 2).reduce((sum, { waiting, resultsAt }) => {
+    return sum + Math.max(0, Math.min(resultsAt, to) - Math.max(waiting, from));
   }, 0);
 }

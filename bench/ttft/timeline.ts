@@ -206,19 +206,19 @@ function drawBand(run: TracedRun, band: Band, title: string): string {
 function hostPieces(reports: readonly StepReport[]): Piece[] {
   const pieces: Piece[] = [];
   for (const [index, report] of reports.entries()) {
-    const { step, start, forwardLaunched, sampling, launched, waiting, known, firstTokensSent, processing, end } =
+    const { step, start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } =
       report;
     pieces.push(
       { from: start, to: forwardLaunched, kind: "launch", label: `launch ${step}` },
       { from: sampling, to: launched, kind: "sampling", label: `sampling ${step}` },
-      { from: waiting, to: known, kind: "wait", label: `wait for ${step}` },
-      { from: known, to: firstTokensSent, kind: "first", label: "first token" },
+      { from: waiting, to: resultsAt, kind: "wait", label: `wait for ${step}` },
+      { from: resultsAt, to: firstTokensSent, kind: "first", label: "first token" },
       { from: processing, to: end, kind: "process", label: `process ${step}` },
     );
     const next = reports.slice(index + 1).find((later) => later.start >= end);
-    if (next !== undefined && !next.followsRest) {
+    if (next !== undefined && !next.afterIdle) {
       pieces.push({ from: end, to: next.start, kind: "between", label: "tell, schedule" });
-      pieces.push({ from: next.start - next.held, to: next.start, kind: "hold", label: `${next.step} waits` });
+      pieces.push({ from: next.start - next.launchDelayMs, to: next.start, kind: "hold", label: `${next.step} waits` });
     }
   }
   return pieces;

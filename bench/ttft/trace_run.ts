@@ -72,29 +72,30 @@ export async function traceRun(device: BenchDevice, mode: Mode, attempts: number
 
 /** When the first token of the request that arrived was known, in milliseconds since its arrival. */
 export function firstTokenKnown({ reports, arrived }: TracedRun): number {
-  return reports.filter(({ prefillTokens, known }) => prefillTokens > 0 && known < arrived[0]!).at(-1)!.known;
+  return reports.filter(({ prefillTokens, resultsAt }) => prefillTokens > 0 && resultsAt < arrived[0]!).at(-1)!
+    .resultsAt;
 }
 
 /** Milliseconds by which the host noticed late that a step was done, and callers that a token was there, in all. */
 function disturbance(run: TracedRun): number {
   const known = firstTokenKnown(run);
   const steps = run.reports.filter((report) =>
-    report.device !== null && report.known > 0 && report.end < run.arrived.at(-1)!
+    report.device !== null && report.resultsAt > 0 && report.end < run.arrived.at(-1)!
   );
-  const noticed = steps.map((report) => report.known - report.device!.end);
-  const later = run.reports.filter((report) => report.known >= known).map((report) => report.known);
+  const noticed = steps.map((report) => report.resultsAt - report.device!.end);
+  const later = run.reports.filter((report) => report.resultsAt >= known).map((report) => report.resultsAt);
   const lags = run.arrived.map((time, index) => time - (later[index] ?? time));
   // Also of the running requests: the last of those tokens was the sign for the one that arrives.
   const others = steps.map((report) =>
-    (run.tokens.find((time) => time >= report.known) ?? report.known) - report.known
+    (run.tokens.find((time) => time >= report.resultsAt) ?? report.resultsAt) - report.resultsAt
   );
   return [...noticed, ...lags, ...others].reduce((sum, lag) => sum + lag, 0);
 }
 
 /** A report with other times. */
 function shifted(report: StepReport, origin: number): StepReport {
-  const { start, forwardLaunched, sampling, launched, waiting, known, firstTokensSent, processing, end } = report;
-  const times = { start, forwardLaunched, sampling, launched, waiting, known, firstTokensSent, processing, end };
+  const { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } = report;
+  const times = { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end };
   const moved = Object.fromEntries(Object.entries(times).map(([name, time]) => [name, time - origin]));
   const { device } = report;
   const onDevice = device === null ? null : {

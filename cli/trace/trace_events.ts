@@ -88,18 +88,20 @@ type StepState = Pick<
 function drawSteps(writer: TraceWriter, steps: readonly StepReport[]): void {
   const ends: number[] = [];
   for (const report of steps) {
-    const { step, start, waiting, known, end } = report;
+    const { step, start, waiting, resultsAt, end } = report;
     const free = ends.findIndex((laneEnd) => laneEnd <= start);
     const index = free < 0 ? ends.length : free;
     const lane: TraceLane = { pid: EXECUTOR_PID, tid: 1 + index };
     if (index === ends.length) writer.lane(lane, index === 0 ? "steps" : `steps, overlapping (${index})`);
     ends[index] = end;
-    const waitUs = writer.time(known) - writer.time(waiting);
+    const waitUs = writer.time(resultsAt) - writer.time(waiting);
     const slice = writer.open(lane, "step", `step ${step}`, start, { step, waitUs, ...stateOf(report) });
     writer.slice(lane, "step", "launch forward", start, report.forwardLaunched);
     writer.slice(lane, "step", "launch sampling", report.sampling, report.launched);
-    writer.slice(lane, "step", "wait for device", waiting, known);
-    if (report.firstTokensSent > known) writer.slice(lane, "step", "first tokens", known, report.firstTokensSent);
+    writer.slice(lane, "step", "wait for device", waiting, resultsAt);
+    if (report.firstTokensSent > resultsAt) {
+      writer.slice(lane, "step", "first tokens", resultsAt, report.firstTokensSent);
+    }
     writer.slice(lane, "step", "process", report.processing, end);
     writer.close(slice, end);
   }

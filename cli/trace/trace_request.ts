@@ -104,7 +104,7 @@ export function drawRequest(
       case "PREFILL_CHUNK": {
         beginPrefill(time, event.payload.cached);
         const step = stepAt(time);
-        phases.beginPart("chunk", time, step?.known ?? Infinity, { step: step?.step ?? null, ...event.payload });
+        phases.beginPart("chunk", time, step?.resultsAt ?? Infinity, { step: step?.step ?? null, ...event.payload });
         break;
       }
       case "ADD_CONTEXT":

@@ -8,9 +8,10 @@ import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "../telemetry/clock.ts";
 import { UpbeatError } from "../../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
-import { EventHub, type EventStream } from "./event_stream.ts";
+import type { EventStream } from "./event_stream.ts";
 import { checkRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
-import { type EventSink, Generation } from "./generation.ts";
+import { Generation } from "./generation.ts";
+import { LiveGenerations } from "./live_generations.ts";
 import { callerLog, type Log } from "../telemetry/log.ts";
 import {
   DISPOSE_OPTIONS,
@@ -24,10 +25,8 @@ import { resolveEngineOptions } from "../config/resolved_options.ts";
 import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
-import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
-import type { RequestUpdate } from "../events/moment.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
-import { type EngineStats, engineStats, NO_COUNTERS, RequestTotals } from "../telemetry/engine_stats.ts";
+import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engine_stats.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { resolveTracking, type Tracking } from "../config/tracking.ts";
 
@@ -64,22 +63,11 @@ export class Engine implements AsyncDisposable {
   readonly #now: Clock;
   readonly #tracking: Tracking;
   readonly #maxQueue: number;
-  readonly #generations = new Map<number, Generation>();
-  /** Requests that were submitted and not admitted yet. */
-  readonly #queued = new Set<number>();
-  /** Every event of every request passes here. */
-  readonly #sink: EventSink = { listener: null };
-  readonly #hub = new EventHub(this.#sink);
+  readonly #live: LiveGenerations;
   readonly #totals = new RequestTotals();
   #nextRequestId = 1;
   #tokenTableSent = false;
-  #counters: ExecutorCounters = NO_COUNTERS;
-  /** When the executor spoke last. */
-  #heardAt = 0;
-  /** All that happened in the executor before this time is known here. */
-  #settledUntil = 0;
   #disposal: Promise<void> | null = null;
-  #isDraining = false;
   /** What ended the executor, where that was not a disposal. */
   #failure: UpbeatError | null = null;
 
@@ -95,37 +83,18 @@ export class Engine implements AsyncDisposable {
     this.tokenizer = tokenizer;
     this.timeOrigin = timeOrigin;
     const now = createClock(timeOrigin);
-    // Two threads' clocks agree to their resolution; what follows the executor's words must not seem to come before them.
-    this.#now = () => Math.max(now(), this.#heardAt);
+    this.#live = new LiveGenerations(() => thread.holdOpen(false), limits.onStep);
+    // Two threads' clocks agree to their resolution; what follows an output must not seem to come before it.
+    this.#now = () => Math.max(now(), this.#live.emittedAt);
     this.#log = limits.log;
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
-    thread.onUpdates = ({ updates, counters, emittedAt, settledUntil, steps }) => {
-      if (counters !== null) this.#counters = counters;
-      this.#heardAt = emittedAt;
-      this.#settledUntil = settledUntil;
-      for (const update of updates) {
-        const generation = this.#generations.get(update.id);
-        if (generation === undefined) continue;
-        // Of a drain whose time was over the executor knows first.
-        if (this.#isDraining && endsCancelled(update)) generation.cancel("shutdown");
-        generation.handleUpdate(update, emittedAt);
-        if (generation.wasAdmitted) this.#queued.delete(update.id);
-        if (generation.isOver) this.#forget(update.id);
-      }
-      this.#releaseEvents();
-      for (const report of steps ?? []) limits.onStep?.(report);
-    };
+    thread.sink = this.#live;
     thread.onEnd = (error) => {
       this.#failure = error;
-      const cause = error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running");
-      for (const [id, generation] of this.#generations) {
-        generation.fail([cause]);
-        this.#forget(id);
-      }
-      this.#hub.close();
-      // With the thread, its blocks are gone.
-      this.#counters = { ...this.#counters, running: 0, paused: 0, usedBlocks: 0, cachedBlocks: 0 };
+      this.#live.close(
+        error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running"),
+      );
     };
   }
 
@@ -192,7 +161,7 @@ export class Engine implements AsyncDisposable {
     if (this.#disposal !== null || this.#thread.hasEnded) {
       return this.#refuse(unknown, [engineClosed(this.#failure)]);
     }
-    if (this.#queued.size >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
+    if (this.#live.queued >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
     const { info, tokenizer } = this;
     const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
     const checked = checkRequest(requestId, arrival, prompt, options, limits);
@@ -205,7 +174,7 @@ export class Engine implements AsyncDisposable {
   #refuse(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
     const generation = this.#open(request, null, () => {});
     generation.fail(errors, transient);
-    this.#releaseEvents();
+    this.#live.releaseEvents();
     return generation;
   }
 
@@ -216,20 +185,11 @@ export class Engine implements AsyncDisposable {
       this.#thread.post({ type: "tokenTable", table: this.tokenizer.tokenTable.shared });
       this.#tokenTableSent = true;
     }
-    this.#generations.set(id, generation);
-    this.#queued.add(id);
+    this.#live.add(generation);
     this.#thread.holdOpen(true);
     const trackTokens = tracking.generatedTokens;
-    this.#thread.post({
-      type: "submit",
-      id,
-      promptTokenIds,
-      maxTokens,
-      sampling,
-      eosTokenIds,
-      stopStrings,
-      trackTokens,
-    });
+    const type = "submit";
+    this.#thread.post({ type, id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings, trackTokens });
     return generation;
   }
 
@@ -241,27 +201,12 @@ export class Engine implements AsyncDisposable {
       tokenTable,
       streamInterval: this.info.streamInterval,
       now: this.#now,
-      sink: this.#sink,
+      tap: this.#live.hub,
       totals: this.#totals,
       onCancel,
     });
-    this.#releaseEvents();
+    this.#live.releaseEvents();
     return generation;
-  }
-
-  /** Hand out the events that no other can come before. */
-  #releaseEvents(): void {
-    if (this.#hub.consumers === 0) return;
-    // When no request is running, the executor has nothing to tell.
-    let time = this.#generations.size === 0 ? Infinity : this.#settledUntil;
-    for (const { settledUntil } of this.#generations.values()) time = Math.min(time, settledUntil);
-    this.#hub.release(time);
-  }
-
-  #forget(id: number): void {
-    this.#generations.delete(id);
-    this.#queued.delete(id);
-    if (this.#generations.size === 0) this.#thread.holdOpen(false);
   }
 
   /**
@@ -280,7 +225,7 @@ export class Engine implements AsyncDisposable {
    * ```
    */
   events(options: EventStreamOptions = {}): EventStream {
-    return this.#hub.open(options, this.#now());
+    return this.#live.hub.open(options, this.#now());
   }
 
   /**
@@ -296,11 +241,11 @@ export class Engine implements AsyncDisposable {
    */
   stats(): EngineStats {
     return engineStats({
-      counters: this.#counters,
+      counters: this.#live.counters,
       totals: this.#totals,
-      live: this.#generations.size,
+      live: this.#live.size,
       kvBlocks: this.info.kvBlocks,
-      events: { consumers: this.#hub.consumers, dropped: this.#hub.dropped },
+      events: { consumers: this.#live.hub.consumers, dropped: this.#live.hub.dropped },
     });
   }
 
@@ -327,13 +272,13 @@ export class Engine implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#log?.("engine: dispose", { drain, live: this.#generations.size });
+    this.#log?.("engine: dispose", { drain, live: this.#live.size });
     if (this.#disposal === null) {
-      this.#isDraining = drain;
+      this.#live.isDraining = drain;
       this.#disposal = this.#end(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
-    } else if (this.#isDraining && !drain) {
+    } else if (this.#live.isDraining && !drain) {
       this.#log?.("engine: drain cut short");
-      this.#isDraining = false;
+      this.#live.isDraining = false;
       void this.#end(null);
     } else {
       this.#log?.("engine: dispose returns the promise of the first call", { reason: "already disposed" });
@@ -344,7 +289,7 @@ export class Engine implements AsyncDisposable {
   /** Ends the thread; what runs may go on for as many milliseconds, null: it is cancelled. */
   async #end(drainTime: number | null): Promise<void> {
     const drain = drainTime !== null;
-    if (!drain) this.#generations.forEach((generation) => generation.cancel("shutdown"));
+    if (!drain) this.#live.cancelAll();
     const deadline = drain ? this.#now() + drainTime : null;
     await this.#thread.end({ drain, deadline, timeout: (drainTime ?? 0) + SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
   }
@@ -367,11 +312,6 @@ function engineClosed(failure: UpbeatError | null): UpbeatError {
   if (failure === null) return new UpbeatError("ENGINE_CLOSED", "the engine was disposed; load it again to generate");
   const message = `the engine has failed and must be loaded again: ${failure.message}`;
   return new UpbeatError("ENGINE_CLOSED", message, { failure: failure.code }, { cause: failure });
-}
-
-function endsCancelled({ moments }: RequestUpdate): boolean {
-  const last = moments.at(-1);
-  return last?.type === "finish" && last.reason === "cancelled";
 }
 
 function queueFull(maxQueue: number): UpbeatError {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { RequestEvent } from "../events/events.ts";
-import type { EventSink } from "./generation.ts";
+import type { RequestEvent } from "../events/event_types.ts";
+import type { EventTap } from "./generation.ts";
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions } from "../config/engine_options.ts";
 import { resolveOptions } from "../config/option.ts";
 
@@ -28,7 +28,7 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
   #length = 0;
   #dropped = 0;
   #isClosed = false;
-  /** Of those who wait for the next event; null when nobody does. */
+  /** Resolves with the next event; null when nothing waits for it. */
   #wake: PromiseWithResolvers<void> | null = null;
 
   /** @internal Made by `Engine.events`. */
@@ -118,22 +118,17 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
 /**
  * Brings the events of all requests to all streams in time order.
  *
- * Events reach this side out of order: those of a message from the executor one request after the other, and what happens
- * on this side, such as the arrival of a request, before what the executor did at the same time and tells later. So
- * events wait here until nothing can come that was before them. Without a stream no event comes here, and none is made.
+ * Events reach this side out of order: an event of this side, such as the arrival of a request, is known before what the
+ * executor did at the same time and sends later. So events wait here, and are released once no earlier event can still
+ * arrive. Without a stream there is no listener, and no event is made for it.
  */
-export class EventHub {
-  readonly #sink: EventSink;
+export class EventHub implements EventTap {
+  listener: ((event: RequestEvent) => void) | null = null;
   readonly #streams = new Set<EventStream>();
   #waiting: RequestEvent[] = [];
   /** By streams that were closed. */
   #dropped = 0;
   #isClosed = false;
-
-  /** @param sink Where events pass; its listener is set while there are streams. */
-  constructor(sink: EventSink) {
-    this.#sink = sink;
-  }
 
   /** Streams that are open. */
   get consumers(): number {
@@ -160,14 +155,14 @@ export class EventHub {
     const stream = new EventStream(capacity, since, (closed) => this.#leave(closed));
     this.#streams.add(stream);
     if (this.#isClosed) stream.close();
-    else this.#sink.listener = (event) => this.#waiting.push(event);
+    else this.listener = (event) => this.#waiting.push(event);
     return stream;
   }
 
   /**
-   * Hand out what can be handed out.
+   * Release events to the streams.
    *
-   * @param time No event from before this is to come any more.
+   * @param time No event from before this time can still arrive.
    */
   release(time: number): void {
     if (this.#waiting.length === 0) return;
@@ -180,7 +175,7 @@ export class EventHub {
     for (const stream of this.#streams) stream.push(events);
   }
 
-  /** Hand out everything and end all streams. */
+  /** Release everything and end all streams. */
   close(): void {
     this.release(Infinity);
     this.#isClosed = true;
@@ -191,7 +186,7 @@ export class EventHub {
     this.#streams.delete(stream);
     this.#dropped += stream.dropped;
     if (this.#streams.size > 0) return;
-    this.#sink.listener = null;
+    this.listener = null;
     this.#waiting = [];
   }
 }

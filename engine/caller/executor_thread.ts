@@ -6,10 +6,11 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../../errors.ts";
-import { createDeliveryRing, DeliveryReceiver } from "../channel/delivery_ring.ts";
+import { createOutputRing, OutputReceiver } from "../channel/output_ring.ts";
 import type { Log, LogEntry } from "../telemetry/log.ts";
 import type { LoadProgress } from "../config/engine_options.ts";
-import type { Delivery, InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
+import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
+import { type EncodedOutput, type OutputSink, readOutput } from "../channel/step_output.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 
@@ -43,15 +44,15 @@ export interface ThreadEnd {
 export class ExecutorThread {
   /** Resolves when the model is loaded; rejects with what prevented it. */
   readonly ready: Promise<EngineInfo>;
-  /** Called with what the executor sends. */
-  onUpdates: (delivery: Delivery) => void = () => {};
+  /** Takes in the executor's outputs; set before the first request. */
+  sink: OutputSink | null = null;
   /** Called once when the executor is over: null after a shutdown, else what ended it. Its thread may still clean up. */
   onEnd: (error: UpbeatError | null) => void = () => {};
 
   readonly #worker: Worker;
   readonly #inbox: MessagePort;
   readonly #doorbell: Int32Array;
-  readonly #deliveries: DeliveryReceiver;
+  readonly #outputs: OutputReceiver;
   readonly #onProgress: ((progress: LoadProgress) => void) | null;
   readonly #onLog: ((entry: LogEntry) => void) | null;
   readonly #log: Log | null;
@@ -76,9 +77,9 @@ export class ExecutorThread {
     this.#log = start.log;
     this.ready = this.#ready.promise;
     const { modelFolder, options, clockOrigin, module = new URL("../executor/worker.ts", import.meta.url) } = start;
-    const deliveries = createDeliveryRing();
-    this.#deliveries = new DeliveryReceiver(deliveries, (delivery) => this.onUpdates(delivery));
-    const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2, deliveries };
+    const outputs = createOutputRing();
+    this.#outputs = new OutputReceiver(outputs, (output) => this.sink !== null && readOutput(output, this.sink));
+    const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2, outputs };
     this.#worker = new Worker(module, { workerData, transferList: [port2] });
     this.#worker.on("message", (message: OutboxMessage) => this.#receive(message));
     this.#worker.on("error", (error: Error) => this.#end(died(error.message)));
@@ -186,9 +187,9 @@ export class ExecutorThread {
         this.#ready.resolve(message.info);
         this.holdOpen(false);
         break;
-      case "updates":
-        this.#isFailing ||= tellsOfFailure(message.delivery);
-        this.#deliveries.receivePosted(message);
+      case "output":
+        this.#isFailing ||= hasFailure(message.output);
+        this.#outputs.receivePosted(message);
         break;
       case "failed":
         this.#end(deserializeError(message.error));
@@ -203,8 +204,8 @@ export class ExecutorThread {
   #end(error: UpbeatError | null): void {
     if (this.#hasEnded) return;
     // What it said before comes first.
-    this.#deliveries.drain();
-    this.#deliveries.close();
+    this.#outputs.drain();
+    this.#outputs.close();
     this.#hasEnded = true;
     this.#log?.("thread: executor over", { error: error?.code ?? null });
     this.#inbox.close();
@@ -221,9 +222,9 @@ export class ExecutorThread {
   }
 }
 
-/** Whether requests fail because the executor does. Errors are never in the ring: such a delivery is posted. */
-function tellsOfFailure({ updates }: Delivery): boolean {
-  return updates.some(({ moments }) => moments.at(-1)?.type === "failure");
+/** Whether requests fail with their executor. */
+function hasFailure({ values }: EncodedOutput): boolean {
+  return values.some((value) => typeof value !== "string" && !value.transient);
 }
 
 function died(reason: string): UpbeatError {

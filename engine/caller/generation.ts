@@ -3,34 +3,33 @@
  *
  * @module
  */
+import { chunkEnd } from "../channel/chunks.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import { deserializeError, toUpbeatError, UpbeatError } from "../../errors.ts";
 import { EventOrder } from "../events/event_order.ts";
-import { checkPayload, requestError } from "../events/event_payloads.ts";
-import { integerOf } from "../events/payload_checks.ts";
+import { createEvent, requestError } from "../events/events.ts";
 import {
   type CancelReason,
-  createEvent,
   type EventPayloads,
   isDetailType,
-  type RequestError,
   type RequestEvent,
   type RequestEventType,
-} from "../events/events.ts";
+  type StepLogprobs,
+} from "../events/event_types.ts";
+import type { Completion, ExecutorEvent, StepUsage } from "../events/executor_event.ts";
+import type { FinishReason } from "../events/finish_reason.ts";
+import { RequestRecord, type SegmentRequest } from "../events/request_record.ts";
+import { check, count } from "../events/schema.ts";
+import { TokenColumns } from "../events/token_columns.ts";
 import type { GenerationChunk, GenerationMetrics, GenerationResult } from "./generation_result.ts";
 import { MetricsAccumulator, type RequestMetrics } from "../telemetry/request_metrics.ts";
-import type { Moment, RequestUpdate } from "../events/moment.ts";
-import type { FinishReason } from "../events/finish_reason.ts";
-import { newSegment, RequestRecord, type SegmentRequest } from "../events/request_record.ts";
 import type { RequestTotals } from "../telemetry/engine_stats.ts";
-import { ChunkEnds } from "./chunk_ends.ts";
 import { GeneratedText } from "../text/streaming/generated_text.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
-import { TokenColumns } from "./token_columns.ts";
 
-/** Where the events of all of an engine's requests pass. Without a listener nothing is made for it. */
-export interface EventSink {
-  listener: ((event: RequestEvent) => void) | null;
+/** Where the events of all of an engine's requests pass. Without a listener no event is made for it. */
+export interface EventTap {
+  readonly listener: ((event: RequestEvent) => void) | null;
 }
 
 /** What a generation is made of. */
@@ -43,10 +42,10 @@ export interface GenerationSetup {
   /** Tokens per chunk, after the first one. */
   readonly streamInterval: number;
   readonly now: Clock;
-  readonly sink: EventSink;
+  readonly tap: EventTap;
   /** Counts and times over all requests. */
   readonly totals: RequestTotals;
-  /** Called when it is to end: by its caller, or because it cannot go on. */
+  /** Called when the executor is to end it: its caller canceled it, or it cannot go on. */
   readonly onCancel: () => void;
 }
 
@@ -67,31 +66,32 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   /** The request's number, unique within the engine. */
   readonly requestId: number;
   /**
-   * What it came to, when it is over. A cancelled generation resolves, with finish reason `"cancelled"`; a failed one
-   * rejects with an {@linkcode UpbeatError}.
+   * Settles when it is over. A cancelled generation resolves, with finish reason `"cancelled"`; a failed one rejects with an
+   * {@linkcode UpbeatError}.
    */
   readonly result: Promise<GenerationResult>;
   /** What is kept of its life so far, also when it fails. */
   readonly record: RequestRecord;
 
   readonly #setup: GenerationSetup;
-  readonly #log = new EventOrder();
-  readonly #timeline: TokenColumns;
+  readonly #order = new EventOrder();
+  readonly #columns: TokenColumns;
   readonly #measured: MetricsAccumulator;
   readonly #text: GeneratedText | null;
   readonly #resolve: (result: GenerationResult) => void;
   readonly #reject: (error: UpbeatError) => void;
-  readonly #chunks: ChunkEnds;
   /** Text of tokens that became certain only at the end. */
   #lastText = "";
   /** Why it ended, where it did not fail. */
   #finishReason: FinishReason | null = null;
+  /** Why it failed, where it did. */
   #error: UpbeatError | null = null;
   #isOver = false;
-  #cancelAsked = false;
-  /** A cancel whose event has not found its place between the moments of the other thread yet. */
+  #isCancelled = false;
+  /** A cancel whose event has no place between the executor's events yet. */
   #pendingCancel: { readonly time: number; readonly reason: CancelReason } | null = null;
-  #wake = Promise.withResolvers<void>();
+  /** Resolves with the next output; null when nothing waits for it. */
+  #wake: PromiseWithResolvers<void> | null = null;
 
   /** @internal Made by `Engine.generate`. */
   constructor(setup: GenerationSetup) {
@@ -103,11 +103,10 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.result = promise;
     this.#resolve = resolve;
     this.#reject = reject;
-    // Who only iterates hears of a failure there; that must not be an unhandled rejection.
+    // Iterators report a failure too, so one that is not awaited here is not unhandled.
     promise.catch(() => {});
-    this.record = new RequestRecord([newSegment(request)], tokenTable);
-    this.#timeline = new TokenColumns(requestId);
-    this.#chunks = new ChunkEnds(setup.streamInterval);
+    this.#columns = new TokenColumns(requestId, request.tracking);
+    this.record = RequestRecord.of(request, this.#columns, tokenTable);
     this.#measured = new MetricsAccumulator(arrival, tokenizeMs, totals);
     this.#text = tokenTable === null || promptTokenIds === null
       ? null
@@ -125,24 +124,24 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     return this.#measured.wasScheduled;
   }
 
-  /** @internal No event of it from before this time is to come, for all that this side knows. */
-  get settledUntil(): number {
+  /** @internal Its later events happened at this time or after it, as far as this side knows. */
+  get watermark(): number {
     return this.#pendingCancel?.time ?? Infinity;
   }
 
   /** Times and counts so far. */
   get metrics(): RequestMetrics {
-    return this.#measured.metrics(this.#setup.request.tracking.generatedTokens ? this.#timeline.tokenTimes : null);
+    return this.#measured.metrics(this.#setup.request.tracking.generatedTokens ? this.#columns.tokenTimes : null);
   }
 
   /**
    * End it as soon as possible; what was generated stays. Does nothing when it is over.
    *
-   * @param reason Who wants it; kept in its `CANCEL` event.
+   * @param reason What canceled it; kept in its `CANCEL` event.
    */
   cancel(reason: CancelReason = "user"): void {
-    if (this.#isOver || this.#cancelAsked) return;
-    this.#cancelAsked = true;
+    if (this.#isOver || this.#isCancelled) return;
+    this.#isCancelled = true;
     this.#pendingCancel = { time: this.#setup.now(), reason };
     this.#setup.onCancel();
   }
@@ -152,14 +151,14 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.cancel();
   }
 
-  /** The events from the beginning on, each as soon as it is there. Ends after the terminal event. */
+  /** The events from the beginning on, each as soon as it is known. Ends after the terminal event. */
   async *[Symbol.asyncIterator](): AsyncGenerator<RequestEvent, void, undefined> {
     const cursor = { tokens: 0, events: 0 };
     try {
       while (true) {
-        for (let event = this.#timeline.next(cursor); event !== null; event = this.#timeline.next(cursor)) yield event;
+        for (let event = this.#columns.next(cursor); event !== null; event = this.#columns.next(cursor)) yield event;
         if (this.#isOver) return;
-        await this.#wake.promise;
+        await this.#nextOutput();
       }
     } finally {
       this.cancel();
@@ -179,21 +178,18 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
    * ```
    */
   async *chunks(): AsyncGenerator<GenerationChunk, void, undefined> {
-    const { tokenIds, texts } = this.#timeline;
-    const { ends } = this.#chunks;
+    const { tokenIds } = this.#columns;
     let start = 0;
     try {
-      for (let index = 0; true; index++) {
-        while (ends[index] === undefined && !this.#isOver) await this.#wake.promise;
-        const end = ends[index];
-        if (end === undefined) break;
-        const isLast = index === ends.length - 1 && this.#finishReason !== null;
-        yield {
-          text: texts.slice(start, end).join("") + (isLast ? this.#lastText : ""),
-          tokenIds: tokenIds.slice(start, end),
-          finishReason: isLast ? this.#finishReason : null,
-        };
+      while (true) {
+        const end = chunkEnd(start, this.#setup.streamInterval);
+        while (tokenIds.length < end && !this.#isOver) await this.#nextOutput();
+        if (tokenIds.length < end || this.#endsWith(end)) break;
+        yield this.#chunk(start, end, null);
         start = end;
+      }
+      if (this.#finishReason !== null || start < tokenIds.length) {
+        yield this.#chunk(start, tokenIds.length, this.#finishReason);
       }
       if (this.#error !== null) throw this.#error;
     } finally {
@@ -210,78 +206,105 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     for await (const { text } of this.chunks()) if (text !== "") yield text;
   }
 
-  /**
-   * @internal Take what the executor says. A moment that has no legal place in the request's life fails the request with
-   * the reason, and ends it on the other side.
-   */
-  handleUpdate(update: RequestUpdate, emittedAt: number): void {
-    for (const moment of update.moments) {
-      if (this.#isOver) break;
-      try {
-        this.#handle(moment, emittedAt);
-      } catch (thrown) {
-        this.#setup.onCancel();
-        this.#failWith([toUpbeatError(thrown)], this.#setup.now(), false);
-      }
+  /** Whether its last token is the one before `end`, and ended it. A cancel comes between tokens, and has its own chunk. */
+  #endsWith(end: number): boolean {
+    return end === this.#columns.tokenIds.length && this.#finishReason !== null && this.#finishReason !== "cancelled";
+  }
+
+  #chunk(start: number, end: number, finishReason: FinishReason | null): GenerationChunk {
+    const { tokenIds, texts } = this.#columns;
+    const text = texts.slice(start, end).join("") + (finishReason === null ? "" : this.#lastText);
+    return { text, tokenIds: tokenIds.slice(start, end), finishReason };
+  }
+
+  #nextOutput(): Promise<void> {
+    this.#wake ??= Promise.withResolvers<void>();
+    return this.#wake.promise;
+  }
+
+  // ---- From the executor -------------------------------------------------------------------------------------------
+  // An event that has no legal place in the request's life fails the request with the reason, and ends it over there too.
+
+  /** @internal A token; see `OutputSink.onToken`. @param emittedAt When it was handed over, in milliseconds. */
+  handleToken(
+    tokenId: number,
+    time: number,
+    logprobs: StepLogprobs | null,
+    usage: StepUsage | null,
+    emittedAt: number,
+  ): void {
+    if (this.#isOver) return;
+    try {
+      if (this.#pendingCancel !== null) this.#placeCancel(time);
+      const timestamp = this.#timeOf(time);
+      // Checked here, as the event is made when it is read, and must not fail there.
+      check(tokenId, count, "payload.tokenId", "EVENT_INVALID");
+      this.#order.accept("GENERATED_TOKEN", timestamp);
+      this.#measured.token(timestamp, emittedAt);
+      this.#columns.addToken(tokenId, timestamp, this.#text?.push(tokenId) ?? "", logprobs, usage, emittedAt);
+      const { listener } = this.#setup.tap;
+      if (listener !== null) listener(this.#columns.tokenEvent(this.#columns.tokenIds.length - 1));
+    } catch (thrown) {
+      this.#failInvalid(thrown);
     }
-    this.#chunks.settle();
-    this.#notify();
+  }
+
+  /** @internal Something else that happened. */
+  handleEvent(event: ExecutorEvent): void {
+    if (this.#isOver) return;
+    const { type, timestamp, payload } = event;
+    try {
+      if (this.#pendingCancel !== null) this.#placeCancel(timestamp);
+      const time = this.#timeOf(timestamp);
+      if (type === "ERROR_NONTRANSIENT") return this.#failWith([deserializeError(payload)], time, false);
+      this.#emit(type, time, payload);
+      if (type === "PREFILL_CHUNK") this.#measured.chunk(time, payload.cached);
+      else if (type === "EVICT") this.#measured.evicted();
+    } catch (thrown) {
+      this.#failInvalid(thrown);
+    }
+  }
+
+  /** @internal Its end. */
+  handleFinish(time: number, completion: Completion): void {
+    if (this.#isOver) return;
+    try {
+      if (this.#pendingCancel !== null) this.#placeCancel(completion.reason === "cancelled" ? Infinity : time);
+      this.#finish(this.#timeOf(time), completion);
+    } catch (thrown) {
+      this.#failInvalid(thrown);
+    }
+  }
+
+  /** @internal The output that it was in is complete: iterators go on. */
+  notify(): void {
+    this.#wake?.resolve();
+    this.#wake = null;
   }
 
   /**
    * @internal Fail it for reasons outside the request's own steps.
    *
-   * @param errors One at least; the first one is what the result rejects with.
+   * @param errors At least one; the first one is what the result rejects with.
    * @param transient Whether the same request may succeed later.
    */
   fail(errors: readonly UpbeatError[], transient = false): void {
     if (this.#isOver) return;
     this.#failWith(errors, this.#setup.now(), transient);
-    this.#notify();
+    this.notify();
   }
 
-  // ---- Moments to events -------------------------------------------------------------------------------------------
-
-  #handle(moment: Moment, emittedAt: number): void {
-    this.#placeCancel(moment);
-    const time = this.#timeOf(moment.time);
-    switch (moment.type) {
-      case "refused":
-        return this.#emit(errorType(moment.error), time, moment.error);
-      case "chunk": {
-        const { tokens, computed, total, cached } = moment;
-        this.#emit("PREFILL_CHUNK", time, { tokens, computed, total, cached });
-        return this.#measured.chunk(time, cached);
-      }
-      case "context":
-        return this.#emit("ADD_CONTEXT", time, null);
-      case "token":
-        return this.#addToken(moment, time, emittedAt);
-      case "pause":
-        return this.#emit("PAUSE", time, null);
-      case "resume":
-        return this.#emit("RESUME", time, null);
-      case "evict":
-        this.#emit("EVICT", time, null);
-        return this.#measured.evicted();
-      case "finish":
-        return this.#finish(moment, time);
-      case "failure": {
-        const { error } = moment;
-        return this.#failWith([deserializeError(error)], time, error.transient);
-      }
-    }
-  }
+  // ---- Events ------------------------------------------------------------------------------------------------------
 
   /**
    * A time for the next event. The clocks of two threads agree to their resolution; what one thread did in answer to the
    * other must not seem to come before it.
    */
   #timeOf(time: number): number {
-    return Math.max(time, this.#log.lastTime);
+    return Math.max(time, this.#order.lastTime);
   }
 
-  /** Add anything but a token: to the record where it is kept, and to the stream where it is shown. */
+  /** Adds anything but a token: to the record where it is kept, and to the stream where it is shown. */
   #emit<Type extends RequestEventType>(
     type: Type,
     time: number,
@@ -289,63 +312,36 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     finishReason: FinishReason | null = null,
   ): void {
     const event = createEvent(this.requestId, type, time, payload) as RequestEvent;
-    this.#log.accept(type, time, finishReason);
-    const { tracking } = this.#setup.request;
-    const isShown = tracking.details || !isDetailType(type);
-    const isKept = isShown && (tracking.pauses || (type !== "PAUSE" && type !== "RESUME"));
-    this.record.add(type, isKept ? event : null);
-    if (!isShown) return;
-    this.#timeline.addEvent(event);
-    this.#setup.sink.listener?.(event);
+    this.#order.accept(type, time, finishReason);
+    this.record.advance(type);
+    if (isDetailType(type) && !this.#setup.request.tracking.details) return;
+    this.#columns.addEvent(event);
+    this.#setup.tap.listener?.(event);
   }
 
-  /** The executor may not have heard of a cancel when a moment happened; the event stands where its time says. */
-  #placeCancel(moment: Moment): void {
-    if (this.#pendingCancel === null) return;
-    const isAnswer = moment.type === "finish" && moment.reason === "cancelled";
-    if (isAnswer || moment.time >= this.#pendingCancel.time) this.#emitCancel();
-  }
-
-  #emitCancel(): void {
+  /** Events of the executor may be older than a cancel that it did not know of: the cancel is placed by its time. */
+  #placeCancel(next: number): void {
     const { time, reason } = this.#pendingCancel!;
+    if (next < time) return;
     this.#pendingCancel = null;
     this.#emit("CANCEL", this.#timeOf(time), { reason });
   }
 
-  #addToken(moment: Extract<Moment, { type: "token" }>, time: number, emittedAt: number): void {
-    const { tokenId, logprob, topLogprobs, usage } = moment;
-    const isKept = this.#setup.request.tracking.generatedTokens;
-    const logprobs = logprob === undefined ? null : { tokenId, logprob, top: topLogprobs ?? [] };
-    const details = isKept ? { emittedAt, ...usage } : null;
-    // Checked here, as its event is made when somebody asks for it, and must not fail there.
-    if (details === null) integerOf("payload.tokenId", tokenId);
-    else checkPayload("GENERATED_TOKEN", this.requestId, { tokenId, text: "", ...details });
-    this.#log.accept("GENERATED_TOKEN", time);
-    this.#measured.token(time, emittedAt);
-    this.#timeline.addToken(tokenId, time, this.#text?.push(tokenId) ?? "", logprobs, details);
-    this.#chunks.addToken();
-    const { listener } = this.#setup.sink;
-    const event = isKept || listener !== null ? this.#timeline.tokenEvent(this.#timeline.tokenIds.length - 1) : null;
-    this.record.addToken(tokenId, time, logprobs, isKept ? event : null);
-    if (event !== null) listener?.(event);
-  }
-
   // ---- Ends --------------------------------------------------------------------------------------------------------
 
-  #finish({ reason, stopReason, wastedSteps }: Extract<Moment, { type: "finish" }>, time: number): void {
+  #finish(time: number, { reason, stopReason, wastedSteps }: Completion): void {
     this.#emit("FINISH", time, null, reason);
     this.record.finish(reason, stopReason);
     this.#measured.over(time, wastedSteps, reason === "cancelled" ? "cancelled" : "finished");
-    // A cancelled request ends between tokens; text still held back belongs to the tokens that were generated.
+    // A cancelled request ends between tokens; text that was kept back belongs to the tokens that were generated.
     this.#lastText = this.#text?.end() ?? "";
     this.#finishReason = reason;
-    this.#chunks.end(reason);
     this.#isOver = true;
     const { promptTokenIds, promptLength, sampling } = this.#setup.request;
-    const { tokenIds, texts, logprobs } = this.#timeline;
+    const { tokenIds, texts, logprobs } = this.#columns;
     this.#resolve({
       text: texts.join("") + this.#lastText,
-      tokenIds,
+      tokenIds: tokenIds.slice(),
       promptTokenIds: Array.from(promptTokenIds ?? []),
       finishReason: reason,
       stopReason,
@@ -357,27 +353,25 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     });
   }
 
+  #failInvalid(thrown: unknown): void {
+    this.#setup.onCancel();
+    this.#failWith([toUpbeatError(thrown)], this.#setup.now(), false);
+  }
+
   #failWith(errors: readonly UpbeatError[], moment: number, transient: boolean): void {
-    if (this.#pendingCancel !== null) this.#emitCancel();
+    if (this.#pendingCancel !== null) this.#placeCancel(Infinity);
     const time = this.#timeOf(moment);
     for (const error of errors) {
-      const payload = requestError(error, this.requestId, transient);
-      this.#emit(errorType(payload), time, payload);
+      this.#emit(
+        transient ? "ERROR_TRANSIENT" : "ERROR_NONTRANSIENT",
+        time,
+        requestError(error, this.requestId, transient),
+      );
     }
     this.#emit("FAIL", time, null);
     this.#measured.over(time, null, "failed");
-    this.#chunks.fail();
     this.#isOver = true;
     this.#error = errors[0]!;
     this.#reject(this.#error);
   }
-
-  #notify(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
-  }
-}
-
-function errorType({ transient }: RequestError): "ERROR_TRANSIENT" | "ERROR_NONTRANSIENT" {
-  return transient ? "ERROR_TRANSIENT" : "ERROR_NONTRANSIENT";
 }

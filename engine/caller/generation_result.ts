@@ -5,7 +5,8 @@
  */
 import type { RequestMetrics } from "../telemetry/request_metrics.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
-import type { RequestRecord, StepLogprobs } from "../events/request_record.ts";
+import type { RequestRecord } from "../events/request_record.ts";
+import type { StepLogprobs } from "../events/event_types.ts";
 
 /** Tokens counted. */
 export interface Usage {

@@ -8,7 +8,6 @@ import type { Clock } from "../telemetry/clock.ts";
 import { Generation } from "./generation.ts";
 import { unknownRequest } from "./check_request.ts";
 import { preparePrompt, type Prompt } from "./prompt.ts";
-import type { Moment } from "../events/moment.ts";
 import { RequestTotals } from "../telemetry/engine_stats.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { NO_TRACKING } from "../config/tracking.ts";
@@ -23,7 +22,7 @@ const PROMPTS: readonly Prompt[] = [
 const ROUNDS = 8;
 
 /**
- * Prepare prompts and tell a generation, and forget them.
+ * Prepare prompts and play a generation, and forget them.
  *
  * @param tokenizer The model's tokenizer.
  * @param now The engine's clock.
@@ -32,7 +31,7 @@ export async function warmUpCaller(tokenizer: Tokenizer, now: Clock): Promise<vo
   for (let round = 0; round < ROUNDS; round++) {
     for (const prompt of PROMPTS) {
       const promptTokenIds = attempt(() => preparePrompt(prompt, tokenizer, tokenizer.vocabularySize, {}));
-      if (promptTokenIds !== null) await tell(promptTokenIds, tokenizer, now);
+      if (promptTokenIds !== null) await generate(promptTokenIds, tokenizer, now);
     }
   }
 }
@@ -47,33 +46,33 @@ function attempt<Value>(prepare: () => Value): Value | null {
 }
 
 /** The life of a generation that repeats its prompt. */
-async function tell(promptTokenIds: Int32Array, tokenizer: Tokenizer, now: Clock): Promise<void> {
-  const time = now();
+async function generate(promptTokenIds: Int32Array, tokenizer: Tokenizer, now: Clock): Promise<void> {
+  const [requestId, timestamp, total] = [0, now(), promptTokenIds.length];
   const generation = new Generation({
     request: {
-      ...unknownRequest(0, time, NO_TRACKING),
+      ...unknownRequest(requestId, timestamp, NO_TRACKING),
       promptTokenIds,
-      promptLength: promptTokenIds.length,
-      maxTokens: promptTokenIds.length,
+      promptLength: total,
+      maxTokens: total,
       stopStrings: ["\n\n"],
     },
     tokenizeMs: 0,
     tokenTable: tokenizer.tokenTable,
     streamInterval: 1,
     now,
-    sink: { listener: null },
+    tap: { listener: null },
     totals: new RequestTotals(),
     onCancel: () => {},
   });
-  const told = Array.fromAsync(generation.text());
-  const count = promptTokenIds.length;
-  const moments: Moment[] = [
-    { type: "chunk", time, tokens: count, computed: count, total: count, cached: 0 },
-    { type: "context", time },
-    ...Array.from(promptTokenIds, (tokenId): Moment => ({ type: "token", time, tokenId })),
-    { type: "finish", time, reason: "length", stopReason: null, wastedSteps: 0 },
-  ];
-  for (const moment of moments) generation.handleUpdate({ id: 0, moments: [moment] }, time);
-  await generation.result;
-  await told;
+  const texts = Array.fromAsync(generation.text());
+  const payload = { tokens: total, computed: total, total, cached: 0 };
+  generation.handleEvent({ requestId, type: "PREFILL_CHUNK", timestamp, payload });
+  generation.handleEvent({ requestId, type: "ADD_CONTEXT", timestamp, payload: null });
+  for (const tokenId of promptTokenIds) {
+    generation.handleToken(tokenId, timestamp, null, null, timestamp);
+    generation.notify();
+  }
+  generation.handleFinish(timestamp, { reason: "length", stopReason: null, wastedSteps: 0 });
+  generation.notify();
+  await texts;
 }

@@ -16,7 +16,7 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
-import { DETAIL_EVENT_TYPES, LIFECYCLE_EVENT_TYPES, type RequestEventType, type StoredEvent } from "./events.ts";
+import { DETAIL_EVENT_TYPES, LIFECYCLE_EVENT_TYPES, type RequestEventType, type StoredEvent } from "./event_types.ts";
 import type { FinishReason } from "./finish_reason.ts";
 
 /** Where a request is: not there yet, waiting for its first or next run, in a run, in an error, or over. */

@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { checkPayload } from "./event_payloads.ts";
-import { integerOf, invalidEvent, timeOf } from "./payload_checks.ts";
-import { type EventPayloads, isEventType, type RequestEventType, type StoredEvent } from "./events.ts";
-import { fromPlain, invalidRecord, type PlainValue, toPlain } from "./plain_value.ts";
+import { checkEvent } from "./event_schema.ts";
+import type { RequestEvent, RequestEventType, StoredEvent } from "./event_types.ts";
+import { fromPlain, type PlainValue, toPlain } from "./plain_value.ts";
 import { type MergedRequest, RequestRecord, type RequestSegment } from "./request_record.ts";
-import { readSegment } from "./segment_reader.ts";
+import { anything, check, count, type Fields, invalid, objectOf, type Schema } from "./schema.ts";
+import { checkSegment } from "./segment_schema.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
 /** The version of the format, in everything that is written. */
@@ -54,7 +54,7 @@ export interface SerializedRecord {
   readonly [field: string]: PlainValue;
 }
 
-/** What a compact token does not say by itself. */
+/** What a compact token does not contain. */
 export interface EventContext {
   /** The request it belongs to. */
   readonly requestId: number;
@@ -66,7 +66,7 @@ export interface EventContext {
  * @param event The event; nothing of it is shared with the result.
  * @param mode In compact form a token is its bare id.
  * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
- * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID` for an event that is none.
+ * @throws {UpbeatError} `RECORD_INVALID` where the payload is no plain value.
  */
 export function serializeEvent(
   event: StoredEvent,
@@ -86,10 +86,12 @@ export function serializeEvent(
  */
 export function deserializeEvent(serialized: unknown, context: EventContext | null = null): StoredEvent {
   if (typeof serialized === "number") {
-    if (context === null) throw invalidEvent("requestId", "must be given to read a compact token", undefined);
+    if (context === null) {
+      throw invalid("requestId", "must be given to read a compact token", undefined, "EVENT_INVALID");
+    }
     return readEvent(serialized, context.requestId);
   }
-  const { version, ...event } = objectOf("event", serialized);
+  const { version, ...event } = fieldsOf("event", serialized);
   checkVersion("event.version", version);
   return readEvent(event, null);
 }
@@ -152,10 +154,10 @@ export function deserializeRecord(
   serialized: unknown,
   tokenTable: TokenTable | null = null,
 ): RequestRecord<StoredEvent> {
-  const { version, segments, ...rest } = objectOf("record", serialized);
+  const { version, segments, ...rest } = fieldsOf("record", serialized);
   checkVersion("record.version", version);
-  for (const [field, value] of Object.entries(rest)) throw invalidRecord(`record.${field}`, "is not known", value);
-  if (!Array.isArray(segments)) throw invalidRecord("record.segments", "must be an array", segments);
+  check(rest, NOTHING_MORE, "record", "RECORD_INVALID");
+  if (!Array.isArray(segments)) throw invalid("record.segments", "must be an array", segments, "RECORD_INVALID");
   return new RequestRecord(
     segments.map((segment, index) => readRequest(segment, `record.segments[${index}]`)),
     tokenTable,
@@ -171,54 +173,50 @@ function writeEvent(event: StoredEvent, mode: EventMode): SerializedEvent {
   return { requestId, type, timestamp, payload: toPlain(payload, "payload") };
 }
 
+/** Its fields are checked one by one. */
+const EVENT = objectOf(
+  { requestId: anything, type: anything, timestamp: anything, payload: anything } satisfies Record<
+    keyof RequestEvent,
+    Schema
+  >,
+);
+
+const NOTHING_MORE = objectOf({});
+
 /** @param requestId The request it must belong to; null: any. */
 function readEvent(serialized: unknown, requestId: number | null): StoredEvent {
   if (typeof serialized === "number") {
-    integerOf("tokenId", serialized);
-    integerOf("requestId", requestId);
-    return { requestId, type: "GENERATED_TOKEN", timestamp: null, payload: { tokenId: serialized } };
+    check(serialized, count, "tokenId", "EVENT_INVALID");
+    check(requestId, count, "requestId", "EVENT_INVALID");
+    return { requestId: requestId!, type: "GENERATED_TOKEN", timestamp: null, payload: { tokenId: serialized } };
   }
-  const event = objectOf("event", serialized);
-  for (const field of ["requestId", "type", "timestamp", "payload"]) {
-    if (!Object.hasOwn(event, field)) throw invalidEvent(field, "is missing", undefined);
-  }
-  for (const field of Object.keys(event)) {
-    if (!["requestId", "type", "timestamp", "payload"].includes(field)) {
-      throw invalidEvent(field, "is not a field of an event", event[field]);
-    }
-  }
-  const { type, timestamp } = event;
-  integerOf("requestId", event["requestId"]);
-  if (requestId !== null && event["requestId"] !== requestId) {
-    throw invalidEvent("requestId", `must be the request's own, ${requestId}`, event["requestId"]);
-  }
-  if (!isEventType(type)) throw invalidEvent("type", "must be one of the known event types", type);
-  timeOf("timestamp", timestamp);
-  const payload = fromPlain(event["payload"], "payload") as EventPayloads[typeof type];
-  checkPayload(type, event["requestId"], payload);
-  return { requestId: event["requestId"], type, timestamp, payload } as StoredEvent;
+  const fields = fieldsOf("event", serialized);
+  check(fields, EVENT, "", "EVENT_INVALID");
+  const { requestId: id, type, timestamp } = fields;
+  const event = checkEvent({ requestId: id, type, timestamp, payload: fromPlain(fields["payload"], "payload") });
+  if (requestId === null || event.requestId === requestId) return event;
+  throw invalid("requestId", `must be the request's own, ${requestId}`, event.requestId, "EVENT_INVALID");
 }
 
 // ---- Requests ------------------------------------------------------------------------------------------------------
 
 function readRequest(
   serialized: unknown,
-  path: string,
+  name: string,
 ): RequestSegment<StoredEvent> & { readonly text?: string | null } {
-  const { version, events, ...rest } = objectOf(path, serialized);
-  checkVersion(`${path}.version`, version);
-  const segment = readSegment(fromPlain(rest, path) as Readonly<Record<string, unknown>>, path);
-  if (!Array.isArray(events)) throw invalidRecord(`${path}.events`, "must be an array", events);
+  const { version, events, ...rest } = fieldsOf(name, serialized);
+  checkVersion(`${name}.version`, version);
+  const segment = checkSegment(fromPlain(rest, name) as Fields, name);
+  if (!Array.isArray(events)) throw invalid(`${name}.events`, "must be an array", events, "RECORD_INVALID");
   return { ...segment, events: events.map((event) => readEvent(event, segment.requestId)) };
 }
 
 function checkVersion(field: string, version: unknown): void {
-  if (version !== SERIALIZATION_VERSION) throw invalidRecord(field, `must be ${SERIALIZATION_VERSION}`, version);
+  if (version === SERIALIZATION_VERSION) return;
+  throw invalid(field, `must be ${SERIALIZATION_VERSION}`, version, "RECORD_INVALID");
 }
 
-function objectOf(field: string, value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Readonly<Record<string, unknown>>;
-  }
-  throw invalidRecord(field, "must be an object", value);
+function fieldsOf(name: string, value: unknown): Fields {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  throw invalid(name, "must be an object", value, "RECORD_INVALID");
 }

@@ -3,8 +3,12 @@
  *
  * @module
  */
+
+/** The values of {@linkcode FinishReason}. */
+export const FINISH_REASONS = ["stop", "length", "cancelled"] as const;
+
 /**
  * Why a generation ended: `"stop"` at an end-of-sequence token or a stop string, `"length"` at `maxTokens`,
  * `"cancelled"` by the caller or by the engine's shutdown.
  */
-export type FinishReason = "stop" | "length" | "cancelled";
+export type FinishReason = (typeof FINISH_REASONS)[number];

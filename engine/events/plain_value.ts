@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { UpbeatError } from "../../errors.ts";
-import { showValue } from "./payload_checks.ts";
+import type { UpbeatError } from "../../errors.ts";
+import { invalid } from "./schema.ts";
 
-/** What JSON can hold without loss. */
+/** A value that JSON holds without loss. */
 export type PlainValue = null | boolean | number | string | readonly PlainValue[] | {
   readonly [name: string]: PlainValue;
 };
@@ -39,18 +39,15 @@ const ARRAY_TYPES = {
 
 type Dtype = keyof typeof ARRAY_TYPES;
 
+/** The names from the outermost value to the one visited; joined only for an error. */
+type Path = (string | number)[];
+
 const SPECIAL_NUMBERS: ReadonlyMap<string, number> = new Map([
   ["NaN", NaN],
   ["Infinity", Infinity],
   ["-Infinity", -Infinity],
   ["-0", -0],
 ]);
-
-/** The error for stored data that cannot be read. */
-export function invalidRecord(field: string, rule: string, value: unknown): UpbeatError {
-  const shown = showValue(value);
-  return new UpbeatError("RECORD_INVALID", `${field} ${rule}, got ${shown}`, { field, value: shown });
-}
 
 /**
  * A value as plain JSON. Nothing of it is shared with the original.
@@ -65,8 +62,7 @@ export function toPlain(value: unknown, path = "value"): PlainValue {
   return write(value, [path]);
 }
 
-/** @param path The names from the outermost value to this one; joined only for an error. */
-function write(value: unknown, path: (string | number)[]): PlainValue {
+function write(value: unknown, path: Path): PlainValue {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -77,20 +73,20 @@ function write(value: unknown, path: (string | number)[]): PlainValue {
     case "object":
       break;
     default:
-      throw invalidRecord(nameOf(path), "must be a plain value", value);
+      throw invalidValue(path, "must be a plain value", value);
   }
   if (value === null) return null;
-  if (Array.isArray(value)) return value.map((item, index) => within(index, path, () => write(item, path)));
+  if (Array.isArray(value)) return value.map((item, index) => within(index, item, path, write));
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
     const plain: Record<string, PlainValue> = {};
     for (const [name, field] of Object.entries(value)) {
-      if (field !== undefined) setField(plain, name, within(name, path, () => write(field, path)));
+      if (field !== undefined) setField(plain, name, within(name, field, path, write));
     }
     return plain;
   }
   const dtype = dtypeOf(value);
-  if (dtype === null) throw invalidRecord(nameOf(path), "must be a plain value", value);
+  if (dtype === null) throw invalidValue(path, "must be a plain value", value);
   const data = Array.from(value as NumberArray, (item) => write(item, path));
   return { $array: { dtype, shape: [data.length], data } };
 }
@@ -112,39 +108,49 @@ export function fromPlain(plain: unknown, path = "value"): unknown {
   return read(plain, [path]);
 }
 
-function read(plain: unknown, path: (string | number)[]): unknown {
+function read(plain: unknown, path: Path): unknown {
   if (typeof plain !== "object" || plain === null) {
     if (plain === null || ["string", "number", "boolean"].includes(typeof plain)) return plain;
-    throw invalidRecord(nameOf(path), "must be a plain value", plain);
+    throw invalidValue(path, "must be a plain value", plain);
   }
-  if (Array.isArray(plain)) return plain.map((item, index) => within(index, path, () => read(item, path)));
+  if (Array.isArray(plain)) return plain.map((item, index) => within(index, item, path, read));
   const fields = Object.entries(plain);
   if (fields.length === 1) {
     const [[name, only]] = fields as [[string, unknown]];
-    if (name === "$number") return within(name, path, () => readNumber(only, path));
-    if (name === "$array") return within(name, path, () => readArray(read(only, path), nameOf(path)));
+    if (name === "$number") return within(name, only, path, readNumber);
+    if (name === "$array") return within(name, only, path, readArray);
   }
   const value: Record<string, unknown> = {};
-  for (const [name, field] of fields) setField(value, name, within(name, path, () => read(field, path)));
+  for (const [name, field] of fields) setField(value, name, within(name, field, path, read));
   return value;
 }
 
-function readNumber(plain: unknown, path: (string | number)[]): number {
+function readNumber(plain: unknown, path: Path): number {
   const number = SPECIAL_NUMBERS.get(String(plain));
-  if (number === undefined) throw invalidRecord(nameOf(path), "must be NaN, Infinity, -Infinity or -0", plain);
+  if (number === undefined) throw invalidValue(path, "must be NaN, Infinity, -Infinity or -0", plain);
   return number;
 }
 
-/** Go one step down. After an error the path stays where it happened, which nobody reads any more. */
-function within<Result>(name: string | number, path: (string | number)[], visit: () => Result): Result {
+/** Visits a child and adds its name to the path; after an error the path is not restored, because it is not used again. */
+function within<Result>(
+  name: string | number,
+  child: unknown,
+  path: Path,
+  visit: (child: unknown, path: Path) => Result,
+): Result {
   path.push(name);
-  const result = visit();
+  const result = visit(child, path);
   path.pop();
   return result;
 }
 
-function nameOf([first, ...names]: readonly (string | number)[]): string {
-  return names.reduce<string>((path, name) => path + (typeof name === "number" ? `[${name}]` : `.${name}`), `${first}`);
+/** The error for a value that is not what it must be. */
+function invalidValue([first, ...names]: Path, rule: string, value: unknown): UpbeatError {
+  const field = names.reduce<string>(
+    (name, part) => name + (typeof part === "number" ? `[${part}]` : `.${part}`),
+    `${first}`,
+  );
+  return invalid(field, rule, value, "RECORD_INVALID");
 }
 
 /** A field of any name: assigning to `__proto__` would set something else. */
@@ -154,19 +160,19 @@ function setField<Value>(object: Record<string, Value>, name: string, value: Val
 }
 
 /** Checked element by element: a typed array would silently wrap or round what does not fit. */
-function readArray(plain: unknown, path: string): NumberArray {
-  const { dtype, shape, data } = (plain ?? {}) as Readonly<Record<string, unknown>>;
+function readArray(plain: unknown, path: Path): NumberArray {
+  const { dtype, shape, data } = (read(plain, path) ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof dtype !== "string" || !Object.hasOwn(ARRAY_TYPES, dtype)) {
-    throw invalidRecord(`${path}.dtype`, `must be one of ${Object.keys(ARRAY_TYPES).join(", ")}`, dtype);
+    throw invalidValue([...path, "dtype"], `must be one of ${Object.keys(ARRAY_TYPES).join(", ")}`, dtype);
   }
-  if (!Array.isArray(data)) throw invalidRecord(`${path}.data`, "must be an array", data);
+  if (!Array.isArray(data)) throw invalidValue([...path, "data"], "must be an array", data);
   if (!Array.isArray(shape) || shape.length !== 1 || shape[0] !== data.length) {
-    throw invalidRecord(`${path}.shape`, `must be [${data.length}], as data has elements`, JSON.stringify(shape));
+    throw invalidValue([...path, "shape"], `must be [${data.length}], the length of data`, JSON.stringify(shape));
   }
   const array = ARRAY_TYPES[dtype as Dtype].from(data as number[]);
   data.forEach((element: unknown, index) => {
     if (!Object.is(array[index], element)) {
-      throw invalidRecord(`${path}.data[${index}]`, `must be a number of dtype ${dtype}`, element);
+      throw invalidValue([...path, "data", index], `must be a number of dtype ${dtype}`, element);
     }
   });
   return array;

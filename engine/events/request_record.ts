@@ -5,30 +5,21 @@
  */
 import { toMicroseconds } from "../telemetry/clock.ts";
 import { UpbeatError } from "../../errors.ts";
-import type { RequestEvent, RequestEventType, StoredEvent, TokenLogprob } from "./events.ts";
+import type { RequestEvent, RequestEventType, StepLogprobs, StoredEvent } from "./event_types.ts";
 import type { FinishReason } from "./finish_reason.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
 import { GeneratedText } from "../text/streaming/generated_text.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
+import type { ColumnCursor, TokenColumns } from "./token_columns.ts";
 import type { Tracking } from "../config/tracking.ts";
 
-/** Where a request is. A segment that ended in an eviction stays `"evicted"`. */
-export type RecordStatus = "queued" | "running" | "paused" | "evicted" | "finished" | "failed";
-
-/** All values of {@linkcode RecordStatus}. */
+/** The values of {@linkcode RecordStatus}. */
 export const RECORD_STATUSES = ["queued", "running", "paused", "evicted", "finished", "failed"] as const;
 
-/** Log-probabilities at one step. */
-export interface StepLogprobs {
-  /** The token that was chosen. */
-  readonly tokenId: number;
-  /** Its log-probability under the model's raw logits. */
-  readonly logprob: number;
-  /** The likeliest tokens, falling. */
-  readonly top: readonly TokenLogprob[];
-}
+/** Where a request is. A segment that ended in an eviction stays `"evicted"`. */
+export type RecordStatus = (typeof RECORD_STATUSES)[number];
 
-/** What a segment is asked to do. */
+/** What a segment is to generate. */
 export interface SegmentRequest {
   /** The request, unique within the engine. */
   readonly requestId: number;
@@ -60,7 +51,7 @@ export interface RequestSegment<Event extends StoredEvent = RequestEvent> extend
   readonly ttftMs: number | null;
   /** Generated tokens, whether their events are kept or not. */
   readonly tokenIds: readonly number[];
-  /** Per token; null where nobody asked for them. */
+  /** Per token; null where they were not asked for, or before the first token. */
   readonly logprobs: readonly StepLogprobs[] | null;
   /** The events that are kept. */
   readonly events: readonly Event[];
@@ -72,19 +63,18 @@ export interface MergedRequest<Event extends StoredEvent = RequestEvent> extends
   readonly text: string | null;
 }
 
-/** A segment under way. */
+/** A segment as its record changes it. */
 type OpenSegment<Event extends StoredEvent> =
-  & SegmentRequest
-  & { -readonly [Field in "status" | "finishReason" | "stopReason" | "ttftMs"]: RequestSegment[Field] }
-  & { readonly tokenIds: number[]; readonly events: Event[]; logprobs: StepLogprobs[] | null };
+  & Omit<RequestSegment<Event>, "status" | "finishReason" | "stopReason">
+  & { -readonly [Field in "status" | "finishReason" | "stopReason"]: RequestSegment[Field] };
 
 /**
  * A segment in which nothing has happened yet.
  *
- * @param request What it is asked to do.
+ * @param request What it is to generate.
  * @returns The segment.
  */
-export function newSegment(request: SegmentRequest): RequestSegment {
+export function newSegment<Event extends StoredEvent = RequestEvent>(request: SegmentRequest): RequestSegment<Event> {
   return {
     ...request,
     status: "queued",
@@ -109,6 +99,8 @@ export function newSegment(request: SegmentRequest): RequestSegment {
 export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   readonly #segments: OpenSegment<Event>[];
   readonly #tokenTable: TokenTable | null;
+  /** Where the lists of the last segment are while the request is in progress; null for a record of given segments. */
+  #range: ColumnRange | null = null;
 
   /**
    * @param segments One at least; their lists are copied.
@@ -117,7 +109,7 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
    */
   constructor(segments: readonly RequestSegment<Event>[], tokenTable: TokenTable | null = null) {
     const [first] = segments;
-    if (first === undefined) throw new UpbeatError("RECORD_INVALID", "a record needs one segment at least", {});
+    if (first === undefined) throw new UpbeatError("RECORD_INVALID", "a record needs at least one segment", {});
     for (const { requestId } of segments) {
       if (requestId === first.requestId) continue;
       throw new UpbeatError(
@@ -126,7 +118,7 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
         { field: "requestId", value: requestId },
       );
     }
-    this.#segments = segments.map(openSegment);
+    this.#segments = segments.map(copySegment);
     this.#tokenTable = tokenTable;
   }
 
@@ -154,21 +146,25 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
     return this.#segments.at(-1)!;
   }
 
-  /** @internal Something other than a token happened; its event is given where it is kept. */
-  add(type: RequestEventType, event: Event | null): void {
-    if (type === "EVICT") this.checkpoint();
-    const current = this.#current;
-    current.status = STATUS_AFTER[type] ?? current.status;
-    if (event !== null) current.events.push(event);
+  /**
+   * @internal The record of a request in progress: its segments are ranges of the request's columns.
+   *
+   * @param request What it is to generate.
+   * @param columns Its tokens and events, which others add.
+   * @param tokenTable As of the constructor.
+   */
+  static of(request: SegmentRequest, columns: TokenColumns, tokenTable: TokenTable | null): RequestRecord {
+    const record = new RequestRecord([newSegment(request)], tokenTable);
+    record.#range = new ColumnRange(columns, request.arrival);
+    record.#segments[0] = segmentOver(newSegment(request), record.#range);
+    return record;
   }
 
-  /** @internal A token was kept; its event is given where it is kept too. */
-  addToken(tokenId: number, time: number, logprobs: StepLogprobs | null, event: Event | null): void {
+  /** @internal An event of this type is about to be added to the columns. */
+  advance(type: RequestEventType): void {
+    if (type === "EVICT") this.cutSegment();
     const current = this.#current;
-    current.tokenIds.push(tokenId);
-    current.ttftMs ??= toMicroseconds(time - current.arrival);
-    if (logprobs !== null) (current.logprobs ??= []).push(logprobs);
-    if (event !== null) current.events.push(event);
+    current.status = STATUS_AFTER[type] ?? current.status;
   }
 
   /** @internal Why it finished. */
@@ -178,29 +174,37 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   }
 
   /**
-   * Start a new segment where the last one was cut: what was generated becomes part of the prompt and is taken off the
-   * budget, the lists are new, and everything else goes on as it was.
+   * Start a new segment where an eviction cuts the last one: what was generated becomes part of the prompt and is taken off
+   * the token budget, the lists start empty, and everything else is carried over.
    *
    * @returns The new segment.
    */
-  checkpoint(): RequestSegment<Event> {
+  cutSegment(): RequestSegment<Event> {
     const last = this.#current;
-    const { tokenIds, promptTokenIds } = last;
     last.status = "evicted";
-    const next: OpenSegment<Event> = {
-      ...last,
+    const { tokenIds, promptTokenIds, promptLength, generatedBefore, maxTokens } = last;
+    const { requestId, arrival, sampling, eosTokenIds, stopStrings, tracking } = last;
+    const segment = newSegment<Event>({
+      requestId,
+      arrival,
       promptTokenIds: promptTokenIds === null ? null : [...promptTokenIds, ...tokenIds],
-      promptLength: last.promptLength + tokenIds.length,
-      generatedBefore: last.generatedBefore + tokenIds.length,
-      maxTokens: last.maxTokens - tokenIds.length,
-      status: "queued",
-      ttftMs: null,
-      tokenIds: [],
-      logprobs: null,
-      events: [],
-    };
+      promptLength: promptLength + tokenIds.length,
+      generatedBefore: generatedBefore + tokenIds.length,
+      maxTokens: maxTokens - tokenIds.length,
+      sampling,
+      eosTokenIds,
+      stopStrings,
+      tracking,
+    });
+    this.#range = this.#range?.cut() ?? null;
+    const next = this.#range === null ? segment : segmentOver(segment, this.#range);
     this.#segments.push(next);
     return next;
+  }
+
+  /** @deprecated Renamed to {@linkcode RequestRecord.cutSegment}. */
+  checkpoint(): RequestSegment<Event> {
+    return this.cutSegment();
   }
 
   /**
@@ -243,12 +247,73 @@ const STATUS_AFTER: Partial<Record<RequestEventType, RecordStatus>> = {
   FAIL: "failed",
 };
 
-function openSegment<Event extends StoredEvent>(segment: RequestSegment<Event>): OpenSegment<Event> {
+function copySegment<Event extends StoredEvent>(segment: RequestSegment<Event>): OpenSegment<Event> {
   const { tokenIds, logprobs, events } = segment;
   return {
     ...segment,
     tokenIds: [...tokenIds],
     logprobs: logprobs === null ? null : [...logprobs],
     events: [...events],
+  };
+}
+
+/** A range of a request's columns, which ends with them until it is cut. */
+class ColumnRange {
+  readonly #columns: TokenColumns;
+  readonly #arrival: number;
+  readonly #start: ColumnCursor;
+  #end: ColumnCursor | null = null;
+
+  constructor(columns: TokenColumns, arrival: number) {
+    this.#columns = columns;
+    this.#arrival = arrival;
+    this.#start = columns.end;
+  }
+
+  /** End here. Returns the range that follows. */
+  cut(): ColumnRange {
+    this.#end = this.#columns.end;
+    return new ColumnRange(this.#columns, this.#arrival);
+  }
+
+  get tokenIds(): number[] {
+    return this.#columns.tokenIds.slice(this.#start.tokens, this.#end?.tokens);
+  }
+
+  get logprobs(): StepLogprobs[] | null {
+    const logprobs = this.#columns.logprobs.slice(this.#start.tokens, this.#end?.tokens);
+    return logprobs.length === 0 ? null : logprobs;
+  }
+
+  get ttftMs(): number | null {
+    const { tokens } = this.#start;
+    if (tokens === (this.#end ?? this.#columns.end).tokens) return null;
+    return toMicroseconds(this.#columns.tokenTimes[tokens]! - this.#arrival);
+  }
+
+  get events(): RequestEvent[] {
+    return this.#columns.recorded(this.#start, this.#end ?? this.#columns.end);
+  }
+}
+
+/** A segment whose lists are read from a range: a plain value for all who read it. */
+function segmentOver<Event extends StoredEvent>(
+  segment: RequestSegment<Event>,
+  range: ColumnRange,
+): OpenSegment<Event> {
+  return {
+    ...segment,
+    get ttftMs() {
+      return range.ttftMs;
+    },
+    get tokenIds() {
+      return range.tokenIds;
+    },
+    get logprobs() {
+      return range.logprobs;
+    },
+    get events() {
+      return range.events as StoredEvent[] as Event[];
+    },
   };
 }

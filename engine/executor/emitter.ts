@@ -5,29 +5,27 @@
  */
 import type { Clock } from "../telemetry/clock.ts";
 import type { UpbeatError } from "../../errors.ts";
-import type { Delivery } from "../channel/messages.ts";
+import { chunkEnd } from "../channel/chunks.ts";
+import { type EncodedOutput, OutputWriter } from "../channel/step_output.ts";
 import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
-import { requestError } from "../events/event_payloads.ts";
-import type { EventPayloads } from "../events/events.ts";
+import { requestError } from "../events/events.ts";
+import type { EventPayloads, StepLogprobs } from "../events/event_types.ts";
+import type { EmittedToken, ExecutorEvent, ExecutorEventType, StepUsage } from "../events/executor_event.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
-import type { Moment, RequestUpdate, StepUsage, TokenMoment } from "../events/moment.ts";
 import type { Request } from "../scheduler/request.ts";
 import type { ScheduledRequest } from "../scheduler/step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { MAX_LOGPROBS } from "../config/sampling_options.ts";
 import type { StepResults } from "../runner/step_outputs.ts";
 
-/** The types of {@linkcode Emitter.event}; tokens, ends and failures have methods of their own. */
-export type EmittedEventType = "ERROR_TRANSIENT" | "PREFILL_CHUNK" | "ADD_CONTEXT" | "PAUSE" | "RESUME" | "EVICT";
-
 /** Takes the outputs of an {@linkcode Emitter}. */
 export interface OutputPort {
   /**
    * Send an output to the caller's side.
    *
-   * @param output null: nothing happened since the last one.
+   * @param output Valid during the call; null: nothing happened since the last one.
    */
-  send(output: Delivery | null): void;
+  send(output: EncodedOutput | null): void;
 }
 
 /** What an emitter is made of. */
@@ -41,7 +39,7 @@ export interface EmitterParts {
 }
 
 /**
- * Collects events and sends them, one output per {@linkcode Emitter.flush}.
+ * Writes events as they happen, and sends them as one output per {@linkcode Emitter.flush}.
  *
  * A request's events leave in the order in which they are added, each once. Tokens are buffered until their chunk is
  * complete: they leave with the token that ends the chunk, or before the request's next event of any other type. A token
@@ -49,8 +47,9 @@ export interface EmitterParts {
  */
 export class Emitter {
   readonly #parts: EmitterParts;
-  #updates = new Map<number, RequestUpdate>();
-  readonly #buffering = new Set<Request>();
+  readonly #writer = new OutputWriter();
+  /** The last tokens of requests, not yet written; taken out when they are, so that none is sent twice. */
+  readonly #buffered = new Map<Request, EmittedToken[]>();
 
   /** @param parts What it is made of. */
   constructor(parts: EmitterParts) {
@@ -65,24 +64,14 @@ export class Emitter {
    * @param time When, in milliseconds; not before the request's last event.
    * @param payload The facts that belong to the type.
    */
-  event<Type extends EmittedEventType>(request: Request, type: Type, time: number, payload: EventPayloads[Type]): void {
+  event<Type extends ExecutorEventType>(
+    request: Request,
+    type: Type,
+    time: number,
+    payload: EventPayloads[Type],
+  ): void {
     this.#release(request);
-    type Emitted = { [T in EmittedEventType]: { readonly type: T; readonly payload: EventPayloads[T] } };
-    const event = { type, payload } as Emitted[EmittedEventType];
-    switch (event.type) {
-      case "ERROR_TRANSIENT":
-        return this.#push(request, { type: "refused", time, error: event.payload });
-      case "PREFILL_CHUNK":
-        return this.#push(request, { type: "chunk", time, ...event.payload });
-      case "ADD_CONTEXT":
-        return this.#push(request, { type: "context", time });
-      case "PAUSE":
-        return this.#push(request, { type: "pause", time });
-      case "RESUME":
-        return this.#push(request, { type: "resume", time });
-      case "EVICT":
-        return this.#push(request, { type: "evict", time });
-    }
+    this.#writer.event({ requestId: request.id, type, timestamp: time, payload } as ExecutorEvent);
   }
 
   /**
@@ -108,41 +97,60 @@ export class Emitter {
    * @returns Whether the next output has it; else it is buffered.
    */
   token(request: Request, results: StepResults, row: number, time: number, usage: StepUsage | null): boolean {
-    if (request.untold.push(tokenMoment(request, results, row, time, usage)) === 1) this.#buffering.add(request);
-    const { length } = request.tokenIds;
-    const endsChunk = length === 1 || length % this.#parts.streamInterval === 0;
-    if (!endsChunk || request.ending !== null) return false;
+    const tokenId = results.tokens[row]!;
+    const logprobs = request.sampling.logprobs < 0 ? null : logprobsOf(results, row, request.sampling.logprobs);
+    const recorded = request.trackTokens ? usage : null;
+    const buffered = this.#buffered.get(request);
+    const count = request.tokenIds.length;
+    const start = count - 1 - (buffered?.length ?? 0);
+    if (request.ending !== null || count < chunkEnd(start, this.#parts.streamInterval)) {
+      const token = { tokenId, time, logprobs, usage: recorded };
+      if (buffered === undefined) this.#buffered.set(request, [token]);
+      else buffered.push(token);
+      return false;
+    }
     this.#release(request);
+    this.#writer.token(request.id, tokenId, time, logprobs, recorded);
     return true;
   }
 
-  /** Add the end of a request. @param time When, in milliseconds. */
+  /**
+   * Add the end of a request.
+   *
+   * @param request The request; its steps in flight are wasted.
+   * @param time When, in milliseconds.
+   * @param reason Why.
+   * @param stopReason The stop string or token that ended it, where one did.
+   */
   finish(request: Request, time: number, reason: FinishReason, stopReason: string | number | null): void {
     this.#release(request);
-    this.#push(request, { type: "finish", time, reason, stopReason, wastedSteps: request.stepsInFlight });
-  }
-
-  /** Add the failure of a request with the executor. @param time When, in milliseconds. */
-  fail(request: Request, time: number, error: UpbeatError): void {
-    this.#release(request);
-    this.#push(request, { type: "failure", time, error: requestError(error, request.id, false) });
+    this.#writer.finish(request.id, time, { reason, stopReason, wastedSteps: request.stepsInFlight });
   }
 
   /**
-   * Send everything that is not buffered, or nothing.
+   * Add the failure of a request with the executor.
    *
-   * @param next What comes later happened at this time or after it, buffered tokens aside.
+   * @param request The request.
+   * @param time When, in milliseconds.
+   * @param error The cause.
+   */
+  fail(request: Request, time: number, error: UpbeatError): void {
+    this.event(request, "ERROR_NONTRANSIENT", time, requestError(error, request.id, false));
+  }
+
+  /**
+   * Send everything but buffered tokens, or nothing.
+   *
+   * @param next Later events, buffered tokens aside, happened at this time or after it.
    * @param counters null: as before.
    */
   flush(next: number, counters: (() => ExecutorCounters) | null): void {
     const { port, now, reports } = this.#parts;
-    const steps = reports?.take();
-    if (this.#updates.size === 0 && steps === undefined) return port.send(null);
-    const updates = [...this.#updates.values()];
-    this.#updates = new Map();
-    let settledUntil = next;
-    for (const { untold } of this.#buffering) settledUntil = Math.min(settledUntil, untold[0]!.time);
-    port.send({ updates, counters: counters?.() ?? null, emittedAt: now(), settledUntil, steps });
+    for (const report of reports?.take() ?? []) this.#writer.step(report);
+    if (this.#writer.isEmpty) return port.send(null);
+    let watermark = next;
+    for (const [oldest] of this.#buffered.values()) watermark = Math.min(watermark, oldest!.time);
+    port.send(this.#writer.complete({ counters: counters?.() ?? null, emittedAt: now(), watermark }));
   }
 
   /** Send nothing, where a flush is due: their number per iteration is fixed. */
@@ -150,41 +158,23 @@ export class Emitter {
     this.#parts.port.send(null);
   }
 
+  /** Writes a request's buffered tokens. */
   #release(request: Request): void {
-    const { untold } = request;
-    if (untold.length === 0) return;
-    request.untold = [];
-    this.#buffering.delete(request);
-    for (const moment of untold) this.#push(request, moment);
-  }
-
-  #push(request: Request, moment: Moment): void {
-    const update = this.#updates.get(request.id);
-    if (update === undefined) this.#updates.set(request.id, { id: request.id, moments: [moment] });
-    else update.moments.push(moment);
+    const buffered = this.#buffered.get(request);
+    if (buffered === undefined) return;
+    this.#buffered.delete(request);
+    for (const { tokenId, time, logprobs, usage } of buffered) {
+      this.#writer.token(request.id, tokenId, time, logprobs, usage);
+    }
   }
 }
 
-/** A token with its log-probabilities where the request asks for them. */
-function tokenMoment(
-  request: Request,
-  results: StepResults,
-  row: number,
-  time: number,
-  usage: StepUsage | null,
-): TokenMoment {
-  const moment: Writable<TokenMoment> = { type: "token", time, tokenId: results.tokens[row]! };
-  const count = request.sampling.logprobs;
-  if (count >= 0) {
-    const first = row * (1 + MAX_LOGPROBS);
-    moment.logprob = results.logprobs[first]!;
-    moment.topLogprobs = Array.from({ length: count }, (_, rank) => ({
-      tokenId: results.logprobTokens[row * MAX_LOGPROBS + rank]!,
-      logprob: results.logprobs[first + 1 + rank]!,
-    }));
-  }
-  if (request.trackTokens && usage !== null) moment.usage = usage;
-  return moment;
+/** The log-probabilities of a row: of its token, then of the likeliest ones. */
+function logprobsOf({ tokens, logprobs, logprobTokens }: StepResults, row: number, candidates: number): StepLogprobs {
+  const first = row * (1 + MAX_LOGPROBS);
+  const top = Array.from({ length: candidates }, (_, rank) => ({
+    tokenId: logprobTokens[row * MAX_LOGPROBS + rank]!,
+    logprob: logprobs[first + 1 + rank]!,
+  }));
+  return { tokenId: tokens[row]!, logprob: logprobs[first]!, top };
 }
-
-type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };

@@ -14,7 +14,7 @@
 import type { Clock } from "../telemetry/clock.ts";
 import type { StepRunner } from "../runner/step_runner.ts";
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
-import { requestError } from "../events/event_payloads.ts";
+import { requestError } from "../events/events.ts";
 import { CommandQueue, type MessageSource } from "./command_queue.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Log } from "../telemetry/log.ts";

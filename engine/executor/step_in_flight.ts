@@ -4,7 +4,7 @@
  * @module
  */
 import type { StepSize } from "./step_time_estimator.ts";
-import type { StepUsage } from "../events/moment.ts";
+import type { StepUsage } from "../events/executor_event.ts";
 import type { PendingResults } from "../runner/step_outputs.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 import type { OpenStepReport } from "./step_reports.ts";

@@ -38,11 +38,17 @@ export class StepReports {
    * @param step A step that has not been launched.
    * @param number The step's number, counted from 1.
    * @param start When its launch began, in milliseconds.
+<<<<<<< HEAD
    * @param followsRest Whether the loop was idle before it.
    * @param held Milliseconds for which its launch was delayed.
    * @returns The open report.
+=======
+   * @param afterIdle Whether the loop was idle before it.
+   * @param launchDelayMs Milliseconds for which its launch was delayed.
+   * @returns The report to be.
+>>>>>>> baecccf (WIP)
    */
-  open(step: Step, number: number, start: number, followsRest: boolean, held: number): OpenStepReport {
+  open(step: Step, number: number, start: number, afterIdle: boolean, launchDelayMs: number): OpenStepReport {
     const { running, paused, waiting } = this.#scheduler.counters();
     const { usedBlocks, cachedBlocks } = this.#blocks;
     let prefillTokens = 0;
@@ -60,13 +66,13 @@ export class StepReports {
         sampling: start,
         launched: start,
         waiting: start,
-        known: start,
+        resultsAt: start,
         firstTokensSent: start,
         processing: start,
         end: start,
         device: null,
-        followsRest,
-        held,
+        afterIdle,
+        launchDelayMs,
         requests: step.scheduled.length,
         prefillRequests,
         prefillTokens,
@@ -121,7 +127,7 @@ export class OpenStepReport {
    */
   waited(start: number, end: number, device: DeviceTimes | null): void {
     this.#report.waiting = start;
-    this.#report.known = end;
+    this.#report.resultsAt = end;
     this.#report.firstTokensSent = end;
     this.#report.device = device;
   }

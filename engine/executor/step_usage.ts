@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StepUsage } from "../events/moment.ts";
+import type { StepUsage } from "../events/executor_event.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 

@@ -7,7 +7,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Device } from "../../ffi/interface.ts";
 import { createClock } from "../telemetry/clock.ts";
 import { serializeError, toUpbeatError, UpbeatError } from "../../errors.ts";
-import { DeliverySender } from "../channel/delivery_ring.ts";
+import { OutputSender } from "../channel/output_ring.ts";
 import { Executor, type ExecutorPort } from "./executor.ts";
 import { KvBlockPool } from "../scheduler/kv_block_pool.ts";
 import { createLog } from "../telemetry/log.ts";
@@ -57,7 +57,7 @@ const log = createLog("executor", now, {
 
 /** Receives messages synchronously and sleeps on the doorbell: the loop never returns to this thread's event loop. */
 function createPort(): ExecutorPort {
-  const deliveries = new DeliverySender(start.deliveries, post);
+  const outputs = new OutputSender(start.outputs, post);
   let heard = Atomics.load(doorbell, 0);
   /** Doorbell value at the last empty poll. While it is unchanged the channel is still empty, so the slower poll is skipped. */
   let emptyAt = -1;
@@ -79,8 +79,8 @@ function createPort(): ExecutorPort {
       Atomics.wait(doorbell, 0, heard);
       heard = Atomics.load(doorbell, 0);
     },
-    send: (delivery) => {
-      if (delivery !== null) deliveries.send(delivery);
+    send: (output) => {
+      if (output !== null) outputs.send(output);
     },
   };
 }

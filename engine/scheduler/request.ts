@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { TokenMoment } from "../events/moment.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
 import type { StopCriteria } from "./stop_criteria.ts";
 
@@ -63,9 +62,7 @@ export class Request {
   evictions = 0;
   /** Generated tokens, oldest first. */
   readonly tokenIds: number[] = [];
-  /** Tokens not yet delivered to the caller; cleared on delivery, so none is sent twice. */
-  untold: TokenMoment[] = [];
-  /** Set when a token ends it; it is finished when that token is emitted. */
+  /** How a token ended it, once one did; it is finished when the step of that token is processed. */
   ending: Ending | null = null;
   /** Set when a cancel arrives; takes effect where requests are finished, never in the middle of a step. */
   cancelRequested = false;

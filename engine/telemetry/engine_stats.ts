@@ -99,23 +99,6 @@ export class RequestTotals {
   }
 }
 
-/** Of an executor that has not said anything yet. */
-export const NO_COUNTERS: ExecutorCounters = {
-  steps: 0,
-  stepTime: 0,
-  waitTime: 0,
-  usedBlocks: 0,
-  cachedBlocks: 0,
-  running: 0,
-  paused: 0,
-  waiting: 0,
-  pauses: 0,
-  evictions: 0,
-  wastedSteps: 0,
-  prefixQueriedTokens: 0,
-  prefixHitTokens: 0,
-};
-
 /** What {@linkcode engineStats} is made from. */
 export interface StatsSources {
   /** As of the executor's last message. */

@@ -32,3 +32,20 @@ export interface ExecutorCounters {
   /** How many of them were found in the prefix cache. */
   readonly prefixHitTokens: number;
 }
+
+/** The counters of an executor before its first output. */
+export const NO_COUNTERS: ExecutorCounters = {
+  steps: 0,
+  stepTime: 0,
+  waitTime: 0,
+  usedBlocks: 0,
+  cachedBlocks: 0,
+  running: 0,
+  paused: 0,
+  waiting: 0,
+  pauses: 0,
+  evictions: 0,
+  wastedSteps: 0,
+  prefixQueriedTokens: 0,
+  prefixHitTokens: 0,
+};

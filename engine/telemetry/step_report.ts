@@ -23,8 +23,8 @@ export interface StepReport {
   /** When the executor began to wait for the device. */
   readonly waiting: number;
   /** When the step's tokens were known to the host. */
-  readonly known: number;
-  /** When first tokens had been handed over; `known` where that is not done early. */
+  readonly resultsAt: number;
+  /** When first tokens had been sent; `resultsAt` where they are not sent early. */
   readonly firstTokensSent: number;
   /** When its processing began. */
   readonly processing: number;
@@ -32,10 +32,10 @@ export interface StepReport {
   readonly end: number;
   /** When the device worked on it. */
   readonly device: DeviceTimes | null;
-  /** Whether the loop had nothing to do before it, so that the device had to be idle too. */
-  readonly followsRest: boolean;
-  /** Milliseconds for which its launch waited for messages, as the device did not need it yet. */
-  readonly held: number;
+  /** Whether the loop was idle before it, so that the device had to be idle too. */
+  readonly afterIdle: boolean;
+  /** Milliseconds for which its launch was delayed, as the device did not need it yet. */
+  readonly launchDelayMs: number;
   /** Requests in the step. */
   readonly requests: number;
   /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
@@ -56,4 +56,10 @@ export interface StepReport {
   readonly pausedRequests: number;
   /** Requests that waited for a slot, evicted ones included. */
   readonly waitingRequests: number;
+  /** @deprecated Renamed to {@linkcode StepReport.resultsAt}. */
+  readonly known?: number;
+  /** @deprecated Renamed to {@linkcode StepReport.afterIdle}. */
+  readonly followsRest?: boolean;
+  /** @deprecated Renamed to {@linkcode StepReport.launchDelayMs}. */
+  readonly held?: number;
 }

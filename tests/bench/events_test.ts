@@ -1,9 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { ModuleCopies, TRACKING_COMPILED_OUT } from "../../bench/events/module_copies.ts";
+import {
+  EXECUTOR_MODULES,
+  GENERATION_MODULES,
+  ModuleCopies,
+  TRACKING_COMPILED_OUT,
+} from "../../bench/events/module_copies.ts";
 import { NullRun } from "../../bench/events/null_executor.ts";
-import { checkFinished, openGenerations, tell } from "../../bench/events/told_generations.ts";
-import { decodeDelivery } from "../../engine/channel/delivery_codec.ts";
+import { checkFinished, openGenerations, play } from "../../bench/events/played_generations.ts";
+import { recordOutput } from "../support/recorded_outputs.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Generation } from "../../engine/caller/generation.ts";
 
@@ -12,20 +17,20 @@ const LOAD = { rows: 3, tokensPerRow: 5, trackTokens: true };
 /** What copies of the engine record of requests that track everything. */
 async function recorded(substitutions: typeof TRACKING_COMPILED_OUT) {
   using copies = new ModuleCopies();
-  const files = [["executor.ts", "updates.ts"], ["generation.ts", "timeline.ts", "request_record.ts"]] as const;
-  const { Executor: Loop } = await copies.load<{ Executor: typeof Executor }>(files[0], substitutions);
-  const { Generation: Kind } = await copies.load<{ Generation: typeof Generation }>(files[1], substitutions);
+  const { Executor: Loop } = await copies.load<{ Executor: typeof Executor }>(EXECUTOR_MODULES, substitutions);
+  const { Generation: Kind } = await copies.load<{ Generation: typeof Generation }>(GENERATION_MODULES, substitutions);
   const run = new NullRun(Loop, LOAD);
   run.run();
-  const messages = run.receive();
-  const generations = openGenerations(Kind, LOAD);
-  for (const message of messages) tell(generations, message);
-  checkFinished(generations);
-  const moments = messages.map(decodeDelivery).flatMap(({ updates }) => updates.flatMap((update) => update.moments));
+  const outputs = run.receive();
+  const played = openGenerations(Kind, LOAD);
+  for (const output of outputs) play(played, output);
+  checkFinished(played);
+  const merged = played.generations.map(({ record }) => record.merge());
   return {
-    tokens: [...generations.values()].map(({ record }) => record.merge().tokenIds),
-    events: [...generations.values()].map(({ record }) => record.merge().events.length),
-    usages: moments.filter((moment) => moment.type === "token" && moment.usage !== undefined).length,
+    tokens: merged.map(({ tokenIds }) => tokenIds),
+    events: merged.map(({ events }) => events.length),
+    usages: outputs.map(recordOutput).flatMap(({ events }) => events)
+      .filter(({ type, payload }) => type === "GENERATED_TOKEN" && payload.usage !== null).length,
   };
 }
 

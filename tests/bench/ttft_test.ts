@@ -55,10 +55,17 @@ test("the ttft benchmark measures every mode in every scenario on both devices a
 });
 
 /** A step's report with times that matter here. */
-function report(start: number, waiting: number, known: number, over: Partial<StepReport> = {}): StepReport {
+function report(start: number, waiting: number, resultsAt: number, over: Partial<StepReport> = {}): StepReport {
   const device = { begin: 0, forwardEnd: 0, samplingBegin: 0, end: 0, idle: 0.25 };
-  const times = { start, forwardLaunched: start, sampling: start, launched: start, waiting, known };
-  const after = { firstTokensSent: known, processing: known, end: known, device, followsRest: false, held: 0 };
+  const times = { start, forwardLaunched: start, sampling: start, launched: start, waiting, resultsAt };
+  const after = {
+    firstTokensSent: resultsAt,
+    processing: resultsAt,
+    end: resultsAt,
+    device,
+    afterIdle: false,
+    launchDelayMs: 0,
+  };
   return {
     ...{ step: 1, requests: 1, prefillRequests: 0, prefillTokens: 0, decodeTokens: 1, sampledTokens: 1 },
     ...{ usedBlocks: 0, cachedBlocks: 0, runningRequests: 1, pausedRequests: 0, waitingRequests: 0 },
@@ -79,12 +86,12 @@ test("stepFigures() excludes waits and the device's own functions from host time
 
 test("stepFigures() excludes steps after idle time and, when only steady steps count, all others", () => {
   const reports = [
-    report(0, 13, 15, { followsRest: true }),
+    report(0, 13, 15, { afterIdle: true }),
     report(10, 23, 25),
     report(20, 33, 35),
     report(30, 43, 45),
     report(40, 53, 55, { prefillTokens: 8 }),
-    report(90, 93, 95, { followsRest: true }),
+    report(90, 93, 95, { afterIdle: true }),
   ];
   assertEquals(stepFigures(reports, null, null).host.length, 3);
   assertEquals(stepFigures(reports, null, 1).host, [8000, 8000]);

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { ERROR_CODES } from "../../errors.ts";
-import type { EventPayloads, RequestError, RequestEvent, RequestEventType } from "../../engine/events/events.ts";
+import type { EventPayloads, RequestError, RequestEvent, RequestEventType } from "../../engine/events/event_types.ts";
 import { createEvent } from "../../engine/events/events.ts";
 import type { FinishReason } from "../../engine/events/finish_reason.ts";
 import type { SegmentRequest } from "../../engine/events/request_record.ts";

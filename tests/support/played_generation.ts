@@ -1,15 +1,17 @@
 /**
- * Generations whose executor is the test: moments are told by hand.
+ * Generations whose executor is the test: events are played by hand.
  *
  * @module
  */
-import { type EventSink, Generation } from "../../engine/caller/generation.ts";
-import type { Moment } from "../../engine/events/moment.ts";
+import { type EventTap, Generation } from "../../engine/caller/generation.ts";
+import type { RequestError } from "../../engine/events/event_types.ts";
+import type { FinishReason } from "../../engine/events/finish_reason.ts";
 import type { SegmentRequest } from "../../engine/events/request_record.ts";
 import { RequestTotals } from "../../engine/telemetry/engine_stats.ts";
 import type { Tracking } from "../../engine/config/tracking.ts";
 import { byteLevelJson, tokenizerOf } from "./tokenizers/small_tokenizers.ts";
 import { requestError, segmentRequest } from "./events.ts";
+import { type OutputEvent, playOutput } from "./recorded_outputs.ts";
 
 const tokenizer = tokenizerOf(byteLevelJson());
 
@@ -21,19 +23,19 @@ export const USAGE = { step: 3, blocksTotal: 8, blocksAllocated: 5, blocksActive
 /** A generation in the hands of a test. */
 export interface Played {
   readonly generation: Generation;
-  /** How often the executor was told to end it. */
+  /** How often its cancel was sent to the executor. */
   readonly cancels: () => number;
-  /** Tell moments, all in one update. */
-  readonly tell: (...moments: Moment[]) => void;
+  /** Play events, all in one output. */
+  readonly play: (...events: OutputEvent[]) => void;
   /** What time it is on this side. */
   time: number;
 }
 
-/** A generation that arrived at 100, and moments told by hand. */
+/** A generation that arrived at 100, and events played by hand. */
 export function play(
   tracking: Tracking,
   changes: Partial<SegmentRequest> = {},
-  sink: EventSink = { listener: null },
+  tap: EventTap = { listener: null },
   totals = new RequestTotals(),
   streamInterval = 1,
 ): Played {
@@ -46,31 +48,56 @@ export function play(
       tokenTable: tokenizer.tokenTable,
       streamInterval,
       now: () => played.time,
-      sink,
+      tap,
       totals,
       onCancel: () => cancels++,
     }),
     cancels: () => cancels,
-    tell: (...moments) => {
-      const last = moments.at(-1)!.time;
-      played.generation.handleUpdate({ id: 7, moments }, last + 0.25);
+    play: (...events) => {
+      const emittedAt = events.at(-1)!.timestamp + 0.25;
+      const output = { events, emittedAt, watermark: emittedAt, counters: null, steps: [] };
+      playOutput(new Map([[7, played.generation]]), output);
     },
     time: 1000,
   };
   return played;
 }
 
-/** Moments, each with what only it has. */
-export const chunk = (time: number, tokens = 4, cached = 0): Moment => {
-  return { type: "chunk", time, tokens, computed: cached + tokens, total: 4, cached };
+const requestId = 7;
+
+/** Events, each with what only it has. */
+export const chunk = (timestamp: number, tokens = 4, cached = 0): OutputEvent => {
+  return {
+    requestId,
+    type: "PREFILL_CHUNK",
+    timestamp,
+    payload: { tokens, computed: cached + tokens, total: 4, cached },
+  };
 };
-export const context = (time: number): Moment => ({ type: "context", time });
-export const token = (time: number, tokenId: number): Moment => ({ type: "token", time, tokenId, usage: USAGE });
-export const pause = (time: number): Moment => ({ type: "pause", time });
-export const resume = (time: number): Moment => ({ type: "resume", time });
-export const evict = (time: number): Moment => ({ type: "evict", time });
-export const finish = (time: number, reason: "length" | "stop" | "cancelled" = "length"): Moment => {
-  return { type: "finish", time, reason, stopReason: null, wastedSteps: 1 };
+export const token = (timestamp: number, tokenId: number): OutputEvent => {
+  return { requestId, type: "GENERATED_TOKEN", timestamp, payload: { tokenId, logprobs: null, usage: USAGE } };
+};
+const event = (type: "ADD_CONTEXT" | "PAUSE" | "RESUME" | "EVICT") => (timestamp: number): OutputEvent => {
+  return { requestId, type, timestamp, payload: null };
+};
+export const [context, pause, resume, evict] = [
+  event("ADD_CONTEXT"),
+  event("PAUSE"),
+  event("RESUME"),
+  event("EVICT"),
+] as const;
+export const refused = (timestamp: number, changes: Partial<RequestError> = {}): OutputEvent => {
+  return { requestId, type: "ERROR_TRANSIENT", timestamp, payload: requestError(true, changes) };
+};
+export const failure = (timestamp: number): OutputEvent => {
+  return { requestId, type: "ERROR_NONTRANSIENT", timestamp, payload: requestError(false) };
+};
+export const finish = (
+  timestamp: number,
+  reason: FinishReason = "length",
+  stopReason: number | null = null,
+): OutputEvent => {
+  return { requestId, type: "FINISH", timestamp, payload: { reason, stopReason, wastedSteps: 1 } };
 };
 
 /** The token that is this word. */
@@ -85,12 +112,12 @@ function idOf(word: string): number {
 export const [UPON, TIME, THERE] = [idOf("upon"), idOf("time"), idOf("there")];
 
 /** A whole life with chunks, a pause, an eviction. */
-export function playAll(tracking: Tracking, sink?: EventSink): Played {
-  const played = play(tracking, {}, sink);
-  played.tell({ type: "refused", time: 101, error: requestError(true) });
-  played.tell(chunk(102, 2), chunk(103, 2), context(103), token(104, UPON));
-  played.tell(pause(105));
-  played.tell(resume(106), token(107, TIME), pause(108), evict(109));
-  played.tell(chunk(110, 6, 2), context(110), token(111, THERE), finish(111));
+export function playAll(tracking: Tracking, tap?: EventTap): Played {
+  const played = play(tracking, {}, tap);
+  played.play(refused(101));
+  played.play(chunk(102, 2), chunk(103, 2), context(103), token(104, UPON));
+  played.play(pause(105));
+  played.play(resume(106), token(107, TIME), pause(108), evict(109));
+  played.play(chunk(110, 6, 2), context(110), token(111, THERE), finish(111));
   return played;
 }

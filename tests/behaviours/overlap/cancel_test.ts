@@ -8,10 +8,10 @@ import {
   atOnce,
   cancel,
   chunksOf,
-  deliveriesOfTokens,
+  eventsOf,
   finishOf,
   MODES,
-  momentsOf,
+  outputsOfTokens,
   runScript,
   type ScriptedRun,
 } from "../../support/scripted/scripted_run.ts";
@@ -99,16 +99,16 @@ test("a cancel in answer to the first token gives the chunk of that token, then 
         ...BUSY,
         ...MODES[mode],
         streamInterval: 4,
-        onDelivery: ({ updates }) => {
-          const isFirst = updates.some(({ id, moments }) => id === 1 && moments.at(-1)!.type === "token");
+        onOutput: ({ events }) => {
+          const isFirst = events.findLast(({ requestId }) => requestId === 1)?.type === "GENERATED_TOKEN";
           return isFirst ? [cancel(1)] : [];
         },
       });
-      const [first] = deliveriesOfTokens(run, 1);
-      const told = run.engine.deliveries.map(({ updates }) => updates.filter(({ id }) => id === 1));
-      assertEquals(told[first!]!.flatMap(({ moments }) => moments).at(-1)!.type, "token");
-      const later = told.slice(first! + 1).flat().flatMap(({ moments }) => moments);
-      assertEquals(later.filter(({ type }) => type === "finish").length, 1);
+      const [first] = outputsOfTokens(run, 1);
+      const own = run.engine.outputs.map(({ events }) => events.filter(({ requestId }) => requestId === 1));
+      assertEquals(own[first!]!.at(-1)!.type, "GENERATED_TOKEN");
+      const later = own.slice(first! + 1).flat();
+      assertEquals(later.filter(({ type }) => type === "FINISH").length, 1);
       await assertCancelled(run, 1, 4);
       const { tokenIds, finishReason } = (await chunksOf(run, 1))[0]!;
       assertEquals([tokenIds, finishReason], [run.engine.tokens(1).slice(0, 1), null]);
@@ -170,7 +170,7 @@ test("a prefill that is cancelled while a chunk of it is in flight gives no toke
           prefixCache: true,
         });
         assertEquals((await chunksOf(run, 1)).map(({ tokenIds }) => tokenIds), [[]]);
-        assertEquals(momentsOf(run, 1, "chunk").length, forwards);
+        assertEquals(eventsOf(run, 1, "PREFILL_CHUNK").length, forwards);
         assertEquals([2, 3].map((id) => finishOf(run, id).reason), ["length", "length"]);
         const { forwards: launched } = run.engine.device.accounting;
         // Its blocks change hands when its last step has been read, and not before.
@@ -190,10 +190,10 @@ test("a request that waits, is paused or was evicted is cancelled wherever it is
     for (let forwards = 0; forwards < all.engine.device.accounting.forwardCount; forwards += 2) {
       for (const id of [1, 2, 3, 4]) {
         const run = runScript([...atOnce(requests), { forwards, message: cancel(id) }], setUp);
-        if (finishOf(run, id).reason === "cancelled") found.add(run.engine.moments(id).at(-2)?.type ?? "nothing");
+        if (finishOf(run, id).reason === "cancelled") found.add(run.engine.events(id).at(-2)?.type ?? "nothing");
       }
     }
-    for (const type of ["nothing", "refused", "token", "pause", "evict"]) {
+    for (const type of ["nothing", "ERROR_TRANSIENT", "GENERATED_TOKEN", "PAUSE", "EVICT"]) {
       assert(found.has(type), `${mode}: no ${type}`);
     }
   }

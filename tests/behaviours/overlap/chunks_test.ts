@@ -7,11 +7,11 @@ import {
   ALL_MODES,
   atOnce,
   chunksOf,
-  deliveryOfToken,
+  eventsOf,
   expectedStream,
   finishOf,
   MODES,
-  momentsOf,
+  outputOfToken,
   runScript,
   textScript,
   tokenOf,
@@ -112,10 +112,10 @@ test("a generation of one token is one chunk with its reason, in every mode", as
         const chunks = await chunksOf(run, id);
         assertEquals(chunks.map(({ tokenIds, finishReason }) => [tokenIds, finishReason]), [[[tokenId], "length"]]);
         assertEquals(finishOf(run, id).wastedSteps, 0);
-        // In one delivery with its end: it is never told early.
+        // In one output with its end: it is never sent early.
         assertEquals(
-          deliveryOfToken(run, id, 0).updates.find((update) => update.id === id)!.moments.at(-1)!.type,
-          "finish",
+          outputOfToken(run, id, 0).events.findLast(({ requestId }) => requestId === id)!.type,
+          "FINISH",
         );
       }
     }
@@ -133,7 +133,7 @@ test("a stop token that comes first is one chunk with its reason, in every mode"
     assertEquals(await chunksOf(run, 1), [{ text: "", tokenIds: [tokenId], finishReason: "stop" }]);
     const { stopReason, wastedSteps } = finishOf(run, 1);
     assertEquals([stopReason, wastedSteps], [tokenId, mode === "plain" ? 0 : 1]);
-    assertEquals(deliveryOfToken(run, 1, 0).updates.find(({ id }) => id === 1)!.moments.at(-1)!.type, "finish");
+    assertEquals(outputOfToken(run, 1, 0).events.findLast(({ requestId }) => requestId === 1)!.type, "FINISH");
   }
 });
 
@@ -160,7 +160,7 @@ test("first tokens have the same log-probabilities in every mode, and early ones
   const told = ALL_MODES.map((mode) => {
     const run = runScript(atOnce(requests), { ...MODES[mode], maxBatchTokens: 7 });
     return requests.map(({ id }) => {
-      return tokenOf(momentsOf(run, id, "token")[0]!);
+      return tokenOf(eventsOf(run, id, "GENERATED_TOKEN")[0]!);
     });
   });
   for (const other of told) assertEquals(other, told[0]!);
@@ -192,13 +192,13 @@ test("cached tokens are 0 in the first pass and more in the second, and known wi
       prefixCache: true,
       device: { durations: { forward: 1000 } },
     });
-    assertEquals([1, 2].map((id) => momentsOf(run, id, "chunk")[0]!.cached), [0, 16]);
+    assertEquals([1, 2].map((id) => eventsOf(run, id, "PREFILL_CHUNK")[0]!.payload.cached), [0, 16]);
     assertGreater(run.engine.counters.prefixHitTokens, 0);
     for (const id of [1, 2]) {
-      const first = run.engine.deliveries.indexOf(deliveryOfToken(run, id, 0));
-      const told = run.engine.deliveries.slice(0, first + 1).flatMap(({ updates }) => updates);
-      const types = told.flatMap((update) => update.id === id ? update.moments.map(({ type }) => type) : []);
-      assertEquals(types, ["chunk", "context", "token"]);
+      const first = run.engine.outputs.indexOf(outputOfToken(run, id, 0));
+      const sent = run.engine.outputs.slice(0, first + 1).flatMap(({ events }) => events);
+      const types = sent.flatMap(({ requestId, type }) => (requestId === id ? [type] : []));
+      assertEquals(types, ["PREFILL_CHUNK", "ADD_CONTEXT", "GENERATED_TOKEN"]);
     }
   }
 });

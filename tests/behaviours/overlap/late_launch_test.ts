@@ -3,14 +3,7 @@ import { test } from "node:test";
 import { type Launch, type StepSize, StepTimeEstimator } from "../../../engine/executor/step_time_estimator.ts";
 import { Random } from "../../ops/random.ts";
 import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
-import {
-  atOnce,
-  cancel,
-  deliveryOfToken,
-  finishOf,
-  momentsOf,
-  runScript,
-} from "../../support/scripted/scripted_run.ts";
+import { atOnce, cancel, eventsOf, finishOf, outputOfToken, runScript } from "../../support/scripted/scripted_run.ts";
 
 /** Times of a GPU, in milliseconds. */
 const [DECODE, PREFILL] = [3, 12];
@@ -51,7 +44,7 @@ test("a request that arrives while a step runs is in the next one, up to shortly
     const newcomer = { at, message: submission(99, { prompt: 20, maxTokens: 3 }) };
     const [late, atOnce] = [true, false].map((lateLaunch) => {
       const run = runScript([...running(16, 80), newcomer], setUp(lateLaunch));
-      return momentsOf(run, 99, "token")[0]!.time - at;
+      return eventsOf(run, 99, "GENERATED_TOKEN")[0]!.timestamp - at;
     });
     // Where the step behind was launched before it came, it waits for all of that one.
     assert(late! < PREFILL + 2 * (DECODE + 0.2));
@@ -110,7 +103,7 @@ test("tokens are told before the dispatch of sampling where the launch has waite
     // From the end of the forward pass: what the device and the host do with a token is the same in both.
     return Array.from({ length: 20 }, (_, index) => {
       const token = steps - 2 - index;
-      return deliveryOfToken(run, 1, token).emittedAt - momentsOf(run, 1, "token")[token]!.time;
+      return outputOfToken(run, 1, token).emittedAt - eventsOf(run, 1, "GENERATED_TOKEN")[token]!.timestamp;
     });
   });
   for (const [index, lag] of lags[0]!.entries()) assertAlmostEquals(lag, lags[1]![index]!, 0.02);

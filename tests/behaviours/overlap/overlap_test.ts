@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
 import type { LoopOptions } from "../../../engine/executor/loop_options.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
+import type { Completion } from "../../../engine/events/executor_event.ts";
 import {
   ScriptedExecutor,
   type ScriptedMessage,
@@ -25,16 +25,16 @@ function run(script: readonly ScriptedMessage[], options: Partial<LoopOptions>, 
 
 /** What must be the same in every mode. */
 function stream(executor: ScriptedExecutor, id: number): unknown[] {
-  return executor.moments(id).flatMap((moment): unknown[] => {
-    if (moment.type === "token") return [moment.tokenId];
-    return moment.type === "finish" ? [[moment.reason, moment.stopReason]] : [];
+  return executor.events(id).flatMap(({ type, payload }): unknown[] => {
+    if (type === "GENERATED_TOKEN") return [payload.tokenId];
+    return type === "FINISH" ? [[payload.reason, payload.stopReason]] : [];
   });
 }
 
-function finishOf(executor: ScriptedExecutor, id: number): Extract<Moment, { type: "finish" }> {
-  const ends = executor.moments(id).filter((moment) => moment.type === "finish");
+function finishOf(executor: ScriptedExecutor, id: number): Completion {
+  const ends = executor.events(id).filter((event) => event.type === "FINISH");
   assertEquals(ends.length, 1);
-  return ends[0]!;
+  return ends[0]!.payload;
 }
 
 test("run() launches the next step before the last one is read", () => {
@@ -75,17 +75,16 @@ test("run() hands over a first token before the step's other tokens, and its las
   const script = [at(0, submit(1, 3, 8)), at(2, submit(2, 3, 4)), at(2, submit(3, 3, 1))];
   const early = run(script, MODES.early);
   const tokensOf = (index: number) =>
-    early.deliveries[index]!.updates.flatMap(({ id, moments }) =>
-      moments.flatMap(({ type }) => type === "token" ? [id] : [])
-    );
-  const withFirst = early.deliveries.findIndex((_, index) => tokensOf(index).includes(2));
+    early.outputs[index]!.events.flatMap(({ requestId, type }) => type === "GENERATED_TOKEN" ? [requestId] : []);
+  const withFirst = early.outputs.findIndex((_, index) => tokensOf(index).includes(2));
   assertEquals([tokensOf(withFirst), tokensOf(withFirst + 1)], [[2], [1, 3]]);
   assertEquals(early.story(3), ["chunk 3 3/3", "context", "token x1", "finish length"]);
   const late = run(script, MODES.overlap);
   assert(
-    late.deliveries.some(({ updates }) =>
-      updates.filter(({ moments }) => moments.at(-1)!.type === "token").length === 2
-    ),
+    late.outputs.some(({ events }) => {
+      const last = new Map(events.map(({ requestId, type }) => [requestId, type]));
+      return [...last.values()].filter((type) => type === "GENERATED_TOKEN").length === 2;
+    }),
   );
   for (const id of [1, 2, 3]) assertEquals(stream(early, id), stream(late, id));
 });
@@ -102,27 +101,28 @@ test("run() calls send() as often in every iteration, whatever there is to say",
 
 test("run() tells what begins while nothing else is in flight before it is read", () => {
   for (const options of Object.values(MODES)) {
-    const { deliveries } = run([at(0, submit(1, 3, 4))], options);
-    const types = deliveries.map(({ updates }) => updates.flatMap(({ moments }) => moments.map(({ type }) => type)));
-    assertEquals(types.slice(0, 2), [["chunk", "context"], ["token"]]);
+    const { outputs } = run([at(0, submit(1, 3, 4))], options);
+    const types = outputs.map(({ events }) => events.map(({ type }) => type));
+    assertEquals(types.slice(0, 2), [["PREFILL_CHUNK", "ADD_CONTEXT"], ["GENERATED_TOKEN"]]);
   }
 });
 
 test("run() hands over early first tokens without counters, and everything else with them", () => {
   for (const [name, options] of Object.entries(MODES)) {
-    const { deliveries } = run([at(0, submit(1, 3, 4)), at(2, submit(2, 3, 4))], options);
-    const without = deliveries.filter(({ counters }) => counters === null);
+    const { outputs } = run([at(0, submit(1, 3, 4)), at(2, submit(2, 3, 4))], options);
+    const without = outputs.filter(({ counters }) => counters === null);
     assertEquals(without.length, name === "early" ? 2 : 0);
-    for (const { updates } of without) assertEquals(updates.map(({ moments }) => moments.at(-1)!.type), ["token"]);
+    for (const { events } of without) {
+      const last = new Map(events.map(({ requestId, type }) => [requestId, type]));
+      assertEquals([...last.values()], ["GENERATED_TOKEN"]);
+    }
   }
 });
 
 test("run() hands over tokens at the stream interval, and everything before other things that happen", () => {
   for (const options of Object.values(MODES)) {
     const executor = run([at(0, submit(1, 3, 10))], { ...options, streamInterval: 4 });
-    const counts = executor.deliveries.flatMap(({ updates }) =>
-      updates.map(({ moments }) => moments.filter(({ type }) => type === "token").length)
-    );
+    const counts = executor.outputs.map(({ events }) => events.filter(({ type }) => type === "GENERATED_TOKEN").length);
     assertEquals(counts.filter((count) => count > 0), [1, 3, 4, 2]);
     const paused = run([1, 2].map((id) => at(0, submit(id, 3, 4))), { ...options, streamInterval: 100 }, { blocks: 3 });
     assertEquals(paused.story(2).slice(2, 5), ["token x2", "pause", "resume"]);
@@ -133,13 +133,13 @@ test("run() tells until when everything is told: nothing older comes later", () 
   const script = [1, 2, 3, 4].map((id) => at(3 * id, submit(id, 6, 7)));
   for (const options of Object.values(MODES)) {
     for (const streamInterval of [1, 4]) {
-      const { deliveries } = run(script, { ...options, streamInterval }, { maxBatchTokens: 5, blocks: 8 });
-      let settled = 0;
-      for (const { updates, settledUntil, emittedAt } of deliveries) {
-        for (const { time } of updates.flatMap(({ moments }) => moments)) assert(time >= settled && time <= emittedAt);
-        settled = settledUntil;
+      const { outputs } = run(script, { ...options, streamInterval }, { maxBatchTokens: 5, blocks: 8 });
+      let reached = 0;
+      for (const { events, watermark, emittedAt } of outputs) {
+        for (const { timestamp } of events) assert(timestamp >= reached && timestamp <= emittedAt);
+        reached = watermark;
       }
-      assertGreater(settled, 0);
+      assertGreater(reached, 0);
     }
   }
 });
@@ -197,9 +197,9 @@ test("run() fails every live request once, with all tokens that were read, when 
       executor.runner.failAt = failAt;
       assertThrows(() => executor.run(), UpbeatError, "the device broke");
       for (const id of [1, 2, 3]) {
-        const moments = executor.moments(id);
-        assertEquals(moments.filter(({ type }) => type === "failure").length, 1);
-        assertEquals(moments.at(-1)!.type, "failure");
+        const events = executor.events(id);
+        assertEquals(events.filter(({ type }) => type === "ERROR_NONTRANSIENT").length, 1);
+        assertEquals(events.at(-1)!.type, "ERROR_NONTRANSIENT");
       }
     }
   }

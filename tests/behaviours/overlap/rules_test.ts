@@ -5,10 +5,10 @@ import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scr
 import {
   ALL_MODES,
   atOnce,
+  eventsOf,
   expectedStream,
   finishOf,
   MODES,
-  momentsOf,
   runScript,
   textScript,
 } from "../../support/scripted/scripted_run.ts";
@@ -150,7 +150,7 @@ test("the prefix cache knows tokens that are certain, and none that a wasted ste
         });
         // The stop token's own key and value were computed by nobody, or by a step that was wasted.
         const certain = first.promptTokenIds.length + tokens - 1;
-        assertEquals(momentsOf(run, 2, "chunk")[0]!.cached, certain - (certain % 4));
+        assertEquals(eventsOf(run, 2, "PREFILL_CHUNK")[0]!.payload.cached, certain - (certain % 4));
       }
     }
   }
@@ -182,8 +182,8 @@ test("nothing is in flight when somebody is paused or evicted", () => {
       assertGreater(run.engine.counters.evictions, 0);
       const { forwards } = run.engine.device.accounting;
       for (const id of [1, 2, 3]) {
-        for (const { time, type } of run.engine.moments(id)) {
-          if (type !== "pause" && type !== "evict") continue;
+        for (const { timestamp: time, type } of run.engine.events(id)) {
+          if (type !== "PAUSE" && type !== "EVICT") continue;
           assert(forwards.every(({ enqueued, end }) => enqueued >= time || end <= time), `${type} at ${time}`);
         }
       }
@@ -205,11 +205,11 @@ test("a request that is preempted right after its first token goes on where it w
         streamInterval: 4,
         rowCost: 20,
       });
-      const types = run.engine.moments(2).map(({ type }) => type).filter((type) => type !== "refused");
+      const types = run.engine.events(2).map(({ type }) => type).filter((type) => type !== "ERROR_TRANSIENT");
       lives.add(types.slice(0, 5).join(" "));
       assertEquals([1, 2].map((id) => finishOf(run, id).reason), ["length", "length"]);
     }
-    assert(lives.has("chunk context token pause evict"), [...lives].join(", "));
+    assert(lives.has("PREFILL_CHUNK ADD_CONTEXT GENERATED_TOKEN PAUSE EVICT"), [...lives].join(", "));
   }
 });
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreater, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import { tokenOf } from "../../support/scripted/scripted_run.ts";
 import type { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import type { SamplingOptions } from "../../../engine/config/sampling_options.ts";
@@ -56,11 +57,7 @@ function run(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}
 /** Every request's stream must be the one computed without a device. */
 function assertStreams(engine: ScriptedEngine, requests = REQUESTS): void {
   for (const { id, promptTokenIds, sampling, maxTokens } of requests) {
-    const tokens = engine.moments(id).flatMap((moment) => {
-      if (moment.type !== "token") return [];
-      const { tokenId, logprob, topLogprobs } = moment;
-      return [logprob === undefined ? { tokenId } : { tokenId, logprob, topLogprobs }];
-    });
+    const tokens = engine.events(id).flatMap((event) => (event.type === "GENERATED_TOKEN" ? [tokenOf(event)] : []));
     assertEquals(tokens, scriptedStream(promptTokenIds, sampling, maxTokens), `request ${id}`);
     assertEquals(engine.finishReason(id), "length");
   }
@@ -124,10 +121,10 @@ test("time is what the device takes and what the host costs", () => {
     overlap: false,
   });
   // A step is two copies, the forward pass, and sampling, whose dispatch hides behind the forward pass.
-  const times = engine.moments(1).flatMap(({ type, time }) => (type === "token" ? [time] : []));
+  const times = engine.events(1).flatMap(({ type, timestamp }) => (type === "GENERATED_TOKEN" ? [timestamp] : []));
   assertEquals(times.map((time) => time.toFixed(3)), ["14.130", "17.300", "20.470"]);
   // The first delivery tells that the step has begun.
-  assertEquals(engine.deliveries.slice(0, 2).map(({ receivedAt }) => receivedAt.toFixed(3)), ["2.450", "14.180"]);
+  assertEquals(engine.outputs.slice(0, 2).map(({ receivedAt }) => receivedAt.toFixed(3)), ["2.450", "14.180"]);
   assertEquals(engine.device.accounting.forwards.map(({ tokens }) => tokens), [5, 1, 1]);
   // The plain loop leaves the device alone while it hands tokens over.
   assertEquals(engine.device.accounting.gaps.filter(({ from }) => from > 2).length, 2);
@@ -141,8 +138,8 @@ test("messages arrive at their time, or in answer to what was handed over", () =
   ], {
     device: { durations: { forward: 1000 } },
     overlap: false,
-    onDelivery: ({ updates }) => {
-      const isSecond = updates.some(({ id, moments }) => id === 2 && moments.some(({ type }) => type === "token"));
+    onOutput: ({ events }) => {
+      const isSecond = events.some(({ requestId, type }) => requestId === 2 && type === "GENERATED_TOKEN");
       return isSecond ? [{ type: "cancel", id: 2 }] : [];
     },
   });
@@ -171,20 +168,20 @@ test("a fault in the n-th forward pass fails what runs, a stalled one is told as
       overlap: false,
     });
     assertEquals(assertThrows(() => engine.run(), UpbeatError).code, code);
-    assertEquals([engine.tokens(1).length, engine.moments(1).at(-1)?.type], [2, "failure"]);
+    assertEquals([engine.tokens(1).length, engine.events(1).at(-1)?.type], [2, "ERROR_NONTRANSIENT"]);
     if (kind === "stall") assertEquals(engine.device.now(), 500);
   }
 });
 
 /** Run a request that something is done to between its second and third token. */
 function runBroken(breakIt: (engine: ScriptedEngine) => void): ScriptedEngine {
-  let deliveries = 0;
+  let outputs = 0;
   const engine: ScriptedEngine = new ScriptedEngine([{ at: 0, message: submission(1, { prompt: 9, maxTokens: 6 }) }], {
     overlap: false,
-    onDelivery: ({ updates }) => {
+    onOutput: ({ events }) => {
       // With its second token.
-      const hasToken = updates.some(({ moments }) => moments.some(({ type }) => type === "token"));
-      if (hasToken && ++deliveries === 2) breakIt(engine);
+      const hasToken = events.some(({ type }) => type === "GENERATED_TOKEN");
+      if (hasToken && ++outputs === 2) breakIt(engine);
     },
   });
   engine.run();
@@ -215,11 +212,11 @@ test("a block that is not the request's own is told, and changes the tokens", ()
 
 test("a block of another sequence at the same positions is told", () => {
   const script = [1, 2].map((id) => ({ at: 0, message: submission(id, { prompt: 7, maxTokens: 6 }) }));
-  let deliveries = 0;
+  let outputs = 0;
   const engine: ScriptedEngine = new ScriptedEngine(script, {
-    onDelivery: () => {
+    onOutput: () => {
       const [first, second] = engine.scheduler.admitted;
-      if (++deliveries !== 2) return;
+      if (++outputs !== 2) return;
       engine.pool.share(second!.blocks[0]!);
       exchangeFirstBlock(first!, second!.blocks[0]!, engine.pool);
     },

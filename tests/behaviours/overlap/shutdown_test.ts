@@ -159,7 +159,7 @@ function callsOf(setUp: ScriptedEngineSetUp): [SymbolName, number][] {
 function runBroken(failure: ScriptedFailure, setUp: ScriptedEngineSetUp) {
   const run = runScript(START, { ...setUp, failures: [failure], stallTimeout: 500 });
   // All of them had arrived, and the run has checked that each one that failed did so once, with the loop's own error.
-  for (const { id } of REQUESTS) assert(run.engine.moments(id).length > 0);
+  for (const { id } of REQUESTS) assert(run.engine.events(id).length > 0);
   return run;
 }
 

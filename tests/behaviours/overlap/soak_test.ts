@@ -5,13 +5,13 @@ import { EventOrder } from "../../../engine/events/event_order.ts";
 import type { InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
 import { liveHeapBytes } from "../../support/heap.ts";
 import {
-  type ReceivedDelivery,
+  type ReceivedOutput,
   ScriptedEngine,
   type ScriptedRequest,
   submission,
 } from "../../support/scripted/scripted_engine.ts";
 import {
-  acceptMoment,
+  acceptEvent,
   cancel,
   expectedStream,
   MODES,
@@ -80,17 +80,15 @@ class Crowd {
     };
   }
 
-  /** What the callers answer to what they hear. */
-  hear({ updates }: ReceivedDelivery): InboxMessage[] {
+  /** The callers' answers to an output. */
+  receive({ events }: ReceivedOutput): InboxMessage[] {
     const answers: InboxMessage[] = [];
-    for (const { id, moments } of updates) {
-      const request = this.live.get(id);
-      assert(request !== undefined, `request ${id} hears of itself after its end`);
-      for (const moment of moments) {
-        acceptMoment(request.log, moment);
-        if (moment.type === "token") request.tokens.push(moment.tokenId);
-        if (moment.type === "finish") answers.push(...this.#end(request, moment.reason));
-      }
+    for (const event of events) {
+      const request = this.live.get(event.requestId);
+      assert(request !== undefined, `request ${event.requestId} has an event after its end`);
+      acceptEvent(request.log, event);
+      if (event.type === "GENERATED_TOKEN") request.tokens.push(event.payload.tokenId);
+      if (event.type === "FINISH") answers.push(...this.#end(request, event.payload.reason));
     }
     // Cancels strike whoever it is, also those whose end is on its way.
     if (this.#dice.roll(4) === 0) answers.push(cancel(this.#submitted - this.#dice.roll(CALLERS)));
@@ -122,8 +120,8 @@ for (const mode of ["plain", "early"] as const) {
         maxBatchTokens: 40,
         blocks: 60,
         device: { script: textScript, durations: { forward: 1000, sampling: 50 }, keepsLists: false },
-        keepsDeliveries: false,
-        onDelivery: (delivery) => crowd.hear(delivery),
+        keepsOutputs: false,
+        onOutput: (output) => crowd.receive(output),
       },
     );
     engine.run();

@@ -4,12 +4,12 @@ import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../.
 import {
   ALL_MODES,
   atOnce,
-  deliveriesOfTokens,
-  deliveryOfToken,
+  eventsOf,
   finishOf,
   type Mode,
   MODES,
-  momentsOf,
+  outputOfToken,
+  outputsOfTokens,
   runScript,
   type ScriptedRun,
 } from "../../support/scripted/scripted_run.ts";
@@ -36,18 +36,17 @@ const runGpu = (script: readonly ScriptedArrival[], mode: Mode) => runScript(scr
 
 /** Milliseconds from when a request's first token was known until it was handed over. */
 function firstTokenLag(run: ScriptedRun, id: number): number {
-  return deliveryOfToken(run, id, 0).emittedAt - momentsOf(run, id, "token")[0]!.time;
+  return outputOfToken(run, id, 0).emittedAt - eventsOf(run, id, "GENERATED_TOKEN")[0]!.timestamp;
 }
 
 test("tokens are handed over after they are known, in every mode", () => {
   const script = [1, 2, 3, 4, 5].map((id) => ({ at: 9 * id, message: submission(id, { prompt: 30, maxTokens: 12 }) }));
   for (const mode of ALL_MODES) {
     const run = runScript(script, { ...GPU, ...MODES[mode], streamInterval: 3, maxBatchTokens: 20 });
-    for (const { updates, emittedAt, receivedAt } of run.engine.deliveries) {
-      const times = updates.flatMap(({ moments }) => moments.map(({ time }) => time));
-      assert(times.every((time) => time <= emittedAt) && emittedAt < receivedAt);
+    for (const { events, emittedAt, receivedAt } of run.engine.outputs) {
+      assert(events.every(({ timestamp }) => timestamp <= emittedAt) && emittedAt < receivedAt);
     }
-    for (const id of run.requests.keys()) assertEquals(deliveriesOfTokens(run, id).length, 12);
+    for (const id of run.requests.keys()) assertEquals(outputsOfTokens(run, id).length, 12);
   }
 });
 
@@ -57,19 +56,19 @@ test("an early first token comes before the dispatch of sampling and the other r
   const newcomer = { forwards: 20, message: submission(100, { prompt: 30, maxTokens: 5 }) };
   const [late, early] = (["overlap", "early"] as const).map((mode) => runGpu([...atOnce(running), newcomer], mode));
   // Both run alike until then, so that the times themselves can be compared.
-  const [lateToken, earlyToken] = [late!, early!].map((run) => momentsOf(run, 100, "token")[0]!.time);
+  const [lateToken, earlyToken] = [late!, early!].map((run) => eventsOf(run, 100, "GENERATED_TOKEN")[0]!.timestamp);
   assertEquals(earlyToken, lateToken);
   assertEquals(firstTokenLag(early!, 100), 0);
-  const gained = deliveryOfToken(late!, 100, 0).receivedAt - deliveryOfToken(early!, 100, 0).receivedAt;
+  const gained = outputOfToken(late!, 100, 0).receivedAt - outputOfToken(early!, 100, 0).receivedAt;
   assertGreater(gained, (DISPATCH + others * ROW) / 1000);
 
-  // It is alone in its delivery; the others' tokens of the step are in the next one, and older than nothing before it.
-  const [index] = deliveriesOfTokens(early!, 100);
-  const tellers = (at: number) => {
-    const { updates } = early!.engine.deliveries[at]!;
-    return updates.filter(({ moments }) => moments.some(({ type }) => type === "token")).map(({ id }) => id);
+  // It is alone in its output; the others' tokens of the step are in the next one, and older than nothing before it.
+  const [index] = outputsOfTokens(early!, 100);
+  const withTokens = (at: number) => {
+    const tokens = early!.engine.outputs[at]!.events.filter(({ type }) => type === "GENERATED_TOKEN");
+    return [...new Set(tokens.map(({ requestId }) => requestId))];
   };
-  assertEquals([tellers(index!), tellers(index! + 1).length], [[100], others]);
+  assertEquals([withTokens(index!), withTokens(index! + 1).length], [[100], others]);
 });
 
 test("a first token that is the last one too leaves complete, and before the dispatch of sampling", () => {
@@ -77,8 +76,8 @@ test("a first token that is the last one too leaves complete, and before the dis
   const newcomer = { forwards: 20, message: submission(100, { prompt: 30, maxTokens: 1 }) };
   const [late, early] = (["overlap", "early"] as const).map((mode) => {
     const run = runGpu([...atOnce(running), newcomer], mode);
-    assertEquals(deliveriesOfTokens(run, 100).length, 1);
-    assert(finishOf(run, 100).time >= momentsOf(run, 100, "token")[0]!.time);
+    assertEquals(outputsOfTokens(run, 100).length, 1);
+    assert(finishOf(run, 100).time >= eventsOf(run, 100, "GENERATED_TOKEN")[0]!.timestamp);
     return run;
   });
   assertGreater(firstTokenLag(late!, 100), DISPATCH / 1000);
@@ -172,17 +171,17 @@ test("a first token that is on the host already leaves before a prefill is launc
   };
   const launched = (run: ScriptedRun) => run.engine.device.accounting.forwards[1]!.enqueued;
   // Its launch takes a millisecond.
-  assert(deliveryOfToken(early, 1, 0).receivedAt <= launched(early) - 0.9);
-  assertGreater(deliveryOfToken(overlap, 1, 0).receivedAt, launched(overlap));
+  assert(outputOfToken(early, 1, 0).receivedAt <= launched(early) - 0.9);
+  assertGreater(outputOfToken(overlap, 1, 0).receivedAt, launched(overlap));
   // The token is known when it is read, early or not.
-  assert(momentsOf(overlap, 1, "token")[0]!.time <= launched(overlap) - 0.9);
+  assert(eventsOf(overlap, 1, "GENERATED_TOKEN")[0]!.timestamp <= launched(overlap) - 0.9);
 });
 
 test("a prefill is launched before the device is waited for", () => {
   for (const mode of ["overlap", "early"] as const) {
     const run = runHostHeavy(mode, 20_000, { prompt: 9 });
     const [first, second] = run.engine.device.accounting.forwards;
-    assert(second!.enqueued < first!.end && momentsOf(run, 1, "token")[0]!.time >= first!.end);
+    assert(second!.enqueued < first!.end && eventsOf(run, 1, "GENERATED_TOKEN")[0]!.timestamp >= first!.end);
     assertEquals(stepsBehindGaps(run), 0);
   }
 });

@@ -8,12 +8,12 @@ import { planModel } from "../../../engine/models/model_plan.ts";
 import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { resolveLimits } from "../../../engine/runner/limits.ts";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import { resolveSampling } from "../../../engine/config/sampling_options.ts";
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { openDevice } from "../../../ffi/device.ts";
 import { Engine, type GenerateOptions } from "../../../mod.ts";
+import type { OutputEvent } from "../../support/recorded_outputs.ts";
 import { sized } from "../../support/libraries/emulated.ts";
 import { writeRandomModel } from "../../support/models/random_model.ts";
 import {
@@ -66,10 +66,10 @@ function message(index: number, stopStrings: readonly string[] = []): SubmitMess
 }
 
 /** What must not depend on the pool: tokens, log-probabilities, the finish reason. */
-function stream(moments: readonly Moment[]): unknown[] {
-  return moments.flatMap((moment): unknown[] => {
-    if (moment.type === "token") return [[moment.tokenId, moment.logprob ?? null, moment.topLogprobs ?? null]];
-    return moment.type === "finish" ? [[moment.reason, moment.stopReason]] : [];
+function stream(events: readonly OutputEvent[]): unknown[] {
+  return events.flatMap(({ type, payload }): unknown[] => {
+    if (type === "GENERATED_TOKEN") return [[payload.tokenId, payload.logprobs]];
+    return type === "FINISH" ? [[payload.reason, payload.stopReason]] : [];
   });
 }
 
@@ -130,11 +130,11 @@ for (const { options, graphSizes } of loops) {
 }
 
 function checkUnderPressure(runner: StepRunner, options: Partial<LoopOptions>): void {
-  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).events(index + 1)));
   for (const pool of pools) {
     const executor = run(allRequests.map((index) => message(index)), { ...pool, runner, options });
     for (const index of allRequests) {
-      assertEquals(stream(executor.moments(index + 1)), alone[index], `request ${index + 1}`);
+      assertEquals(stream(executor.events(index + 1)), alone[index], `request ${index + 1}`);
     }
     const { pauses, evictions, prefixHitTokens } = executor.counters;
     const many = sized(5, 1);
@@ -149,7 +149,7 @@ test("cancelling requests at any step does not change the others", () =>
   }));
 
 function checkCancels(runner: StepRunner, options: Partial<LoopOptions>): void {
-  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).moments(index + 1)));
+  const alone = allRequests.map((index) => stream(run([message(index)], { runner }).events(index + 1)));
   for (const [round, pool] of pools.entries()) {
     const cancels = allRequests
       .filter((index) => varied(index, round, 3) === 0)
@@ -157,9 +157,9 @@ function checkCancels(runner: StepRunner, options: Partial<LoopOptions>): void {
     const executor = run(allRequests.map((index) => message(index)), { ...pool, runner, options }, cancels);
     let cancelled = 0;
     for (const index of allRequests) {
-      const got = stream(executor.moments(index + 1));
-      const end = executor.moments(index + 1).at(-1)!;
-      const wasCancelled = end.type === "finish" && end.reason === "cancelled";
+      const got = stream(executor.events(index + 1));
+      const end = executor.events(index + 1).at(-1)!;
+      const wasCancelled = end.type === "FINISH" && end.payload.reason === "cancelled";
       if (wasCancelled) cancelled++;
       const tokens = got.length - 1;
       if (wasCancelled) assertEquals(got.slice(0, tokens), alone[index]!.slice(0, tokens));
@@ -177,10 +177,10 @@ test("a stop string that spans an eviction ends the stream as it does without on
     const free = run(allRequests.map((index) => message(index)), setUp);
     let spanned = 0;
     for (const index of allRequests) {
-      const moments = free.moments(index + 1);
-      const before = moments.slice(0, moments.findIndex(({ type }) => type === "evict")).filter(isToken);
+      const events = free.events(index + 1);
+      const before = events.slice(0, events.findIndex(({ type }) => type === "EVICT")).filter(isToken);
       const tokens = free.tokens(index + 1);
-      if (before.length === 0 || before.length === moments.filter(isToken).length) continue;
+      if (before.length === 0 || before.length === events.filter(isToken).length) continue;
       const text = (count: number) => tokenizer.decode(tokens.slice(0, count), { skipSpecialTokens: true });
       const [left, both] = [text(before.length), text(before.length + 1)];
       // An incomplete character decodes to U+FFFD; a stop string cannot start or end inside one.
@@ -188,20 +188,20 @@ test("a stop string that spans an eviction ends the stream as it does without on
       const stop = both.slice(left.length - 1);
       if (left.length === 0 || text(tokens.length).indexOf(stop) !== left.length - 1) continue;
       const stopping = message(index, [stop]);
-      const alone = run([table, stopping], { runner }).moments(index + 1);
+      const alone = run([table, stopping], { runner }).events(index + 1);
       const crowd = run([table, ...allRequests.map((other) => (other === index ? stopping : message(other)))], setUp);
-      assertEquals(stream(crowd.moments(index + 1)), stream(alone));
+      assertEquals(stream(crowd.events(index + 1)), stream(alone));
       assert(crowd.story(index + 1).includes("evict"));
       const end = alone.at(-1)!;
-      assert(end.type === "finish" && end.stopReason === stop);
+      assert(end.type === "FINISH" && end.payload.stopReason === stop);
       assertEquals(alone.filter(isToken).length, before.length + 1);
       spanned++;
     }
     assertGreater(spanned, 0);
   }));
 
-function isToken({ type }: Moment): boolean {
-  return type === "token";
+function isToken({ type }: OutputEvent): boolean {
+  return type === "GENERATED_TOKEN";
 }
 
 test("a prompt found in the prefix cache generates the same tokens and log-probabilities, bit for bit", () =>
@@ -220,9 +220,9 @@ test("a prompt found in the prefix cache generates the same tokens and log-proba
       executor.run();
       return executor;
     });
-    for (const { id } of submitted) assertEquals(stream(on!.moments(id)), stream(off!.moments(id)));
+    for (const { id } of submitted) assertEquals(stream(on!.events(id)), stream(off!.events(id)));
     const cached = submitted.map(({ id }) =>
-      on!.moments(id).flatMap((moment) => moment.type === "chunk" ? [moment.cached] : [])
+      on!.events(id).flatMap(({ type, payload }) => type === "PREFILL_CHUNK" ? [payload.cached] : [])
     );
     assertEquals(cached, [[0, 0], [32], [28], [28], [12], [16]]);
   }));

@@ -157,12 +157,13 @@ test("a failing executor keeps the process alive until its error is delivered", 
       module: new URL(${JSON.stringify(DYING_WORKER.href)}),
     });
     // Like an engine whose last request has ended.
-    thread.onUpdates = ({ updates }) => { console.log(updates.length, "failed"); thread.holdOpen(false); };
+    const onEvent = ({ type }) => { console.log(type); thread.holdOpen(false); };
+    thread.sink = { beginOutput: () => {}, onEvent, endOutput: () => {} };
     thread.onEnd = ({ code }) => console.log(code);
     // Not awaited: that alone would keep the process alive.
     void thread.ready.then(() => thread.holdOpen(true));
   `);
-  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "1 failed\nDEVICE_FAULT\n", stderr: "" });
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "ERROR_NONTRANSIENT\nDEVICE_FAULT\n", stderr: "" });
 });
 
 faulty(
@@ -175,7 +176,8 @@ faulty(
       let ended: unknown = null;
       thread.onEnd = (error) => ended = error;
       let updates = 0;
-      thread.onUpdates = () => updates++;
+      const count = () => void updates++;
+      thread.sink = { beginOutput: count, onToken: count, onEvent: count, onFinish: count, endOutput: count };
       await thread.ready;
       library.mode = "hold step";
       thread.post(submit(1, 3, 1000, { promptTokenIds: Int32Array.of(1, 2, 3) }));

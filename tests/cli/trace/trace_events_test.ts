@@ -12,7 +12,8 @@ import {
 import { traceEvents, type TraceSource } from "../../../cli/trace/trace_events.ts";
 import { formatTrace } from "../../../cli/trace/trace_format.ts";
 import type { TracedRequest } from "../../../cli/trace/trace_request.ts";
-import { createEvent, type EventPayloads, type RequestEventType } from "../../../engine/events/events.ts";
+import { createEvent } from "../../../engine/events/events.ts";
+import type { EventPayloads, RequestEventType } from "../../../engine/events/event_types.ts";
 import { newSegment } from "../../../engine/events/request_record.ts";
 import { type CheckedLane, checkTrace } from "../../support/check_trace.ts";
 import { eventsOf, lives, segmentRequest } from "../../support/events.ts";
@@ -28,13 +29,13 @@ function stepReport(step: number, start: number, changes: Partial<StepReport> = 
     sampling: start + 0.75,
     launched: start + 1,
     waiting: start + 2,
-    known: start + 3,
+    resultsAt: start + 3,
     firstTokensSent: start + 3,
     processing: start + 3.25,
     end: start + 4,
     device: null,
-    followsRest: false,
-    held: 0,
+    afterIdle: false,
+    launchDelayMs: 0,
     requests: 1,
     prefillRequests: 0,
     prefillTokens: 0,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "node:test";
 import { EventHub, type EventStream } from "../../../engine/caller/event_stream.ts";
 import { createEvent } from "../../../engine/events/events.ts";
-import type { EventSink, Generation } from "../../../engine/caller/generation.ts";
+import type { Generation } from "../../../engine/caller/generation.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
 import { checkEventOrder, Engine, formatEvent, type RequestEvent, UpbeatError } from "../../../mod.ts";
 import { playAll } from "../../support/played_generation.ts";
@@ -12,14 +12,14 @@ import { withRandomEngine } from "../../support/test_engine.ts";
 const DETAILS = { trackDetailEvents: true };
 
 /** A hub and where events come from. */
-function openHub(): { hub: EventHub; sink: EventSink; tell: (requestId: number, ...times: number[]) => void } {
-  const sink: EventSink = { listener: null };
-  const tell = (requestId: number, ...times: number[]) => {
+function openHub(): { hub: EventHub; push: (requestId: number, ...times: number[]) => void } {
+  const hub = new EventHub();
+  const push = (requestId: number, ...times: number[]) => {
     for (const time of times) {
-      sink.listener?.(createEvent(requestId, "GENERATED_TOKEN", time, { tokenId: time, text: "" }) as RequestEvent);
+      hub.listener?.(createEvent(requestId, "GENERATED_TOKEN", time, { tokenId: time, text: "" }) as RequestEvent);
     }
   };
-  return { hub: new EventHub(sink), sink, tell };
+  return { hub, push };
 }
 
 /** Everything that a stream has until it ends. */
@@ -48,21 +48,21 @@ function assertInTimeOrder(events: readonly RequestEvent[]): void {
 }
 
 test("a stream has the events of several requests in time order, and at the same time in the order they came", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const stream = hub.open({}, 0);
-  tell(1, 3, 5, 5, 9);
-  tell(2, 1, 5, 8);
+  push(1, 3, 5, 5, 9);
+  push(2, 1, 5, 8);
   hub.release(9);
   assertEquals(await drain(stream), ["2:1", "1:3", "1:5", "1:5", "2:5", "2:8", "1:9"]);
 });
 
 test("an event waits until none can come that was before it", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const stream = hub.open({}, 0);
-  tell(2, 7);
+  push(2, 7);
   hub.release(5);
   assertEquals(await drain(stream), []);
-  tell(1, 6, 7, 8);
+  push(1, 6, 7, 8);
   hub.release(7);
   assertEquals(await drain(stream), ["1:6", "2:7", "1:7"]);
   hub.release(Infinity);
@@ -80,7 +80,7 @@ test("streams are in time order whatever is told early, late, or at the same tim
       fc.array(event, { maxLength: 60 }),
       fc.array(fc.nat({ max: 5 }), { minLength: 6, maxLength: 6 }),
       async (events, early) => {
-        const { hub, tell } = openHub();
+        const { hub, push } = openHub();
         const streams = [hub.open({}, 0), hub.open({}, 0)];
         // Round r is about times 10 r to 10 r + 3. A request's own events come in order; request 4 may tell rounds ahead.
         const told = new Set<(typeof events)[number]>();
@@ -92,7 +92,7 @@ test("streams are in time order whatever is told early, late, or at the same tim
               .sort((a, b) => a.round - b.round || a.time - b.time);
             for (const event of mine) {
               told.add(event);
-              tell(requestId, 10 * event.round + event.time);
+              push(requestId, 10 * event.round + event.time);
             }
           }
           hub.release(10 * round + 3);
@@ -109,13 +109,13 @@ test("streams are in time order whatever is told early, late, or at the same tim
 });
 
 test("a stream that is read too slowly loses the oldest events, counts them, and disturbs no other", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const [slow, quick] = [hub.open({ capacity: 5 }, 0), hub.open({ capacity: 12 }, 0)];
-  tell(1, 0, 1, 2, 3);
+  push(1, 0, 1, 2, 3);
   hub.release(3);
   assertEquals(await drain(slow), ["1:0", "1:1", "1:2", "1:3"]);
   for (let time = 4; time < 16; time++) {
-    tell(1, time);
+    push(1, time);
     hub.release(time);
     if (time === 10) assertEquals((await quick.next()).value!.timestamp, 0);
     else if (time > 10) await quick.next();
@@ -128,13 +128,13 @@ test("a stream that is read too slowly loses the oldest events, counts them, and
 });
 
 test("next() may be called again while it waits, and return() ends the wait", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const stream = hub.open({}, 0);
   const waiting = [stream.next(), stream.next(), stream.next()];
-  tell(1, 1, 2);
+  push(1, 1, 2);
   hub.release(2);
   assertEquals((await Promise.all(waiting.slice(0, 2))).map(({ value }) => value!.timestamp), [1, 2]);
-  tell(1, 3, 4);
+  push(1, 3, 4);
   hub.release(4);
   assertEquals((await waiting[2]!).value!.timestamp, 3);
   await stream.next();
@@ -144,23 +144,23 @@ test("next() may be called again while it waits, and return() ends the wait", as
 });
 
 test("a stream begins at its own moment, also among events that wait", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const first = hub.open({}, 0);
-  tell(1, 1, 2);
+  push(1, 1, 2);
   const second = hub.open({}, 2);
-  tell(2, 3);
+  push(2, 3);
   hub.release(Infinity);
   assertEquals([await drain(first), await drain(second)], [["1:1", "1:2", "2:3"], ["1:2", "2:3"]]);
 });
 
 test("without a stream nobody listens, so that no event is made", async () => {
-  const { hub, sink } = openHub();
-  const listens = () => sink.listener !== null;
+  const { hub } = openHub();
+  const listens = () => hub.listener !== null;
   assertEquals(listens(), false);
   using first = hub.open({}, 0);
   const second = hub.open({}, 0);
   assertEquals([listens(), hub.consumers], [true, 2]);
-  playAll(NO_TRACKING, sink);
+  playAll(NO_TRACKING, hub);
   await second.return();
   await second.return();
   assertEquals([listens(), hub.consumers], [true, 1]);
@@ -173,10 +173,10 @@ test("without a stream nobody listens, so that no event is made", async () => {
 });
 
 test("closing the hub ends every stream, after what was left to read", async () => {
-  const { hub, tell } = openHub();
+  const { hub, push } = openHub();
   const [reading, waiting] = [hub.open({}, 0), hub.open({}, 5)];
   const end = waiting.next();
-  tell(1, 1, 2);
+  push(1, 1, 2);
   hub.close();
   assertEquals((await collect(reading)).map(({ timestamp }) => timestamp), [1, 2]);
   assertEquals([await end, hub.consumers], [{ done: true, value: undefined }, 0]);
@@ -184,11 +184,11 @@ test("closing the hub ends every stream, after what was left to read", async () 
 });
 
 test("events() refuses a capacity that is no whole number from 1 on", () => {
-  const { hub, sink } = openHub();
+  const { hub } = openHub();
   for (const capacity of [0, -1, 1.5, NaN, "9" as unknown as number]) {
     assertThrows(() => hub.open({ capacity }, 0), UpbeatError, "capacity");
   }
-  assertEquals([hub.consumers, sink.listener], [0, null]);
+  assertEquals([hub.consumers, hub.listener], [0, null]);
 });
 
 /** Requests that need several times the blocks of the pool. */

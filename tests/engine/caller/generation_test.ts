@@ -1,21 +1,21 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
-import type { CancelReason, RequestEvent, RequestEventType } from "../../../engine/events/events.ts";
+import type { CancelReason, RequestEvent, RequestEventType } from "../../../engine/events/event_types.ts";
 import { checkEventOrder } from "../../../engine/events/event_order.ts";
 import type { Generation } from "../../../engine/caller/generation.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
-import { requestError } from "../../support/events.ts";
 import {
   ALL,
   chunk,
   context,
   evict,
+  failure,
   finish,
   pause,
   play,
   playAll,
+  refused,
   resume,
   THERE,
   TIME,
@@ -23,6 +23,7 @@ import {
   UPON,
   USAGE,
 } from "../../support/played_generation.ts";
+import type { OutputEvent } from "../../support/recorded_outputs.ts";
 
 const TOKEN = "GENERATED_TOKEN";
 
@@ -108,7 +109,7 @@ test("the same tokens, text, events and ttft come with and without tracking", as
   assertEquals(bare(await collect(off)), bare(await collect(on)));
 });
 
-test("the result measures what the moments say", async () => {
+test("the result has the times and counts of the executor's events", async () => {
   const { metrics } = await playAll(ALL).generation.result;
   assertEquals(metrics, {
     tokenizeMs: 0.5,
@@ -138,10 +139,10 @@ test("recorded tokens carry how the cache stood and when they were handed over, 
 test("every iterator starts at the beginning, and gets each event once as it comes", async () => {
   const played = play(NO_TRACKING);
   const early = collect(played.generation);
-  played.tell(chunk(101), context(101), token(102, UPON));
+  played.play(chunk(101), context(101), token(102, UPON));
   const iterator = played.generation[Symbol.asyncIterator]();
   assertEquals((await iterator.next()).value?.type, "ADD_ENGINE");
-  played.tell(token(103, TIME), finish(103));
+  played.play(token(103, TIME), finish(103));
   const rest: RequestEvent[] = [];
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) rest.push(next.value);
   const expected: RequestEventType[] = ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN, "FINISH"];
@@ -150,16 +151,16 @@ test("every iterator starts at the beginning, and gets each event once as it com
   assertEquals(played.cancels(), 0);
 });
 
-test("a cancel is stamped when it is asked for, and stands between the moments of its time", async () => {
+test("a cancel is stamped when it is asked for, and stands between the events of its time", async () => {
   const reasons: CancelReason[] = ["user", "disconnect", "deadline", "shutdown"];
   for (const reason of reasons) {
     const played = play(ALL);
-    played.tell(chunk(101), context(101));
+    played.play(chunk(101), context(101));
     played.time = 104.5;
     played.generation.cancel(reason);
     played.generation.cancel("user");
     // Known before the cancel was asked for, told after it; and one that the executor kept after.
-    played.tell(token(104, 5), token(105, 6), finish(106, "cancelled"));
+    played.play(token(104, 5), token(105, 6), finish(106, "cancelled"));
     const events = await collect(played.generation);
     const shown = events.filter(({ type }) => type !== "PREFILL_CHUNK");
     assertEquals(typesOf(shown), ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "CANCEL", TOKEN, "FINISH"]);
@@ -170,9 +171,9 @@ test("a cancel is stamped when it is asked for, and stands between the moments o
 });
 
 test("a request may be cancelled in every state, and ends in FINISH", async () => {
-  const states: Moment[][] = [
+  const states: OutputEvent[][] = [
     [],
-    [{ type: "refused", time: 101, error: requestError(true) }],
+    [refused(101)],
     [chunk(102, 2)],
     [chunk(102), context(102)],
     [chunk(102), context(102), token(103, 5)],
@@ -181,15 +182,15 @@ test("a request may be cancelled in every state, and ends in FINISH", async () =
     [chunk(102), context(102), token(103, 5), pause(104), evict(105)],
     [chunk(102), context(102), token(103, 5), pause(104), evict(105), chunk(106, 2)],
   ];
-  for (const moments of states) {
+  for (const happened of states) {
     const played = play(ALL);
-    if (moments.length > 0) played.tell(...moments);
+    if (happened.length > 0) played.play(...happened);
     played.time = 110;
     played.generation.cancel();
-    played.tell(finish(111, "cancelled"));
+    played.play(finish(111, "cancelled"));
     const events = await collect(played.generation);
     assertEquals(typesOf(events).slice(-2), ["CANCEL", "FINISH"]);
-    assertEquals(events.length, 3 + moments.length);
+    assertEquals(events.length, 3 + happened.length);
     assertEquals((await played.generation.result).finishReason, "cancelled");
     assert(checkEventOrder(played.generation.record.merge().events, "cancelled").isOver);
   }
@@ -197,10 +198,10 @@ test("a request may be cancelled in every state, and ends in FINISH", async () =
 
 test("a cancel that comes too late leaves no trace", async () => {
   const played = play(ALL);
-  played.tell(chunk(101), context(101));
+  played.play(chunk(101), context(101));
   played.time = 110;
   played.generation.cancel();
-  played.tell(token(104, 5), finish(105));
+  played.play(token(104, 5), finish(105));
   assertEquals(typesOf(await collect(played.generation)).at(-2), TOKEN);
   assertEquals((await played.generation.result).finishReason, "length");
   played.generation.cancel();
@@ -236,7 +237,7 @@ test("leaving a loop by break, throw or return, and the end of a using scope, ca
   ];
   for (const how of leave) {
     const played = play(NO_TRACKING);
-    played.tell(chunk(101), context(101), token(102, UPON));
+    played.play(chunk(101), context(101), token(102, UPON));
     await how(played.generation);
     assertEquals(played.cancels(), 1);
   }
@@ -244,11 +245,7 @@ test("leaving a loop by break, throw or return, and the end of a using scope, ca
 
 test("a failure while running has its errors, then FAIL, and rejects with the real cause", async () => {
   const played = play(NO_TRACKING);
-  played.tell(chunk(101), context(101), token(102, 5), {
-    type: "failure",
-    time: 103,
-    error: requestError(false),
-  });
+  played.play(chunk(101), context(101), token(102, 5), failure(103));
   const error = await assertRejects(() => played.generation.result, UpbeatError);
   assertEquals([error.code, error.message, (error.cause as Error).name], [
     "DEVICE_FAULT",
@@ -269,10 +266,7 @@ test("a failure while running has its errors, then FAIL, and rejects with the re
 
 test("several refusals, then an error for good, then FAIL, come in order", async () => {
   const played = play(NO_TRACKING);
-  const refused = (time: number, code: "BATCH_FULL" | "KV_BLOCKS_EXHAUSTED"): Moment => {
-    return { type: "refused", time, error: requestError(true, { code }) };
-  };
-  played.tell(refused(101, "BATCH_FULL"), refused(102, "KV_BLOCKS_EXHAUSTED"));
+  played.play(refused(101, { code: "BATCH_FULL" }), refused(102, { code: "KV_BLOCKS_EXHAUSTED" }));
   played.time = 103;
   played.generation.fail([new UpbeatError("PROMPT_TOO_LONG", "first"), new UpbeatError("PROMPT_INVALID", "second")]);
   const events = await collect(played.generation);
@@ -288,34 +282,34 @@ test("several refusals, then an error for good, then FAIL, come in order", async
   await assertRejects(() => played.generation.result, UpbeatError, "first");
 });
 
-test("a moment that is out of place fails the request with the reason, and ends it on the other side", async () => {
-  const illegal: [Moment[], string][] = [
+test("an event that is out of place fails the request with the reason, and ends it on the other side", async () => {
+  const illegal: [OutputEvent[], string][] = [
     [[token(101, 5)], "GENERATED_TOKEN cannot follow ADD_ENGINE"],
     [[chunk(101), context(101), token(102, 5), evict(103), token(104, 6)], "GENERATED_TOKEN cannot follow EVICT"],
     [[chunk(101), context(101), pause(102), finish(103)], "FINISH cannot follow PAUSE"],
     [[finish(101)], "FINISH cannot follow ADD_ENGINE"],
     [[chunk(101), context(101), token(102, 1.5)], "payload.tokenId must be an integer"],
-    [[{ type: "refused", time: 101, error: requestError(true, { requestId: 8 }) }], "payload.requestId"],
+    [[refused(101, { requestId: 8 })], "payload.requestId"],
   ];
-  for (const [moments, message] of illegal) {
+  for (const [happened, message] of illegal) {
     const played = play(ALL);
-    played.tell(...moments);
+    played.play(...happened);
     await assertRejects(() => played.generation.result, UpbeatError, message);
     assertEquals(typesOf(await collect(played.generation)).slice(-2), ["ERROR_NONTRANSIENT", "FAIL"]);
     assertEquals([played.cancels(), played.generation.isOver], [1, true]);
     const events = played.generation.record.merge().events;
     assert(checkEventOrder(events).isOver);
-    played.tell(finish(200));
+    played.play(finish(200));
     assertEquals(played.generation.record.merge().events, events);
   }
 });
 
 test("times never decrease, also where the two threads' clocks differ", async () => {
   const played = play(ALL);
-  played.tell(chunk(99.999), context(99.999), token(102, 5));
+  played.play(chunk(99.999), context(99.999), token(102, 5));
   played.time = 101.999;
   played.generation.cancel();
-  played.tell(finish(101.998, "cancelled"));
+  played.play(finish(101.998, "cancelled"));
   const times = (await collect(played.generation)).map(({ timestamp }) => timestamp);
   assertEquals(times, [100, 100, 100, 102, 102, 102]);
   const { queueMs, ttftMs, e2eMs } = (await played.generation.result).metrics;
@@ -325,7 +319,7 @@ test("times never decrease, also where the two threads' clocks differ", async ()
 test("text that is held back as a possible stop string is whole when the request ends otherwise", async () => {
   for (const reason of ["length", "cancelled"] as const) {
     const played = play(NO_TRACKING, { stopStrings: ["pony"], maxTokens: reason === "length" ? 1 : 20 });
-    played.tell(chunk(101), context(101), token(102, UPON), finish(103, reason));
+    played.play(chunk(101), context(101), token(102, UPON), finish(103, reason));
     const { text, record } = await played.generation.result;
     assertEquals([text, record.merge().text], ["upon", "upon"]);
     assertEquals((await collect(played.generation.text())).join(""), "upon");
@@ -334,13 +328,13 @@ test("text that is held back as a possible stop string is whole when the request
 
 test("the text of an end-of-sequence token is no part of it, whenever its finish comes", async () => {
   const played = play(NO_TRACKING, { eosTokenIds: [TIME] });
-  played.tell(chunk(101), context(101), token(102, UPON), token(103, TIME));
-  played.tell({ type: "finish", time: 103, reason: "stop", stopReason: TIME, wastedSteps: 0 });
+  played.play(chunk(101), context(101), token(102, UPON), token(103, TIME));
+  played.play(finish(103, "stop", TIME));
   const { text, tokenIds, record } = await played.generation.result;
   assertEquals([text, tokenIds, record.merge().text], ["upon", [UPON, TIME], "upon"]);
 });
 
-test("a listener hears every event as the stream has it, and without one no event is made for it", async () => {
+test("a listener gets every event as the stream has it, and without one no event is made for it", async () => {
   const heard: RequestEvent[] = [];
   const { generation } = playAll(NO_TRACKING, { listener: (event) => heard.push(event) });
   assertEquals(heard, await collect(generation));
@@ -348,8 +342,8 @@ test("a listener hears every event as the stream has it, and without one no even
 
 test("wasAdmitted is true from the first chunk on", () => {
   const played = play(NO_TRACKING);
-  played.tell({ type: "refused", time: 101, error: requestError(true) });
+  played.play(refused(101));
   assert(!played.generation.wasAdmitted);
-  played.tell(chunk(102, 2));
+  played.play(chunk(102, 2));
   assert(played.generation.wasAdmitted);
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
 import { checkEventOrder, EventOrder } from "../../../engine/events/event_order.ts";
-import { LIFECYCLE_EVENT_TYPES, type RequestEventType } from "../../../engine/events/events.ts";
+import { LIFECYCLE_EVENT_TYPES, type RequestEventType } from "../../../engine/events/event_types.ts";
 import type { FinishReason } from "../../../engine/events/finish_reason.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { eventsOf, type Life, lives } from "../../support/events.ts";

@@ -11,13 +11,13 @@ import {
   serializeRecord,
   serializeRequest,
 } from "../../../engine/events/event_serialization.ts";
+import { createEvent } from "../../../engine/events/events.ts";
 import {
-  createEvent,
   DETAIL_EVENT_TYPES,
   LIFECYCLE_EVENT_TYPES,
   type RequestEvent,
   type StoredEvent,
-} from "../../../engine/events/events.ts";
+} from "../../../engine/events/event_types.ts";
 import { fromPlain, toPlain } from "../../../engine/events/plain_value.ts";
 import { newSegment, RequestRecord, type RequestSegment } from "../../../engine/events/request_record.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
@@ -115,8 +115,7 @@ test("a record in compact form has tokens without times, and all else as in full
 test("a merged request is the same after serialization, its text included", () => {
   const tokenizer = tokenizerOf(byteLevelJson());
   const tokenIds = tokenizer.encode(" été 👩‍💻 upon");
-  const record = new RequestRecord([newSegment(segmentRequest())], tokenizer.tokenTable);
-  for (const tokenId of tokenIds) record.addToken(tokenId, 101, null, null);
+  const record = new RequestRecord([{ ...newSegment(segmentRequest()), tokenIds }], tokenizer.tokenTable);
   const merged = record.merge();
   assertEquals(merged.text, " été 👩‍💻 upon");
   for (const mode of MODES) {
@@ -215,7 +214,7 @@ test("deserializeEvent() names what is wrong", () => {
     [without("requestId"), "EVENT_INVALID", "requestId is missing"],
     [{ ...good, payload: {} }, "EVENT_INVALID", "payload of FINISH must be null"],
     [{ ...good, timestamp: "12" }, "EVENT_INVALID", "timestamp"],
-    [{ ...good, more: 1 }, "EVENT_INVALID", "more is not a field"],
+    [{ ...good, more: 1 }, "EVENT_INVALID", "more is not a known field"],
     [{ ...token, payload: null }, "EVENT_INVALID", "payload must be an object"],
     [{ ...token, payload: { tokenId: "40", text: "" } }, "EVENT_INVALID", "payload.tokenId"],
     [{ ...token, timestamp: null }, "EVENT_INVALID", "timestamp"],
@@ -235,8 +234,8 @@ test("deserializeRecord() names what is wrong, wherever it is", () => {
   const wrong: [(copy: Editable) => void, string][] = [
     [(copy) => copy["version"] = 9, "record.version must be 1, got 9"],
     [(copy) => delete copy["segments"], "record.segments must be an array"],
-    [(copy) => copy["segments"] = [], "one segment at least"],
-    [(copy) => copy["more"] = 1, "record.more is not known"],
+    [(copy) => copy["segments"] = [], "at least one segment"],
+    [(copy) => copy["more"] = 1, "record.more is not a known field"],
     [(copy) => delete second(copy)["version"], "record.segments[1].version"],
     [(copy) => second(copy)["requestId"] = 8, "must be the request's own, 8"],
     [(copy) => second(copy)["tokenIds"] = [1, "2"], "record.segments[1].tokenIds[1]"],
@@ -244,7 +243,7 @@ test("deserializeRecord() names what is wrong, wherever it is", () => {
     [(copy) => second(copy)["promptLength"] = 9, "record.segments[1].promptLength must be 4"],
     [(copy) => second(copy)["generatedBefore"] = 5, "record.segments[1].generatedBefore"],
     [(copy) => second(copy)["events"] = null, "record.segments[1].events must be an array"],
-    [(copy) => second(copy)["surprise"] = 1, "record.segments[1].surprise is not known"],
+    [(copy) => second(copy)["surprise"] = 1, "record.segments[1].surprise is not a known field"],
     [(copy) => (second(copy)["sampling"] as Editable)["seed"] = 0.5, "record.segments[1].sampling.seed"],
     [(copy) => delete (second(copy)["sampling"] as Editable)["topK"], "record.segments[1].sampling.topK is missing"],
     [(copy) => (second(copy)["tracking"] as Editable)["pauses"] = 1, "record.segments[1].tracking.pauses"],

@@ -1,14 +1,13 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
+import { createEvent, formatEvent } from "../../../engine/events/events.ts";
 import {
-  createEvent,
   DETAIL_EVENT_TYPES,
   type EventPayloads,
-  formatEvent,
   LIFECYCLE_EVENT_TYPES,
   type RequestEventType,
-} from "../../../engine/events/events.ts";
+} from "../../../engine/events/event_types.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { eventsOf, requestError } from "../../support/events.ts";
 

@@ -1,39 +1,56 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { test } from "node:test";
 import { checkEventOrder } from "../../../engine/events/event_order.ts";
-import type { RequestEvent, RequestEventType } from "../../../engine/events/events.ts";
+import type { RequestEvent, RequestEventType } from "../../../engine/events/event_types.ts";
 import {
   newSegment,
   RequestRecord,
   type RequestSegment,
-  type StepLogprobs,
+  type SegmentRequest,
 } from "../../../engine/events/request_record.ts";
+import type { StepLogprobs } from "../../../engine/events/event_types.ts";
+import { TokenColumns } from "../../../engine/events/token_columns.ts";
+import type { TokenTable } from "../../../engine/text/tokenizer/token_table.ts";
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { eventsOf, segmentRequest } from "../../support/events.ts";
 import { byteLevelJson, tokenizerOf } from "../../support/tokenizers/small_tokenizers.ts";
 
+/** The record of a request in progress, with its columns. */
+interface Live {
+  readonly columns: TokenColumns;
+  readonly record: RequestRecord;
+}
+
+function live(request: SegmentRequest = segmentRequest(), tokenTable: TokenTable | null = null): Live {
+  const columns = new TokenColumns(request.requestId, request.tracking);
+  return { columns, record: RequestRecord.of(request, columns, tokenTable) };
+}
+
+/** Add a token without anything else. */
+function addToken({ columns }: Live, tokenId: number, time: number): void {
+  columns.addToken(tokenId, time, "", null, null, time);
+}
+
 /** Play events into a record, tokens with log-probabilities; ids count from 40. */
-function play(record: RequestRecord, types: readonly RequestEventType[]): void {
-  const [last] = record.merge().events.slice(-1);
-  const tokensBefore = record.merge().tokenIds.length;
-  let tokens = 0;
+function play({ columns, record }: Live, types: readonly RequestEventType[]): void {
+  const last = record.merge().events.at(-1);
   for (const event of eventsOf(types, last === undefined ? 100 : last.timestamp + 1)) {
     if (event.type === "GENERATED_TOKEN") {
-      const tokenId = 40 + tokensBefore + tokens++;
+      const tokenId = 40 + columns.tokenIds.length;
       const logprobs: StepLogprobs = { tokenId, logprob: -tokenId, top: [{ tokenId, logprob: -tokenId }] };
-      const payload = { ...event.payload, tokenId };
-      record.addToken(tokenId, event.timestamp, logprobs, { ...event, payload });
+      columns.addToken(tokenId, event.timestamp, "t", logprobs, null, event.timestamp);
     } else {
-      record.add(event.type, event);
+      record.advance(event.type);
+      columns.addEvent(event);
     }
   }
 }
 
-function started(types: readonly RequestEventType[]): RequestRecord {
-  const record = new RequestRecord([newSegment(segmentRequest())]);
-  play(record, types);
-  return record;
+function started(types: readonly RequestEventType[]): Live {
+  const begun = live();
+  play(begun, types);
+  return begun;
 }
 
 function typesOf({ events }: { readonly events: readonly RequestEvent[] }): RequestEventType[] {
@@ -43,7 +60,7 @@ function typesOf({ events }: { readonly events: readonly RequestEvent[] }): Requ
 const TOKEN = "GENERATED_TOKEN";
 
 test("merge() of one segment is that segment", () => {
-  const record = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "PAUSE", TOKEN, "FINISH"]);
+  const { record } = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "PAUSE", TOKEN, "FINISH"]);
   record.finish("stop", 41);
   const { text, ...merged } = record.merge();
   assertEquals(merged, record.segments[0]);
@@ -51,9 +68,10 @@ test("merge() of one segment is that segment", () => {
 });
 
 test("merge() joins three segments with two pauses in a row and two evictions in order", () => {
-  const record = started(["ADD_ENGINE", "ERROR_TRANSIENT", "ADD_CONTEXT", TOKEN, TOKEN, "PAUSE", "PAUSE"]);
-  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, "PAUSE"]);
-  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN, "FINISH"]);
+  const begun = started(["ADD_ENGINE", "ERROR_TRANSIENT", "ADD_CONTEXT", TOKEN, TOKEN, "PAUSE", "PAUSE"]);
+  play(begun, ["EVICT", "ADD_CONTEXT", TOKEN, "PAUSE"]);
+  play(begun, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN, "FINISH"]);
+  const { record } = begun;
   record.finish("length", null);
 
   assertEquals(record.segments.map(typesOf), [
@@ -80,11 +98,11 @@ test("merge() joins three segments with two pauses in a row and two evictions in
   assertEquals([merged.status, merged.finishReason], ["finished", "length"]);
 });
 
-test("checkpoint() makes what was generated part of the prompt, takes it off the budget, and carries all else over", () => {
+test("cutSegment() makes what was generated part of the prompt, takes it off the budget, and carries all else over", () => {
   const request = segmentRequest({ stopStrings: ["END"], eosTokenIds: [2], promptTokenIds: Int32Array.of(1, 2, 3) });
-  const record = new RequestRecord([newSegment(request)]);
-  play(record, ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN, "EVICT", "ADD_CONTEXT", TOKEN, "EVICT"]);
-  const [first, second, third] = record.segments;
+  const begun = live(request);
+  play(begun, ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN, "EVICT", "ADD_CONTEXT", TOKEN, "EVICT"]);
+  const [first, second, third] = begun.record.segments;
   const fresh = { finishReason: null, stopReason: null, status: "queued" as const };
   assertEquals(second, {
     ...request,
@@ -115,29 +133,30 @@ test("checkpoint() makes what was generated part of the prompt, takes it off the
   assertEquals([first!.tokenIds, first!.promptTokenIds], [[40, 41], Int32Array.of(1, 2, 3)]);
 });
 
-test("checkpoint() keeps token ids beyond 32 bits, in the prompt too", () => {
-  const record = new RequestRecord([newSegment(segmentRequest({ promptTokenIds: Int32Array.of(1), promptLength: 1 }))]);
-  record.addToken(2 ** 53 - 1, 101, null, null);
-  assertEquals(Array.from(record.checkpoint().promptTokenIds!), [1, 2 ** 53 - 1]);
+test("cutSegment() keeps token ids beyond 32 bits, in the prompt too", () => {
+  const begun = live(segmentRequest({ promptTokenIds: Int32Array.of(1), promptLength: 1 }));
+  addToken(begun, 2 ** 53 - 1, 101);
+  assertEquals(Array.from(begun.record.cutSegment().promptTokenIds!), [1, 2 ** 53 - 1]);
 });
 
 test("the token list and ttft are independent of events", () => {
-  const record = new RequestRecord([newSegment(segmentRequest())]);
-  record.add("ADD_ENGINE", null);
-  record.addToken(5, 103.5, null, null);
-  record.addToken(6, 104, null, null);
+  const begun = live(segmentRequest({ tracking: { generatedTokens: false, pauses: false, details: false } }));
+  const { record } = begun;
+  addToken(begun, 5, 103.5);
+  addToken(begun, 6, 104);
   assertEquals(record.merge().tokenIds, [5, 6]);
   assertEquals(record.merge().events, []);
   assertEquals([record.ttftMs, record.merge().logprobs], [3.5, null]);
 });
 
 test("ttft is the first that exists, from the original arrival, and survives segments without a token", () => {
-  const record = started(["ADD_ENGINE", "ADD_CONTEXT"]);
+  const begun = started(["ADD_ENGINE", "ADD_CONTEXT"]);
+  const { record } = begun;
   assertEquals(record.ttftMs, null);
-  play(record, ["EVICT", "ADD_CONTEXT"]);
+  play(begun, ["EVICT", "ADD_CONTEXT"]);
   assertEquals(record.merge().ttftMs, null);
-  play(record, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN]);
-  play(record, ["EVICT", "ADD_CONTEXT", TOKEN]);
+  play(begun, ["EVICT", "ADD_CONTEXT", TOKEN, TOKEN]);
+  play(begun, ["EVICT", "ADD_CONTEXT", TOKEN]);
   assertEquals(record.segments.map(({ ttftMs }) => ttftMs), [null, null, 6, 10]);
   assertEquals([record.ttftMs, record.merge().ttftMs], [6, 6]);
 });
@@ -155,8 +174,46 @@ test("merge() tolerates empty and missing lists in any segment", () => {
   assertEquals(new RequestRecord([segment, segment]).merge().logprobs, null);
 });
 
+test("a record of given segments is cut as one in progress is, and keeps its lists", () => {
+  const stored = new RequestRecord(started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN]).record.segments);
+  const [next] = [stored.cutSegment()];
+  assertEquals([next.promptTokenIds, next.maxTokens, next.tokenIds, next.events], [[1, 2, 3, 40, 41], 18, [], []]);
+  assertEquals(stored.segments.map(({ status, tokenIds }) => [status, tokenIds.length]), [["evicted", 2], [
+    "queued",
+    0,
+  ]]);
+});
+
+test("a segment keeps only what its request tracks, and only its own range", () => {
+  for (const generatedTokens of [true, false]) {
+    for (const pauses of [true, false]) {
+      const begun = live(segmentRequest({ tracking: { generatedTokens, pauses, details: true } }));
+      play(begun, [
+        "ADD_ENGINE",
+        "ADD_CONTEXT",
+        TOKEN,
+        "PAUSE",
+        "RESUME",
+        TOKEN,
+        "EVICT",
+        "ADD_CONTEXT",
+        TOKEN,
+        "FINISH",
+      ]);
+      const kept = (type: RequestEventType) =>
+        (generatedTokens || type !== TOKEN) && (pauses || (type !== "PAUSE" && type !== "RESUME"));
+      const all: RequestEventType[][] = [
+        ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "PAUSE", "RESUME", TOKEN],
+        ["EVICT", "ADD_CONTEXT", TOKEN, "FINISH"],
+      ];
+      assertEquals(begun.record.segments.map(typesOf), all.map((types) => types.filter(kept)));
+      assertEquals(begun.record.segments.map(({ tokenIds }) => tokenIds), [[40, 41], [42]]);
+    }
+  }
+});
+
 test("merge() changes nothing, and its lists are its own", () => {
-  const record = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "EVICT"]);
+  const { record } = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "EVICT"]);
   const before = structuredClone(record.segments);
   const merged = record.merge();
   (merged.tokenIds as number[]).push(1);
@@ -166,7 +223,7 @@ test("merge() changes nothing, and its lists are its own", () => {
 });
 
 test("a record needs segments, and all of one request", () => {
-  assertUpbeatError(() => new RequestRecord([]), "RECORD_INVALID", "one segment at least");
+  assertUpbeatError(() => new RequestRecord([]), "RECORD_INVALID", "at least one segment");
   const segments = [7, 8].map((requestId) => newSegment(segmentRequest({ requestId })));
   assertUpbeatError(() => new RequestRecord(segments), "RECORD_INVALID", "requestId 7 and 8");
 });
@@ -180,12 +237,12 @@ function recordOf(
 ) {
   const promptTokenIds = tokenizer.encode("once");
   const request = segmentRequest({ promptTokenIds, promptLength: promptTokenIds.length, stopStrings, maxTokens: 50 });
-  const record = new RequestRecord([newSegment(request)], tokenizer.tokenTable);
+  const begun = live(request, tokenizer.tokenTable);
   for (const [index, tokenId] of tokenIds.entries()) {
-    if (cuts.includes(index)) record.checkpoint();
-    record.addToken(tokenId, 101, null, null);
+    if (cuts.includes(index)) begun.record.cutSegment();
+    addToken(begun, tokenId, 101);
   }
-  return record;
+  return begun.record;
 }
 
 test("merge() decodes all tokens at once: characters that an eviction cut are whole again", () => {

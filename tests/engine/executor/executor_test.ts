@@ -2,8 +2,8 @@ import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import { ScriptedExecutor, type ScriptedMessage, SHUTDOWN, submit } from "../../support/scripted/scripted_executor.ts";
+import type { OutputEvent, OutputEventOf } from "../../support/recorded_outputs.ts";
 
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const cancel = (id: number) => ({ type: "cancel", id }) as const;
@@ -15,11 +15,14 @@ function run(...parameters: ConstructorParameters<typeof ScriptedExecutor>): Scr
   return executor;
 }
 
-/** The only moment of a type. */
-function only<Type extends Moment["type"]>(moments: readonly Moment[], type: Type): Extract<Moment, { type: Type }> {
-  const found = moments.filter((moment) => moment.type === type);
+/** The only event of a type. */
+function only<Type extends OutputEvent["type"]>(
+  events: readonly OutputEvent[],
+  type: Type,
+): OutputEventOf<Type> {
+  const found = events.filter((event): event is OutputEventOf<Type> => event.type === type);
   assertEquals(found.length, 1, type);
-  return found[0] as Extract<Moment, { type: Type }>;
+  return found[0]!;
 }
 
 test("run() generates maxTokens tokens and ends with reason length", () => {
@@ -32,7 +35,7 @@ test("run() generates maxTokens tokens and ends with reason length", () => {
 test("run() ends at an end-of-sequence token, keeps it, and names it", () => {
   const executor = run([at(0, submit(1, 5, 9, { eosTokenIds: [107] }))]);
   assertEquals(executor.tokens(1), [105, 106, 107]);
-  const { reason, stopReason, wastedSteps } = only(executor.moments(1), "finish");
+  const { reason, stopReason, wastedSteps } = only(executor.events(1), "FINISH").payload;
   assertEquals([reason, stopReason, wastedSteps], ["stop", 107, 0]);
 });
 
@@ -51,13 +54,16 @@ test("run() tells every chunk of a prompt, and the context with the last one", (
 test("run() stamps chunks before the step, tokens once per step, and what is handed over after both", () => {
   const executor = run([at(0, submit(1, 5, 3)), at(0, submit(2, 3, 3))]);
   const tokenTimes = [1, 2].map((id) =>
-    executor.moments(id).flatMap(({ type, time }) => type === "token" ? [time] : [])
+    executor.events(id).flatMap(({ type, timestamp }) => type === "GENERATED_TOKEN" ? [timestamp] : [])
   );
   assertEquals(tokenTimes[0], tokenTimes[1]);
   for (const id of [1, 2]) {
-    const times = executor.moments(id).map(({ time }) => time);
+    const times = executor.events(id).map(({ timestamp }) => timestamp);
     assertEquals(times, [...times].sort((a, b) => a - b));
-    assertEquals(only(executor.moments(id), "context").time, only(executor.moments(id), "chunk").time);
+    assertEquals(
+      only(executor.events(id), "ADD_CONTEXT").timestamp,
+      only(executor.events(id), "PREFILL_CHUNK").timestamp,
+    );
   }
   for (const [step, time] of tokenTimes[0]!.entries()) assertGreater(executor.emittedAt[step + 1]!, time);
 });
@@ -72,11 +78,11 @@ test("run() gives the use of the KV cache with the tokens of requests that recor
     ),
   ]);
   const usages = (id: number) =>
-    executor.moments(id).flatMap((moment) => moment.type === "token" ? [moment.usage] : []);
+    executor.events(id).flatMap(({ type, payload }) => type === "GENERATED_TOKEN" ? [payload.usage] : []);
   const fixed = { blocksTotal: 24, blocksAllocated: 4, blocksActive: 4 };
   assertEquals(usages(1), [{ step: 1, activeTokens: 11, ...fixed }, { step: 2, activeTokens: 14, ...fixed }]);
   assert(usages(1).every((usage, index) => usage === usages(2)[index]));
-  assertEquals(usages(3), [undefined, undefined]);
+  assertEquals(usages(3), [null, null]);
 });
 
 test("run() lets requests join and leave at every step", () => {
@@ -92,7 +98,7 @@ test("run() lets requests join and leave at every step", () => {
 test("run() tells a request that has to wait why, once per cause", () => {
   const executor = run([1, 2, 3].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 2, blocks: 5 });
   assertEquals(executor.story(2).slice(0, 2), ["refused KV_BLOCKS_EXHAUSTED", "chunk 8 8/8"]);
-  const { error } = only(executor.moments(3), "refused");
+  const error = only(executor.events(3), "ERROR_TRANSIENT").payload;
   assertEquals([error.code, error.requestId, error.transient], ["KV_BLOCKS_EXHAUSTED", 3, true]);
   const full = run([1, 2].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 1 });
   assertEquals(full.story(2).slice(0, 2), ["refused BATCH_FULL", "chunk 8 8/8"]);
@@ -143,7 +149,7 @@ test("run() finds a prompt in the prefix cache the second time, and says so", ()
   const prompt = Int32Array.from({ length: 12 }, (_, index) => index);
   const same = { promptTokenIds: prompt };
   const executor = run([at(0, submit(1, 12, 3, same)), at(9, submit(2, 12, 3, same))], { prefixCache: true });
-  assertEquals([1, 2].map((id) => only(executor.moments(id), "chunk").cached), [0, 8]);
+  assertEquals([1, 2].map((id) => only(executor.events(id), "PREFILL_CHUNK").payload.cached), [0, 8]);
   assertEquals([1, 2].map((id) => executor.story(id)[0]), ["chunk 12 12/12", "chunk 4 12/12"]);
   assertEquals(executor.tokens(2), [212, 213, 214]);
   const { prefixQueriedTokens, prefixHitTokens, usedBlocks, cachedBlocks } = executor.counters;
@@ -157,7 +163,7 @@ test("run() enters only confirmed tokens: the token of an answer once it is comp
     // Tokens 103 and 104 are known; 104 was sampled last, and never computed.
     at(6, submit(3, 3, 1, { promptTokenIds: Int32Array.of(10_000, 10_001, 102) })),
   ], { prefixCache: true });
-  assertEquals([2, 3].map((id) => only(executor.moments(id), "chunk").cached), [4, 0]);
+  assertEquals([2, 3].map((id) => only(executor.events(id), "PREFILL_CHUNK").payload.cached), [4, 0]);
 });
 
 test("run() ends a cancelled request once, wherever it is, and frees what it held", () => {
@@ -170,17 +176,19 @@ test("run() ends a cancelled request once, wherever it is, and frees what it hel
     for (let step = 0; step < free.runner.steps.length; step++) {
       for (const id of [1, 2, 3, 4]) {
         const executor = run([...script, at(step, cancel(id))], setUp);
-        const moments = executor.moments(id);
-        const end = moments.at(-1)!;
-        assert(end.type === "finish" && moments.filter(({ type }) => type === "finish").length === 1);
-        if (end.reason === "cancelled") seen.add(moments.at(-2)?.type ?? "nothing");
+        const events = executor.events(id);
+        const end = events.at(-1)!;
+        assert(end.type === "FINISH" && events.filter(({ type }) => type === "FINISH").length === 1);
+        if (end.payload.reason === "cancelled") seen.add(events.at(-2)?.type ?? "nothing");
         assertEquals(executor.tokens(id), free.tokens(id).slice(0, executor.tokens(id).length));
         for (const other of [1, 2, 3, 4]) if (other !== id) assertEquals(executor.tokens(other), free.tokens(other));
         assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
       }
     }
     // Before anything, refused, in the middle of a prefill, decoding, paused, resumed, evicted.
-    for (const last of ["nothing", "refused", "chunk", "token", "pause", "evict"]) assert(seen.has(last), last);
+    for (const last of ["nothing", "ERROR_TRANSIENT", "PREFILL_CHUNK", "GENERATED_TOKEN", "PAUSE", "EVICT"]) {
+      assert(seen.has(last), last);
+    }
   }
 });
 
@@ -198,7 +206,7 @@ test("run() fails every live request with the real cause when the device breaks"
   executor.runner.failAt = 2;
   assertThrows(() => executor.run(), UpbeatError, "the device broke");
   for (const id of [1, 2, 3]) {
-    const { error } = only(executor.moments(id), "failure");
+    const error = only(executor.events(id), "ERROR_NONTRANSIENT").payload;
     assertEquals([error.code, error.requestId, error.transient], ["DEVICE_FAULT", id, false]);
   }
 });
@@ -209,19 +217,19 @@ test("run() fails rather than hang when blocks are held by nobody", () => {
   assertThrows(() => executor.run(), UpbeatError, "2 of 24 KV blocks");
 });
 
-/** What moments may follow each other; a comment of the caller's grammar in code. */
-const legal: Readonly<Record<string, readonly Moment["type"][]>> = {
-  start: ["refused", "chunk", "finish"],
-  refused: ["refused", "chunk", "finish"],
-  chunk: ["chunk", "context", "finish"],
-  context: ["token"],
-  token: ["token", "pause", "finish"],
-  pause: ["resume", "evict", "finish"],
-  resume: ["token"],
-  evict: ["chunk", "finish"],
+/** What may follow what; the caller's grammar in another form. */
+const legal: Readonly<Record<string, readonly OutputEvent["type"][]>> = {
+  start: ["ERROR_TRANSIENT", "PREFILL_CHUNK", "FINISH"],
+  ERROR_TRANSIENT: ["ERROR_TRANSIENT", "PREFILL_CHUNK", "FINISH"],
+  PREFILL_CHUNK: ["PREFILL_CHUNK", "ADD_CONTEXT", "FINISH"],
+  ADD_CONTEXT: ["GENERATED_TOKEN"],
+  GENERATED_TOKEN: ["GENERATED_TOKEN", "PAUSE", "FINISH"],
+  PAUSE: ["RESUME", "EVICT", "FINISH"],
+  RESUME: ["GENERATED_TOKEN"],
+  EVICT: ["PREFILL_CHUNK", "FINISH"],
 };
 
-test("run() gives every request its own tokens, legal moments and one end, whatever arrives and is cancelled when", () => {
+test("run() gives every request its own tokens, legal events and one end, whatever arrives and is cancelled when", () => {
   const arrival = fc.record({
     step: fc.nat({ max: 30 }),
     prompt: fc.integer({ min: 1, max: 20 }),
@@ -249,15 +257,15 @@ test("run() gives every request its own tokens, legal moments and one end, whate
       const executor = run(script, setUp);
       for (const [index, { prompt, output, cancelAfter }] of arrivals.entries()) {
         const id = index + 1;
-        const moments = executor.moments(id);
+        const events = executor.events(id);
         const tokens = executor.tokens(id);
         assertEquals(tokens, tokens.map((_, offset) => 100 * id + prompt + offset));
-        const { reason } = only(moments, "finish");
+        const { reason } = only(events, "FINISH").payload;
         assert(reason === "length" ? tokens.length === output : cancelAfter !== null);
-        for (const [place, { type, time }] of moments.entries()) {
-          const before = moments[place - 1];
+        for (const [place, { type, timestamp }] of events.entries()) {
+          const before = events[place - 1];
           assert(legal[before?.type ?? "start"]!.includes(type), executor.story(id).join(", "));
-          assert(time >= (before?.time ?? 0));
+          assert(timestamp >= (before?.timestamp ?? 0));
         }
       }
       assertEquals(executor.pool.usedBlocks, 0);

@@ -15,8 +15,8 @@ function counts(report: StepReport) {
 
 /** Times of one report in the order in which they must be. */
 function times(report: StepReport): number[] {
-  const { start, forwardLaunched, sampling, launched, waiting, known, firstTokensSent, processing, end } = report;
-  return [start, forwardLaunched, sampling, launched, waiting, known, firstTokensSent, processing, end];
+  const { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } = report;
+  return [start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end];
 }
 
 function isRising(values: readonly number[]): boolean {
@@ -78,16 +78,16 @@ test("run() reports what each step computed and how things stood when it was lau
   ]);
 });
 
-test("run() stamps the parts of a step in their order, at the times of its requests' moments", () => {
+test("run() stamps the parts of a step in their order, at the times of its requests' events", () => {
   const script = [submit(1, 20, 3), submit(2, 3, 2)].map((message) => ({ step: 0, message }));
   const executor = new ScriptedExecutor(script, { trackSteps: true });
   executor.run();
   const all = executor.reports.flatMap(times);
   assert(isRising(all), all.join());
   const timesOf = (type: string) =>
-    executor.moments(1).filter((moment) => moment.type === type).map(({ time }) => time);
-  assertEquals(timesOf("chunk"), executor.reports.slice(0, 2).map(({ start }) => start));
-  assertEquals(timesOf("token"), executor.reports.slice(1).map(({ known }) => known));
+    executor.events(1).filter((event) => event.type === type).map(({ timestamp }) => timestamp);
+  assertEquals(timesOf("PREFILL_CHUNK"), executor.reports.slice(0, 2).map(({ start }) => start));
+  assertEquals(timesOf("GENERATED_TOKEN"), executor.reports.slice(1).map(({ resultsAt }) => resultsAt));
 });
 
 test("run() reports paused and waiting requests of a pool that is too small", () => {
@@ -130,7 +130,7 @@ test("onStep gets each step once, before the results of its requests, with the K
     assertEquals(reports.map(({ step }) => step), reports.map((_, index) => index + 1));
     assertEquals(engine.stats().steps, reports.length);
     for (const report of reports) assert(isRising(times(report)), JSON.stringify(report));
-    for (const name of ["start", "launched", "known", "end"] as const) {
+    for (const name of ["start", "launched", "resultsAt", "end"] as const) {
       assert(isRising(reports.map((report) => report[name])), name);
     }
     const onDevice = reports.flatMap((
@@ -144,9 +144,9 @@ test("onStep gets each step once, before the results of its requests, with the K
         if (type !== "GENERATED_TOKEN") continue;
         tokens++;
         assert(payload.step! <= reported);
-        const { known, usedBlocks, cachedBlocks } = reports[payload.step! - 1]!;
+        const { resultsAt, usedBlocks, cachedBlocks } = reports[payload.step! - 1]!;
         assertEquals([usedBlocks, usedBlocks + cachedBlocks], [payload.blocksActive, payload.blocksAllocated]);
-        assert(timestamp >= known);
+        assert(timestamp >= resultsAt);
       }
     }
     assertEquals(reports.reduce((sum, { sampledTokens }) => sum + sampledTokens, 0), tokens);

@@ -64,11 +64,11 @@ test("times count from the arrival, and between tokens across an eviction, wheth
   for (const tracking of [ALL, NO_TRACKING]) {
     const totals = new RequestTotals();
     const played = play(tracking, {}, undefined, totals);
-    played.tell(chunk(102), context(103), token(104, UPON), token(106, UPON));
+    played.play(chunk(102), context(103), token(104, UPON), token(106, UPON));
     // Known while it runs.
     assertSummary(totals.ttft.summary(), [4]);
     assertSummary(totals.interToken.summary(), [2]);
-    played.tell(evict(107), chunk(110), context(111), token(116, UPON), finish(117));
+    played.play(evict(107), chunk(110), context(111), token(116, UPON), finish(117));
     assertSummary(totals.queue.summary(), [2]);
     assertSummary(totals.ttft.summary(), [4]);
     assertSummary(totals.interToken.summary(), [2, 10]);
@@ -79,8 +79,8 @@ test("times count from the arrival, and between tokens across an eviction, wheth
 
 test("a request that was cancelled or failed counts as such, and its end is no latency", () => {
   const totals = new RequestTotals();
-  play(NO_TRACKING, {}, undefined, totals).tell(chunk(102), context(103), token(104, UPON), finish(105, "cancelled"));
-  play(NO_TRACKING, {}, undefined, totals).tell(finish(101, "cancelled"));
+  play(NO_TRACKING, {}, undefined, totals).play(chunk(102), context(103), token(104, UPON), finish(105, "cancelled"));
+  play(NO_TRACKING, {}, undefined, totals).play(finish(101, "cancelled"));
   play(NO_TRACKING, {}, undefined, totals).generation.fail([new UpbeatError("PROMPT_INVALID", "it is bad")]);
   assertEquals([totals.finished, totals.cancelled, totals.failed], [0, 2, 1]);
   assertEquals([totals.queue, totals.ttft, totals.interToken, totals.endToEnd].map((h) => h.summary().count), [

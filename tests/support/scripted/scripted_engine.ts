@@ -9,9 +9,9 @@ import { Executor, type ExecutorPort } from "../../../engine/executor/executor.t
 import { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import { ModelRunner, type RunnerLimits } from "../../../engine/runner/model_runner.ts";
 import { PrefixCache } from "../../../engine/scheduler/prefix_cache.ts";
-import type { Delivery, InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { EncodedOutput } from "../../../engine/channel/step_output.ts";
 import type { ExecutorCounters } from "../../../engine/telemetry/executor_counters.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import type { StepReport } from "../../../engine/telemetry/step_report.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import { resolveSampling, type SamplingOptions } from "../../../engine/config/sampling_options.ts";
@@ -26,6 +26,7 @@ import {
   type ScriptedFailure,
   VOCABULARY_SIZE,
 } from "./scripted_device.ts";
+import { type OutputEvent, type RecordedOutput, recordOutput } from "../recorded_outputs.ts";
 import { SHUTDOWN } from "./scripted_executor.ts";
 import { tinyConfig, tinyPlan } from "./device/tiny_plan.ts";
 
@@ -38,7 +39,7 @@ export type ScriptedArrival =
   | { readonly forwards: number; readonly message: InboxMessage };
 
 /** What the executor handed over at once, and when it was received, in milliseconds. */
-export interface ReceivedDelivery extends Delivery {
+export interface ReceivedOutput extends RecordedOutput {
   readonly receivedAt: number;
 }
 
@@ -79,9 +80,9 @@ export interface ScriptedEngineSetUp {
   /** What goes wrong, counted from when the model is loaded. */
   readonly failures?: readonly ScriptedFailure[];
   /** Called with everything that is handed over. What it returns arrives at once. */
-  readonly onDelivery?: (delivery: ReceivedDelivery) => readonly InboxMessage[] | void;
+  readonly onOutput?: (output: ReceivedOutput) => readonly InboxMessage[] | void;
   /** Whether deliveries are kept; true unless given. */
-  readonly keepsDeliveries?: boolean;
+  readonly keepsOutputs?: boolean;
 }
 
 /** What to submit, besides an id. */
@@ -121,7 +122,7 @@ const MOST_IDLE_TURNS = 10_000;
 
 /** Gives messages when they arrive; a shutdown once all are delivered and nothing is left to do. */
 class ScriptedPort implements ExecutorPort {
-  readonly deliveries: ReceivedDelivery[] = [];
+  readonly outputs: ReceivedOutput[] = [];
   /** Calls of {@linkcode ScriptedPort.send}, with or without something to say. */
   flushes = 0;
   lastCounters: ExecutorCounters | null = null;
@@ -175,20 +176,21 @@ class ScriptedPort implements ExecutorPort {
     else this.#immediate.push(this.#counted.pop()?.message ?? SHUTDOWN);
   }
 
-  send(handedOver: Delivery | null): void {
+  send(encoded: EncodedOutput | null): void {
     this.flushes++;
-    if (handedOver === null) return;
-    const isProgress = ({ type }: Moment) => type === "token" || type === "finish" || type === "failure";
-    if (handedOver.updates.some(({ moments }) => moments.some(isProgress))) this.#idleTurns = 0;
-    const { sendCost = 0, onDelivery, keepsDeliveries = true } = this.#setUp;
+    if (encoded === null) return;
+    const sent = recordOutput(encoded);
+    const isProgress = ({ type }: OutputEvent) => ["GENERATED_TOKEN", "FINISH", "ERROR_NONTRANSIENT"].includes(type);
+    if (sent.events.some(isProgress)) this.#idleTurns = 0;
+    const { sendCost = 0, onOutput, keepsOutputs = true } = this.#setUp;
     this.#device.spend(sendCost);
-    this.lastCounters = handedOver.counters;
-    const delivery = { ...handedOver, receivedAt: this.#device.now() };
-    if (keepsDeliveries) {
-      this.deliveries.push(delivery);
-      this.reports.push(...handedOver.steps ?? []);
+    this.lastCounters = sent.counters;
+    const output = { ...sent, receivedAt: this.#device.now() };
+    if (keepsOutputs) {
+      this.outputs.push(output);
+      this.reports.push(...sent.steps);
     }
-    this.#immediate.push(...onDelivery?.(delivery) ?? []);
+    this.#immediate.push(...onOutput?.(output) ?? []);
   }
 }
 
@@ -263,8 +265,8 @@ export class ScriptedEngine implements Disposable {
   }
 
   /** Everything that was handed over, oldest first. */
-  get deliveries(): readonly ReceivedDelivery[] {
-    return this.#port.deliveries;
+  get outputs(): readonly ReceivedOutput[] {
+    return this.#port.outputs;
   }
 
   /** How often the executor handed over something or nothing. */
@@ -288,21 +290,19 @@ export class ScriptedEngine implements Disposable {
   }
 
   /** Everything that happened to a request. */
-  moments(id: number): Moment[] {
-    return this.deliveries.flatMap(({ updates }) => updates)
-      .filter((update) => update.id === id)
-      .flatMap(({ moments }) => moments);
+  events(id: number): OutputEvent[] {
+    return this.outputs.flatMap(({ events }) => events.filter(({ requestId }) => requestId === id));
   }
 
   /** The tokens of a request. */
   tokens(id: number): number[] {
-    return this.moments(id).flatMap((moment) => (moment.type === "token" ? [moment.tokenId] : []));
+    return this.events(id).flatMap(({ type, payload }) => (type === "GENERATED_TOKEN" ? [payload.tokenId] : []));
   }
 
   /** Why a request ended; null when it did not, or failed. */
   finishReason(id: number): string | null {
-    const finish = this.moments(id).find(({ type }) => type === "finish");
-    return finish?.type === "finish" ? finish.reason : null;
+    const finish = this.events(id).find(({ type }) => type === "FINISH");
+    return finish?.type === "FINISH" ? finish.payload.reason : null;
   }
 }
 

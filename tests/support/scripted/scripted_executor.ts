@@ -9,15 +9,16 @@ import { Executor, type ExecutorPort } from "../../../engine/executor/executor.t
 import type { StepRunner } from "../../../engine/runner/step_runner.ts";
 import { KvBlockPool } from "../../../engine/scheduler/kv_block_pool.ts";
 import { PrefixCache } from "../../../engine/scheduler/prefix_cache.ts";
-import type { Delivery, InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
+import type { EncodedOutput } from "../../../engine/channel/step_output.ts";
 import type { ExecutorCounters } from "../../../engine/telemetry/executor_counters.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import type { StepReport } from "../../../engine/telemetry/step_report.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import { Scheduler } from "../../../engine/scheduler/scheduler.ts";
 import type { PendingResults } from "../../../engine/runner/step_outputs.ts";
 import type { Step } from "../../../engine/scheduler/step_plan.ts";
 import { StepReports } from "../../../engine/executor/step_reports.ts";
+import { type OutputEvent, type RecordedOutput, recordOutput } from "../recorded_outputs.ts";
 import { greedy } from "./requests.ts";
 
 /** A message, and the number of steps run before it arrives. */
@@ -127,7 +128,7 @@ export const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline
 
 /** Gives messages when their step has come; a shutdown once all are delivered and nothing is left to do. */
 class ScriptedPort implements ExecutorPort {
-  readonly deliveries: Delivery[] = [];
+  readonly outputs: RecordedOutput[] = [];
   sends = 0;
   readonly #script: ScriptedMessage[];
   readonly #steps: () => number;
@@ -144,9 +145,9 @@ class ScriptedPort implements ExecutorPort {
     const next = this.#script.shift();
     this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
   }
-  send(delivery: Delivery | null): void {
+  send(output: EncodedOutput | null): void {
     this.sends++;
-    if (delivery !== null) this.deliveries.push(delivery);
+    if (output !== null) this.outputs.push(recordOutput(output));
   }
 }
 
@@ -223,8 +224,8 @@ export class ScriptedExecutor {
   }
 
   /** What was handed over. */
-  get deliveries(): readonly Delivery[] {
-    return this.#port.deliveries;
+  get outputs(): readonly RecordedOutput[] {
+    return this.#port.outputs;
   }
 
   /** How often there could have been something to hand over. */
@@ -234,23 +235,22 @@ export class ScriptedExecutor {
 
   /** The last counters that were sent. */
   get counters(): ExecutorCounters {
-    return this.deliveries.findLast(({ counters }) => counters !== null)!.counters!;
+    return this.outputs.findLast(({ counters }) => counters !== null)!.counters!;
   }
 
   /** The reports of steps that were sent. */
   get reports(): readonly StepReport[] {
-    return this.deliveries.flatMap(({ steps }) => steps ?? []);
+    return this.outputs.flatMap(({ steps }) => steps);
   }
 
   /** When each delivery was handed over. */
   get emittedAt(): readonly number[] {
-    return this.deliveries.map(({ emittedAt }) => emittedAt);
+    return this.outputs.map(({ emittedAt }) => emittedAt);
   }
 
   /** Everything that happened to a request. */
-  moments(id: number): Moment[] {
-    return this.deliveries.flatMap(({ updates }) => updates.filter((update) => update.id === id))
-      .flatMap(({ moments }) => moments);
+  events(id: number): OutputEvent[] {
+    return this.outputs.flatMap(({ events }) => events.filter(({ requestId }) => requestId === id));
   }
 
   /** The names of what happened to a request; runs of tokens are counted, as in "token x3". */
@@ -261,17 +261,18 @@ export class ScriptedExecutor {
       if (tokens > 0) story.push(`token x${tokens}`);
       tokens = 0;
     };
-    for (const moment of this.moments(id)) {
-      if (moment.type === "token") {
+    for (const { type, payload } of this.events(id)) {
+      if (type === "GENERATED_TOKEN") {
         tokens++;
         continue;
       }
       endRun();
-      if (moment.type === "finish") story.push(`finish ${moment.reason}`);
-      else if (moment.type === "chunk") story.push(`chunk ${moment.tokens} ${moment.computed}/${moment.total}`);
-      else if (moment.type === "refused") story.push(`refused ${moment.error.code}`);
-      else if (moment.type === "failure") story.push(`failure ${moment.error.code}`);
-      else story.push(moment.type);
+      if (type === "FINISH") story.push(`finish ${payload.reason}`);
+      else if (type === "PREFILL_CHUNK") story.push(`chunk ${payload.tokens} ${payload.computed}/${payload.total}`);
+      else if (type === "ERROR_TRANSIENT") story.push(`refused ${payload.code}`);
+      else if (type === "ERROR_NONTRANSIENT") story.push(`failure ${payload.code}`);
+      else if (type === "ADD_CONTEXT") story.push("context");
+      else story.push(type.toLowerCase());
     }
     endRun();
     return story;
@@ -279,6 +280,6 @@ export class ScriptedExecutor {
 
   /** The tokens of a request. */
   tokens(id: number): number[] {
-    return this.moments(id).flatMap((moment) => (moment.type === "token" ? [moment.tokenId] : []));
+    return this.events(id).flatMap(({ type, payload }) => (type === "GENERATED_TOKEN" ? [payload.tokenId] : []));
   }
 }

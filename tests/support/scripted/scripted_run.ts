@@ -6,19 +6,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { UpbeatError } from "../../../errors.ts";
 import { EventOrder } from "../../../engine/events/event_order.ts";
-import type { RequestEventType } from "../../../engine/events/events.ts";
 import { Generation } from "../../../engine/caller/generation.ts";
 import type { GenerationChunk } from "../../../engine/caller/generation_result.ts";
 import type { InboxMessage, SubmitMessage } from "../../../engine/channel/messages.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
+import type { Completion } from "../../../engine/events/executor_event.ts";
 import { RequestTotals } from "../../../engine/telemetry/engine_stats.ts";
 import { StopCriteria } from "../../../engine/scheduler/stop_criteria.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
 import { byteLevelJson, tokenizerOf } from "../tokenizers/small_tokenizers.ts";
 import { segmentRequest } from "../events.ts";
+import { type OutputEvent, type OutputEventOf, playOutput } from "../recorded_outputs.ts";
 import { scriptedStream, type ScriptedToken, type TokenContext, type TokenScript } from "./scripted_device.ts";
 import {
-  type ReceivedDelivery,
+  type ReceivedOutput,
   type ScriptedArrival,
   ScriptedEngine,
   type ScriptedEngineSetUp,
@@ -84,7 +84,7 @@ export function runScript(script: readonly ScriptedArrival[], setUp: ScriptedEng
   const generations = new Map<number, Generation>();
   const cancellable = new Set<number>();
   let isCutShort = false;
-  const { streamInterval = 1, onDelivery } = setUp;
+  const { streamInterval = 1, onOutput } = setUp;
   const hear = (message: InboxMessage) => {
     if (message.type === "cancel") cancellable.add(message.id);
     if (message.type === "shutdown" && (!message.drain || message.deadline !== null)) isCutShort = true;
@@ -100,9 +100,9 @@ export function runScript(script: readonly ScriptedArrival[], setUp: ScriptedEng
   ], {
     ...setUp,
     device: { script: textScript, ...setUp.device },
-    onDelivery: (delivery) => {
-      for (const update of delivery.updates) generations.get(update.id)!.handleUpdate(update, delivery.emittedAt);
-      const answers = onDelivery?.(delivery) ?? [];
+    onOutput: (output) => {
+      playOutput(generations, output);
+      const answers = onOutput?.(output) ?? [];
       answers.forEach(hear);
       return answers;
     },
@@ -110,7 +110,7 @@ export function runScript(script: readonly ScriptedArrival[], setUp: ScriptedEng
   const error = runEngine(engine);
   if (error !== null && setUp.failures === undefined) throw error;
   const run = { engine, requests, generations, error };
-  if (setUp.earlyFirstToken === true) checkFirstTokens(engine.deliveries);
+  if (setUp.earlyFirstToken === true) checkFirstTokens(engine.outputs);
   checkRun(run, setUp.device?.script ?? textScript, (id) => isCutShort || cancellable.has(id));
   return run;
 }
@@ -147,7 +147,7 @@ function createGeneration(message: SubmitMessage, streamInterval: number): Gener
     tokenTable,
     streamInterval,
     now: () => 0,
-    sink: { listener: null },
+    tap: { listener: null },
     totals: new RequestTotals(),
     onCancel: () => {},
   });
@@ -164,31 +164,31 @@ export async function chunksOf({ generations }: ScriptedRun, id: number): Promis
   return chunks;
 }
 
-/** Which deliveries brought a request's tokens, one index per token. */
-export function deliveriesOfTokens({ engine }: ScriptedRun, id: number): number[] {
-  return engine.deliveries.flatMap(({ updates }, index) => {
-    return updates.filter((update) => update.id === id).flatMap(({ moments }) => moments)
-      .flatMap(({ type }) => (type === "token" ? [index] : []));
+/** Which outputs brought a request's tokens, one index per token. */
+export function outputsOfTokens({ engine }: ScriptedRun, id: number): number[] {
+  return engine.outputs.flatMap(({ events }, index) => {
+    return events.flatMap(({ requestId, type }) => (requestId === id && type === "GENERATED_TOKEN" ? [index] : []));
   });
 }
 
-/** The delivery that brought a request's n-th token, counted from 0. */
-export function deliveryOfToken(run: ScriptedRun, id: number, token: number): ReceivedDelivery {
-  return run.engine.deliveries[deliveriesOfTokens(run, id)[token]!]!;
+/** The output that brought a request's n-th token, counted from 0. */
+export function outputOfToken(run: ScriptedRun, id: number, token: number): ReceivedOutput {
+  return run.engine.outputs[outputsOfTokens(run, id)[token]!]!;
 }
 
-/** Moments of one type. */
-export function momentsOf<Type extends Moment["type"]>(
+/** Events of one type. */
+export function eventsOf<Type extends OutputEvent["type"]>(
   { engine }: ScriptedRun,
   id: number,
   type: Type,
-): Extract<Moment, { type: Type }>[] {
-  return engine.moments(id).filter((moment): moment is Extract<Moment, { type: Type }> => moment.type === type);
+): OutputEventOf<Type>[] {
+  return engine.events(id).filter((event): event is OutputEventOf<Type> => event.type === type);
 }
 
 /** How a request ended, which it did exactly once. */
-export function finishOf(run: ScriptedRun, id: number): Extract<Moment, { type: "finish" }> {
-  return momentsOf(run, id, "finish")[0]!;
+export function finishOf(run: ScriptedRun, id: number): Completion & { readonly time: number } {
+  const { timestamp: time, payload } = eventsOf(run, id, "FINISH")[0]!;
+  return { ...payload, time };
 }
 
 // ---- What must hold --------------------------------------------------------------------------------------------------
@@ -217,88 +217,81 @@ function checkRun(run: ScriptedRun, script: TokenScript, mayBeCancelled: (id: nu
   assertEquals(Object.values(engine.device.live), [0, 0, 0, 0, 0]);
   // A loop that failed leaves what it held to the device's end.
   if (error === null) assertEquals([engine.pool.usedBlocks, engine.scheduler.isIdle], [0, true]);
-  checkDeliveries(engine.deliveries);
+  checkOutputs(engine.outputs);
   for (const [id, message] of requests) {
-    const moments = engine.moments(id);
+    const events = engine.events(id);
     // The loop may have failed before the message came.
-    if (error !== null && moments.length === 0) continue;
-    checkLife(id, moments);
-    const last = moments.at(-1)!;
+    if (error !== null && events.length === 0) continue;
+    checkLife(id, events);
+    const last = events.at(-1)!;
     const expected = expectedStream(message, script);
-    const told = moments.flatMap((moment) => (moment.type === "token" ? [tokenOf(moment)] : []));
-    const isWhole = last.type === "finish" && last.reason !== "cancelled";
+    const told = events.flatMap((event) => (event.type === "GENERATED_TOKEN" ? [tokenOf(event)] : []));
+    const isWhole = last.type === "FINISH" && last.payload.reason !== "cancelled";
     assertEquals(told, expected.stream.slice(0, isWhole ? undefined : told.length), `tokens of request ${id}`);
-    if (last.type === "failure") assertEquals([last.error.code, last.error.message], [error?.code, error?.message]);
-    else if (isWhole) assertEquals([last.reason, last.stopReason], [expected.reason, expected.stopReason]);
-    else assert(mayBeCancelled(id), `request ${id} was cancelled by nobody`);
+    if (last.type === "ERROR_NONTRANSIENT") {
+      assertEquals([last.payload.code, last.payload.message], [error?.code, error?.message]);
+    } else if (isWhole) {
+      assertEquals([last.payload.reason, last.payload.stopReason], [expected.reason, expected.stopReason]);
+    } else assert(mayBeCancelled(id), `request ${id} was cancelled by nobody`);
     assert(generations.get(id)!.isOver);
   }
 }
 
-/** What is handed over is told in order, once, and as late as it says. */
-function checkDeliveries(deliveries: readonly ReceivedDelivery[]): void {
-  let settled = 0;
-  for (const { updates, emittedAt, receivedAt, settledUntil } of deliveries) {
-    assert(receivedAt >= emittedAt && settledUntil >= settled);
-    for (const { time } of updates.flatMap(({ moments }) => moments)) {
-      assert(time >= settled, `something from ${time} is told behind everything until ${settled}`);
-      assert(time <= emittedAt, `something from ${time} is told at ${emittedAt}`);
+/** Outputs are in order, each event is sent once, and the watermark holds. */
+function checkOutputs(outputs: readonly ReceivedOutput[]): void {
+  let reached = 0;
+  for (const { events, emittedAt, receivedAt, watermark } of outputs) {
+    assert(receivedAt >= emittedAt && watermark >= reached);
+    for (const { timestamp } of events) {
+      assert(timestamp >= reached, `an event from ${timestamp} is sent after the watermark ${reached}`);
+      assert(timestamp <= emittedAt, `an event from ${timestamp} is sent at ${emittedAt}`);
     }
-    settled = settledUntil;
+    reached = watermark;
   }
 }
 
-/** A first token that is not the last one too leaves at the moment when it is known. */
-function checkFirstTokens(deliveries: readonly ReceivedDelivery[]): void {
+/** A first token that is not the last one too leaves as soon as it is known. */
+function checkFirstTokens(outputs: readonly ReceivedOutput[]): void {
   const begun = new Set<number>();
-  for (const { updates, emittedAt } of deliveries) {
-    for (const { id, moments } of updates) {
-      const first = moments.findIndex(({ type }) => type === "token");
-      if (begun.has(id) || first < 0) continue;
+  for (const { events, emittedAt } of outputs) {
+    for (const [index, { requestId: id, type, timestamp }] of events.entries()) {
+      if (type !== "GENERATED_TOKEN" || begun.has(id)) continue;
       begun.add(id);
+      const next = events.slice(index + 1).find(({ requestId }) => requestId === id);
       // It ended the request, or would have if the device had not broken just then.
-      const isOnly = ["finish", "failure"].includes(moments[first + 1]?.type ?? "");
-      assert(isOnly || moments[first]!.time === emittedAt, `the first token of request ${id} is not early`);
+      const isOnly = ["FINISH", "ERROR_NONTRANSIENT"].includes(next?.type ?? "");
+      assert(isOnly || timestamp === emittedAt, `the first token of request ${id} is not early`);
     }
   }
 }
-
-const EVENTS: Readonly<Record<Moment["type"], readonly RequestEventType[]>> = {
-  refused: ["ERROR_TRANSIENT"],
-  chunk: ["PREFILL_CHUNK"],
-  context: ["ADD_CONTEXT"],
-  token: ["GENERATED_TOKEN"],
-  pause: ["PAUSE"],
-  resume: ["RESUME"],
-  evict: ["EVICT"],
-  finish: ["FINISH"],
-  failure: ["ERROR_NONTRANSIENT", "FAIL"],
-};
 
 /**
- * Take a moment as the events that become of it.
+ * Accept an event of the executor as its caller would.
  *
  * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`.
  */
-export function acceptMoment(log: EventOrder, moment: Moment): void {
-  const reason = moment.type === "finish" ? moment.reason : null;
-  for (const type of EVENTS[moment.type]) log.accept(type, moment.time, reason);
+export function acceptEvent(order: EventOrder, event: OutputEvent): void {
+  const { type, timestamp } = event;
+  order.accept(type, timestamp, event.type === "FINISH" ? event.payload.reason : null);
+  if (type === "ERROR_NONTRANSIENT") order.accept("FAIL", timestamp);
 }
 
 /** A legal life, with exactly one end, which comes last. */
-function checkLife(id: number, moments: readonly Moment[]): void {
-  const log = new EventOrder();
-  log.accept("ADD_ENGINE", 0);
-  for (const [index, moment] of moments.entries()) {
+function checkLife(id: number, events: readonly OutputEvent[]): void {
+  const order = new EventOrder();
+  order.accept("ADD_ENGINE", 0);
+  for (const [index, event] of events.entries()) {
     // A token that comes to a paused request was in flight when it was paused.
-    assert(moment.type !== "token" || moments[index - 1]?.type !== "pause", `request ${id} gets a token while paused`);
-    acceptMoment(log, moment);
+    const isPaused = events[index - 1]?.type === "PAUSE";
+    assert(event.type !== "GENERATED_TOKEN" || !isPaused, `request ${id} gets a token while paused`);
+    acceptEvent(order, event);
   }
-  const ends = moments.filter(({ type }) => type === "finish" || type === "failure").length;
-  assertEquals([ends, log.isOver], [1, true], `ends of request ${id}`);
+  const ends = events.filter(({ type }) => type === "FINISH" || type === "ERROR_NONTRANSIENT").length;
+  assertEquals([ends, order.isOver], [1, true], `ends of request ${id}`);
 }
 
-/** What a token's moment says of its stream. */
-export function tokenOf({ tokenId, logprob, topLogprobs }: Extract<Moment, { type: "token" }>): ScriptedToken {
-  return logprob === undefined ? { tokenId } : { tokenId, logprob, topLogprobs: topLogprobs! };
+/** A token as its stream has it. */
+export function tokenOf({ payload }: OutputEventOf<"GENERATED_TOKEN">): ScriptedToken {
+  const { tokenId, logprobs } = payload;
+  return logprobs === null ? { tokenId } : { tokenId, logprob: logprobs.logprob, topLogprobs: logprobs.top };
 }

@@ -6,10 +6,10 @@
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { serializeError, UpbeatError } from "../../../errors.ts";
-import { requestError } from "../../../engine/events/event_payloads.ts";
+import { requestError } from "../../../engine/events/events.ts";
 import type { OutboxMessage, WorkerStart } from "../../../engine/channel/messages.ts";
 import type { EngineInfo } from "../../../engine/config/engine_info.ts";
-import type { RequestUpdate } from "../../../engine/events/moment.ts";
+import { OutputWriter } from "../../../engine/channel/step_output.ts";
 
 function post(message: OutboxMessage): void {
   parentPort!.postMessage(message);
@@ -23,11 +23,10 @@ function sleep(milliseconds?: number): void {
 function failSlowly(): void {
   post({ type: "ready", info: {} as EngineInfo });
   const error = new UpbeatError("DEVICE_FAULT", "the device faulted");
-  const updates: RequestUpdate[] = [
-    { id: 1, moments: [{ type: "failure", time: 1, error: requestError(error, 1, false) }] },
-  ];
-  const delivery = { updates, counters: null, emittedAt: 1, settledUntil: 1 };
-  post({ type: "updates", number: 1, delivery });
+  const writer = new OutputWriter();
+  const payload = requestError(error, 1, false);
+  writer.event({ requestId: 1, type: "ERROR_NONTRANSIENT", timestamp: 1, payload });
+  post({ type: "output", order: 1, output: writer.complete({ counters: null, emittedAt: 1, watermark: 1 }) });
   sleep(300);
   post({ type: "failed", error: serializeError(error) });
 }

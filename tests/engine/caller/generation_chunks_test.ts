@@ -2,24 +2,24 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
 import type { Generation, GenerationChunk } from "../../../mod.ts";
-import type { Moment } from "../../../engine/events/moment.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
 import { RequestTotals } from "../../../engine/telemetry/engine_stats.ts";
 import { chunk, context, finish, play, type Played, token } from "../../support/played_generation.ts";
+import type { OutputEvent } from "../../support/recorded_outputs.ts";
 
 /** Any token at all, at any time. */
-const next = (tokenId = 65): Moment => token(103, tokenId);
-const end = (reason: "stop" | "length"): Moment => finish(103, reason);
+const next = (tokenId = 65): OutputEvent => token(103, tokenId);
+const end = (reason: "stop" | "length"): OutputEvent => finish(103, reason);
 
 /** A generation that is about to decode. */
 function begun(streamInterval: number): Played {
   const played = play(NO_TRACKING, { maxTokens: 100 }, { listener: null }, new RequestTotals(), streamInterval);
-  played.tell(chunk(101), context(101));
+  played.play(chunk(101), context(101));
   return played;
 }
 
 /** A cancel is asked for before the executor answers it. */
-function cancelled(played: Played): Moment {
+function cancelled(played: Played): OutputEvent {
   played.generation.cancel();
   return finish(played.time, "cancelled");
 }
@@ -33,15 +33,15 @@ async function lengthsAndReasons(generation: Generation): Promise<(number | stri
 
 test("chunks() end at the first token, at each multiple of the interval, and at the end", async () => {
   const played = begun(4);
-  for (let index = 0; index < 9; index++) played.tell(next(65 + index));
-  played.tell(next(90), end("length"));
+  for (let index = 0; index < 9; index++) played.play(next(65 + index));
+  played.play(next(90), end("length"));
   assertEquals(await lengthsAndReasons(played.generation), [1, 3, 4, 2, "length"]);
 });
 
 test("chunks() do not depend on how many tokens come at once", async () => {
   const played = begun(4);
-  played.tell(...Array.from({ length: 9 }, (_, index) => next(65 + index)));
-  played.tell(next(90), end("length"));
+  played.play(...Array.from({ length: 9 }, (_, index) => next(65 + index)));
+  played.play(next(90), end("length"));
   assertEquals(await lengthsAndReasons(played.generation), [1, 3, 4, 2, "length"]);
 });
 
@@ -50,29 +50,29 @@ test("chunks() has the end in the same chunk as the token that ends the generati
     const [tokens, interval, expected] of [[1, 1, [1, "stop"]], [4, 4, [1, 3, "stop"]], [2, 1, [1, 1, "stop"]]] as const
   ) {
     const played = begun(interval);
-    for (let index = 0; index < tokens - 1; index++) played.tell(next(65));
-    played.tell(next(66), end("stop"));
+    for (let index = 0; index < tokens - 1; index++) played.play(next(65));
+    played.play(next(66), end("stop"));
     assertEquals(await lengthsAndReasons(played.generation), [...expected]);
   }
 });
 
 test("chunks() of a cancelled generation has one last chunk, with what is left", async () => {
   const atBoundary = begun(4);
-  for (let index = 0; index < 4; index++) atBoundary.tell(next(65));
-  atBoundary.tell(cancelled(atBoundary));
+  for (let index = 0; index < 4; index++) atBoundary.play(next(65));
+  atBoundary.play(cancelled(atBoundary));
   assertEquals(await lengthsAndReasons(atBoundary.generation), [1, 3, 0, "cancelled"]);
   const together = begun(1);
-  together.tell(next(65), cancelled(together));
+  together.play(next(65), cancelled(together));
   assertEquals(await lengthsAndReasons(together.generation), [1, 0, "cancelled"]);
   const between = begun(4);
-  for (let index = 0; index < 3; index++) between.tell(next(65));
-  between.tell(cancelled(between));
+  for (let index = 0; index < 3; index++) between.play(next(65));
+  between.play(cancelled(between));
   assertEquals(await lengthsAndReasons(between.generation), [1, 2, "cancelled"]);
 });
 
 test("chunks() of a generation that fails gives all tokens, then the error", async () => {
   const played = begun(8);
-  for (let index = 0; index < 3; index++) played.tell(next(65));
+  for (let index = 0; index < 3; index++) played.play(next(65));
   played.generation.fail([new UpbeatError("DEVICE_FAULT", "the device broke")]);
   const chunks: GenerationChunk[] = [];
   await assertRejects(
@@ -89,8 +89,8 @@ test("chunks() joined are the text and the tokens of the result", async () => {
   const played = begun(3);
   const { generation } = played;
   const live = Array.fromAsync(generation.chunks());
-  for (const character of "held back until it is sure") played.tell(next(character.charCodeAt(0)));
-  played.tell(next(33), end("stop"));
+  for (const character of "held back until it is sure") played.play(next(character.charCodeAt(0)));
+  played.play(next(33), end("stop"));
   const { text, tokenIds } = await generation.result;
   const chunks = await live;
   assertEquals(chunks.map((chunk) => chunk.text).join(""), text);
