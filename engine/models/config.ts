@@ -1,8 +1,8 @@
 /**
  * A model folder's `config.json` and `generation_config.json` as one checked value.
  *
- * An absent field has the default of the family in transformers. A model that would not be computed faithfully is refused
- * here, before any memory is taken.
+ * An absent field has the default of the family in transformers. A model that would not be computed faithfully is
+ * refused here, before any memory is taken.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Dummy weights, for measuring a model's shape without its files. Random, because zeros would make kernels faster than real
- * weights do.
+ * Dummy weights, for measuring a model's shape without its files. Random, because zeros would make kernels faster than
+ * real weights do.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * What a model keeps on its device, as plain values: weights, activations, KV caches and tables.
  *
- * Layers declare these while a model is composed, before any memory is taken (`model_builder.ts`); the sum of them is the
- * memory estimate, and loading a model is placing each. A loaded model keeps a table of addresses; `index` is a value's entry.
+ * Layers declare these while a model is composed, before any memory is taken (`model_builder.ts`); the sum of them is
+ * the memory estimate, and loading a model is placing each. A loaded model keeps a table of addresses; `index` is a
+ * value's entry.
  *
  * @module
  */
@@ -71,8 +72,8 @@ export interface Activation extends Place {
 }
 
 /**
- * Activations of tokens that are computed in parts and then joined row by row: `[tokens, columns]` of each part, one after the
- * other.
+ * Activations of tokens that are computed in parts and then joined row by row: `[tokens, columns]` of each part, one
+ * after the other.
  */
 export interface Joint extends Place {
   /** Columns that are gathered at once: a divisor of the columns of each part. */
@@ -102,7 +103,9 @@ export interface RotaryTable extends Place {
 
 /** All that a model keeps on its device. */
 export interface MemoryPlan {
-  /** Weights in loading order, in sections after each of which progress is reported: embedding, each layer, the rest. */
+  /**
+   * Weights in loading order, in sections after each of which progress is reported: embedding, each layer, the rest.
+   */
   readonly sections: readonly (readonly (Matrix | Vector)[])[];
   readonly activations: readonly Activation[];
   readonly joints: readonly Joint[];

@@ -1,6 +1,6 @@
 /**
- * The builder that a family's page composes a model with. Layer functions declare on it what they keep on the device, so that
- * checking, loading, memory estimate and forward pass follow from one description.
+ * The builder that a family's page composes a model with. Layer functions declare on it what they keep on the device,
+ * so that checking, loading, memory estimate and forward pass follow from one description.
  *
  * @module
  */
@@ -129,8 +129,9 @@ export class ModelBuilder {
   }
 
   /**
-   * Declare linear maps of one input, `<module>.weight` and, where there are biases, `<module>.bias`, stacked by rows so that
-   * one product computes them all. A matrix has one dtype: where neighbours differ, each run of one dtype is a matrix.
+   * Declare linear maps of one input, `<module>.weight` and, where there are biases, `<module>.bias`, stacked by rows
+   * so that one product computes them all. A matrix has one dtype: where neighbours differ, each run of one dtype is a
+   * matrix.
    *
    * @param modules The maps in order.
    * @param columns Elements of the input.

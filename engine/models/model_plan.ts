@@ -1,6 +1,7 @@
 /**
- * The plan of a model: its forward pass and all that it keeps on a device, made from headers alone. Every tensor that the
- * model needs is found, and its shape and dtype checked, before any memory is taken; unneeded tensors are listed and ignored.
+ * The plan of a model: its forward pass and all that it keeps on a device, made from headers alone. Every tensor that
+ * the model needs is found, and its shape and dtype checked, before any memory is taken; unneeded tensors are listed
+ * and ignored.
  *
  * @module
  */
@@ -31,8 +32,8 @@ export interface ModelPlan {
  * @param config The model's configuration.
  * @param checkpoint The model's tensors.
  * @returns The plan.
- * @throws {UpbeatError} `WEIGHTS_MISSING_TENSOR`, `WEIGHTS_WRONG_SHAPE` or `WEIGHTS_UNSUPPORTED_DTYPE`, naming the tensor
- * and its file or folder.
+ * @throws {UpbeatError} `WEIGHTS_MISSING_TENSOR`, `WEIGHTS_WRONG_SHAPE` or `WEIGHTS_UNSUPPORTED_DTYPE`, naming the
+ * tensor and its file or folder.
  * @example
  * ```ts
  * const plan = planModel(readModelConfig(folder), openCheckpoint(folder));

@@ -7,7 +7,7 @@
 import type { RopeConfig, RopeScaling } from "./config/rope_config.ts";
 
 /**
- * The angle by which each pair of a head's elements turns per position.
+ * The angle by which each pair of a head's elements is rotated per position.
  *
  * Computed in double precision throughout; transformers rounds the result to float32.
  *
@@ -36,7 +36,7 @@ function scale(frequency: number, scaling: RopeScaling): number {
     case "llama3": {
       const { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions } = scaling;
       const wavelength = (2 * Math.PI) / frequency;
-      // Turns within the original context: many for a high frequency, less than one for a very low one.
+      // Rotations within the original context: many for a high frequency, less than one for a very low one.
       const turns = originalMaxPositions / wavelength;
       if (turns > highFrequencyFactor) return frequency;
       if (turns < lowFrequencyFactor) return frequency / factor;

@@ -28,8 +28,8 @@ export interface LoadedWeights {
 const VECTOR_ALIGNMENT = 64;
 
 /**
- * Load a model's weights and wait for them. Progress counts bytes that have arrived; a section is waited for once the next
- * one is enqueued, so that reporting does not interrupt the reads.
+ * Load a model's weights and wait for them. Progress counts bytes that have arrived; a section is waited for once the
+ * next one is enqueued, so that reporting does not interrupt the reads.
  *
  * @param device The device; it owns the weights' memory.
  * @param stream The stream that reads the files.

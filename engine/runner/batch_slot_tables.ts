@@ -49,8 +49,8 @@ export class BatchSlotTables {
   /**
    * Enqueue the copies of a request's known tokens and biases into its batch slot.
    *
-   * @param request An admitted request. The results of a step of the slot's previous request were read since, so the staging
-   * memory of that request's copies is free again.
+   * @param request An admitted request. The results of a step of the slot's previous request were read since, so the
+   * staging memory of that request's copies is free again.
    * @param stream The stream of the steps.
    */
   upload(request: Request, stream: StreamHandle): void {

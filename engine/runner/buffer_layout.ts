@@ -1,6 +1,6 @@
 /**
- * Buffers of several arrays with one layout on host and device, so that one copy moves them all and captured graphs find each
- * at a fixed address.
+ * Buffers of several arrays with one layout on host and device, so that one copy moves them all and captured graphs
+ * find each at a fixed address.
  *
  * @module
  */

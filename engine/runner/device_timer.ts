@@ -1,5 +1,5 @@
 /**
- * When the device works on steps, measured by the device itself.
+ * Measures on the device itself when it works on steps.
  *
  * @module
  */
@@ -15,24 +15,24 @@ interface StepMarks {
   readonly samplingBegin: EventHandle;
 }
 
-/** A step that was launched and has not ended. */
+/** A step in flight. */
 interface TimedStep extends StepMarks {
   end: EventHandle | null;
 }
 
-/** How two clocks are aligned: milliseconds that it takes when nothing comes between, and how often it is tried. */
+/** Aligning the clocks: milliseconds that it takes without an interruption, and attempts. */
 const ALIGNMENT = { uninterrupted: 0.05, attempts: 5 } as const;
 
 /**
- * Times of steps from events around their parts. An event passes when all work before it is done or, on an idle stream, when
- * it is recorded. So from an event behind one piece of work to one before the next no time passes when the device had both
- * at hand, and else the time for which it had to wait for the host.
+ * Times of steps, from events around their parts. An event passes when all work before it is done or, on an idle
+ * stream, when it is recorded. So the time between an event after one piece of work and an event before the next is the
+ * time for which the device waited for the host.
  */
 export class DeviceTimer {
   readonly #device: Device;
   readonly #stream: StreamHandle;
   readonly #now: Clock;
-  /** Two steps may be under way. */
+  /** Two steps may be in flight. */
   readonly #marks: readonly [StepMarks, StepMarks];
   readonly #launched: TimedStep[] = [];
   readonly #origin: EventHandle;
@@ -58,7 +58,7 @@ export class DeviceTimer {
     this.#marks = [marks(), marks()];
   }
 
-  /** A step's first piece of work is about to be enqueued. */
+  /** Call before enqueuing a step's first work. */
   stepBegins(): void {
     if (this.#launched.length === 0) this.#setOrigin();
     this.#turn = 1 - this.#turn;
@@ -67,36 +67,36 @@ export class DeviceTimer {
     this.#record(marks.begin);
   }
 
-  /** Its forward pass is enqueued. */
+  /** Call after enqueuing its forward pass. */
   forwardEnds(): void {
     this.#record(this.#marks[this.#turn]!.forwardEnd);
   }
 
-  /** The choice of its tokens is about to be enqueued. */
+  /** Call before enqueuing its sampling. */
   samplingBegins(): void {
     this.#record(this.#marks[this.#turn]!.samplingBegin);
   }
 
   /**
-   * All of it is enqueued.
+   * Call after enqueuing all of it.
    *
-   * @param end Recorded behind it.
+   * @param end Recorded after it.
    */
   stepEnds(end: EventHandle): void {
     this.#launched.at(-1)!.end = end;
   }
 
   /**
-   * A step has ended.
+   * Call when a step has ended; calling again returns the same times.
    *
    * @param arrived Its `end`.
    * @returns Its times.
    */
   stepEnded(arrived: EventHandle): DeviceTimes {
-    // It was said before.
     if (this.#launched[0]?.end !== arrived) return this.#lastTimes!;
     const step = this.#launched.shift()!;
-    // A stream is in order: what seems to come before the end of the last step shows how far the clocks were off.
+    // The stream is in order: a step that seems to begin before the end of the last one shows how far the clocks were
+    // off.
     this.#originTime += Math.max(0, (this.#lastTimes?.end ?? 0) - this.#timeOf(step.begin));
     const [begin, forwardEnd] = [this.#timeOf(step.begin), this.#timeOf(step.forwardEnd)];
     const [samplingBegin, end] = [this.#timeOf(step.samplingBegin), this.#timeOf(step.end!)];
@@ -105,13 +105,13 @@ export class DeviceTimer {
     return this.#lastTimes;
   }
 
-  /** With nothing under way, an event passes at once: its time is known on both clocks. */
+  /** On an idle stream an event passes at once, so its time is known on both clocks. */
   #setOrigin(): void {
     for (let attempt = 0; attempt < ALIGNMENT.attempts; attempt++) {
       const before = this.#now();
       this.#record(this.#origin);
       this.#originTime = this.#now();
-      // Else this thread was interrupted.
+      // Otherwise this thread was interrupted.
       if (this.#originTime - before < ALIGNMENT.uninterrupted) return;
     }
   }

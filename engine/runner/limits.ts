@@ -31,7 +31,8 @@ const DEFAULT_KV_SHARE = 0.5;
  * @param device The device.
  * @param now The engine's clock.
  * @returns Sizes of steps, sequences and the KV cache.
- * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with needed and free bytes, before any memory is taken.
+ * @throws {UpbeatError} `INVALID_PARAMETER`; `DEVICE_OUT_OF_MEMORY` with needed and free bytes, before any memory is
+ * taken.
  */
 export function resolveLimits(
   options: ResolvedEngineOptions,
@@ -90,8 +91,8 @@ export function resolveLimits(
 }
 
 /**
- * Batch sizes that decode steps are captured for. On a GPU a few rows more take the same time, and capturing is slow; on a CPU
- * each row takes time, and capturing takes microseconds.
+ * Batch sizes that decode steps are captured for. On a GPU a few rows more take the same time, and capturing is slow;
+ * on a CPU each row takes time, and capturing takes microseconds.
  */
 function graphSizesOf({ library }: DeviceInfo): readonly number[] {
   if (library === "cpu") return [];

@@ -26,8 +26,8 @@ export interface RunnerLimits extends ModelLimits {
   /** The engine's clock, to measure when the device works; null: not measured. */
   readonly deviceClock: Clock | null;
   /**
-   * Batch sizes that decode steps are captured for, ascending; the largest possible batch is always one of them. Steps in
-   * between are padded to the next size. Empty: every size is captured as it is, at its first use.
+   * Batch sizes that decode steps are captured for, ascending; the largest possible batch is always one of them. Steps
+   * in between are padded to the next size. Empty: every size is captured as it is, at its first use.
    */
   readonly graphSizes: readonly number[];
 }
@@ -61,7 +61,8 @@ export class ModelRunner {
    * @param limits Sizes of steps, sequences and the KV cache.
    * @param onProgress Called as weights arrive.
    * @param weightSeed Seed of dummy weights.
-   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE` when the device
+   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE` when the
+   * device
    *   cannot round activations.
    */
   constructor(
@@ -90,8 +91,8 @@ export class ModelRunner {
   }
 
   /**
-   * Do ahead of time what no step should wait for: capture decode steps of all padded sizes, and let the device allocate
-   * intermediate memory for all others. Capturing allocates that memory even though the graph never runs.
+   * Do ahead of time what no step should wait for: capture decode steps of all padded sizes, and let the device
+   * allocate intermediate memory for all others. Capturing allocates that memory even though the graph never runs.
    *
    * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`.
    */
@@ -118,8 +119,8 @@ export class ModelRunner {
   }
 
   /**
-   * Enqueue a step's forward pass. Tokens that the step before it samples are gathered on the device; the results of all
-   * steps before that one must have been waited for.
+   * Enqueue a step's forward pass. Tokens that the step before it samples are gathered on the device; the results of
+   * all steps before that one must have been waited for.
    *
    * @param step The step.
    */
@@ -138,8 +139,8 @@ export class ModelRunner {
   /**
    * Enqueue a step's sampling, the return of its tokens to the token table, and their copy to the host.
    *
-   * @param step The step whose forward pass was enqueued last. The results of the step before it may still be read, those of
-   * earlier ones may not.
+   * @param step The step whose forward pass was enqueued last. The results of the step before it may still be read,
+   * those of earlier ones may not.
    * @returns Where the results will be, once {@linkcode ModelRunner.waitForResults} returns.
    */
   launchSampling(step: Step): PendingResults {
@@ -191,8 +192,8 @@ export class ModelRunner {
   }
 
   /**
-   * Wait until the device has finished what is enqueued, and destroy the captured graphs. Buffers may be freed then, and
-   * closing the device does not wait.
+   * Wait until the device has finished what is enqueued, and destroy the captured graphs. Buffers may be freed then,
+   * and closing the device does not wait.
    *
    * @param timeout Milliseconds to wait, at most.
    * @returns Whether the device is idle. If not, nothing was destroyed.

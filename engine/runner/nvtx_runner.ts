@@ -1,8 +1,6 @@
 /**
- * A runner that tells a profiler what the executor's thread does: one range per phase of a step.
- *
- * It stands between executor and runner only where it was asked for (`UPBEAT_NVTX=1`), so that steps cost nothing more where
- * it was not.
+ * A runner that marks each phase of a step with an NVTX range, for profilers. Used only with `UPBEAT_NVTX=1`, so that
+ * other runs pay nothing for it.
  *
  * @module
  */
@@ -13,14 +11,14 @@ import type { Request } from "../scheduler/request.ts";
 import type { PendingResults } from "./step_outputs.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 
-/** A runner with ranges around what it does. */
+/** A runner with an NVTX range around each call. */
 export class NvtxRunner implements StepRunner {
   readonly #runner: StepRunner;
   readonly #device: Pick<Device, "range">;
 
   /**
    * @param runner What computes steps.
-   * @param device What knows the profiler.
+   * @param device Emits the ranges.
    */
   constructor(runner: StepRunner, device: Pick<Device, "range">) {
     this.#runner = runner;
@@ -52,7 +50,7 @@ export class NvtxRunner implements StepRunner {
   }
 }
 
-/** What a step computes; with few enough answers that their names can be kept. */
+/** NVTX label of a step; labels are cached, so their number stays small. */
 function contentOf({ tokens, samplingRequests }: Step): string {
   return tokens === samplingRequests ? `decode ${tokens}` : `prefill ${tokens}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Which device an engine computes on.
+ * Selects and opens the device that an engine computes on.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import { findLibrary, type LibraryKind, namedLibrary } from "../../ffi/library.t
 import { importLibraryModule, isLibraryModule } from "../../ffi/library_module.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 
-/** What of an engine's options says which device it is. */
+/** The options that select a device. */
 export type DeviceChoice = Pick<ResolvedEngineOptions, "device" | "library" | "threads" | "simd">;
 
-/** An open device, and how it was come by. */
+/** An open device and how it was selected. */
 export interface ChosenDevice {
   readonly device: Device;
   /** The file of its library. */
   readonly libraryPath: string;
-  /** With `"auto"`, why it is not the CUDA library; null where it is, and where a device or a file was named. */
+  /** With `"auto"`, why the CUDA library was not used; null if it was, or if a device or a file was named. */
   readonly fallback: string | null;
 }
 
 /**
- * Open the device that an engine is to compute on. `"auto"` is CUDA where its library is found and can open a GPU, else the
- * CPU; a library's file that was named, or that `UPBEAT_LIBRARY` names, is meant and never fallen back from.
+ * Open the device. `"auto"` selects CUDA if its library is found and can open a GPU, else the CPU. A library file that
+ * is named in the options or in `UPBEAT_LIBRARY` is used without fallback.
  *
  * @param choice The engine's options.
  * @returns The open device; the caller closes it.
- * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, `LIBRARY_INVALID`, `LIBRARY_VERSION_MISMATCH`, `DEVICE_UNAVAILABLE`: what is
- * missing and what to do about it. With `"auto"` it is the CPU library's error, for that one must be there.
+ * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, `LIBRARY_INVALID`, `LIBRARY_VERSION_MISMATCH`, `DEVICE_UNAVAILABLE`: what
+ * is missing and how to fix it. With `"auto"` it is the CPU library's error.
  */
 export async function chooseDevice(choice: DeviceChoice): Promise<ChosenDevice> {
   const { threads, library: given } = choice;

@@ -1,6 +1,6 @@
 /**
- * What steps read: written into one of two host buffers, so that the next step can be written while the device copies this
- * one, and copied to one device buffer.
+ * What steps read: written into one of two host buffers, so that the next step can be written while the device copies
+ * this one, and copied to one device buffer.
  *
  * @module
  */
@@ -80,8 +80,8 @@ export class StepInputs {
    * Write a step. The results of the step before the last one must have been waited for: it used the same buffer.
    *
    * @param step The step.
-   * @param rows Rows to fill, at least the step's tokens; further ones are padding, whose results are never read. More than
-   * the step's tokens only when each request has one.
+   * @param rows Rows to fill, at least the step's tokens; further ones are padding, whose results are never read. More
+   * than the step's tokens only when each request has one.
    * @returns What to copy.
    */
   write({ scheduled }: Step, rows: number): WrittenInputs {

@@ -1,6 +1,6 @@
 /**
- * What steps return: written to one device buffer, and copied into one of two host buffers, so that a step's tokens can be
- * read while those of the next arrive.
+ * What steps return: written to one device buffer, and copied into one of two host buffers, so that a step's tokens can
+ * be read while those of the next arrive.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * What runs steps on a device.
+ * The runner as the executor sees it.
  *
  * @module
  */
 import type { ModelRunner } from "./model_runner.ts";
 
-/** What the runner must offer: {@linkcode ModelRunner}, or a stand-in with the same promises. */
+/** What the executor needs of a runner: {@linkcode ModelRunner}, or a stand-in with the same contract. */
 export type StepRunner = Pick<
   ModelRunner,
   "admit" | "launchForward" | "launchSampling" | "haveArrived" | "waitForResults" | "deviceTimes"

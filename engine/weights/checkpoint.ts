@@ -14,7 +14,7 @@ import { readSafetensorsHeader } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors.ts";
 import { showValue } from "./show_value.ts";
 
-/** Every tensor of a model folder. Nothing is open and nothing but headers was read. */
+/** Every tensor of a model folder, from the headers alone; no file is kept open. */
 export interface Checkpoint {
   /** The model folder. */
   readonly folder: string;
@@ -34,9 +34,9 @@ const INDEX_FILE = "model.safetensors.index.json";
  *
  * @param folder Path of the model folder.
  * @returns Every tensor with its file, dtype, shape and byte range.
- * @throws {UpbeatError} `MODEL_NOT_FOUND` when the folder or its weights are missing, naming what was looked for and what
- * is there instead; `WEIGHTS_INVALID` when the index or a file is not as it should be; `WEIGHTS_MISSING_TENSOR` when the
- * index puts a tensor into a shard that does not hold it.
+ * @throws {UpbeatError} `MODEL_NOT_FOUND` when the folder or its weights are missing, naming the expected and the
+ * existing files; `WEIGHTS_INVALID` when the index or a file is malformed; `WEIGHTS_MISSING_TENSOR` when the index puts
+ * a tensor into a shard that does not contain it.
  */
 export function openCheckpoint(folder: string): Checkpoint {
   if (!isFolder(folder)) {
@@ -49,11 +49,11 @@ export function openCheckpoint(folder: string): Checkpoint {
     );
   }
   const single = join(folder, SINGLE_FILE);
-  if (isThere(single)) {
+  if (entryExists(single)) {
     return { folder, files: [single], tensors: readSafetensorsHeader(single).tensors };
   }
   const index = join(folder, INDEX_FILE);
-  if (isThere(index)) return openShards(folder, index);
+  if (entryExists(index)) return openShards(folder, index);
   throw noWeights(folder);
 }
 
@@ -65,12 +65,12 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** Whether a name is taken, be it by a link to nothing: that is a broken download, not a missing one. */
-function isThere(path: string): boolean {
+/** Whether a directory entry exists; a dangling link counts, as it is a broken download and not a missing one. */
+function entryExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The checkpoint of a folder with an index. Tensors of a shard that the index does not name are left out. */
+/** The checkpoint of a folder with an index. Tensors that the index does not name are omitted. */
 function openShards(folder: string, index: string): Checkpoint {
   const weightMap = readWeightMap(index);
   const headers = new Map<string, ReadonlyMap<string, TensorInfo>>();
@@ -79,7 +79,7 @@ function openShards(folder: string, index: string): Checkpoint {
     let header = headers.get(shard);
     if (header === undefined) {
       const file = join(folder, shard);
-      if (!isThere(file)) {
+      if (!entryExists(file)) {
         throw new UpbeatError(
           "MODEL_NOT_FOUND",
           `shard ${shard}, which ${index} names, is missing from ${folder}; download it`,
@@ -93,7 +93,7 @@ function openShards(folder: string, index: string): Checkpoint {
     if (tensor === undefined) {
       throw new UpbeatError(
         "WEIGHTS_MISSING_TENSOR",
-        `${index} puts tensor ${showValue(name)} into ${shard}, which does not hold it; download both again`,
+        `${index} puts tensor ${showValue(name)} into ${shard}, which does not contain it; download both again`,
         { file: join(folder, shard), index, tensor: name },
       );
     }
@@ -102,7 +102,7 @@ function openShards(folder: string, index: string): Checkpoint {
   return { folder, files: [...headers.keys()].map((shard) => join(folder, shard)), tensors };
 }
 
-/** The index's pairs of tensor name and shard name; every shard is a plain file name within the folder. */
+/** The index's pairs of tensor name and shard name; each shard is a plain file name in the folder. */
 function readWeightMap(index: string): [string, string][] {
   let json: string;
   let parsed: unknown;
@@ -143,12 +143,12 @@ function invalidIndex(index: string, problem: string, tensor: string | null = nu
   return new UpbeatError("WEIGHTS_INVALID", `${index} is not a valid weight index: ${problem}`, details);
 }
 
-/** Why a folder without safetensors is no use, with a word on the formats people have instead. */
+/** The error for a folder without safetensors, with a hint on other formats in it. */
 function noWeights(folder: string): UpbeatError {
   const others = readdirSync(folder).filter((name) => /\.(bin|pt|pth|gguf|safetensors|onnx|h5|msgpack)$/.test(name));
   const hint = others.length === 0
     ? "download the model's weights into it"
-    : `it holds ${others.slice(0, 3).join(", ")}${others.length > 3 ? ", …" : ""}, which cannot be loaded: ` +
+    : `it contains ${others.slice(0, 3).join(", ")}${others.length > 3 ? ", …" : ""}, which cannot be loaded: ` +
       "convert the model to safetensors (transformers: save_pretrained)";
   return new UpbeatError("MODEL_NOT_FOUND", `${folder} has neither ${SINGLE_FILE} nor ${INDEX_FILE}; ${hint}`, {
     folder,

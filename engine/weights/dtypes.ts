@@ -1,10 +1,10 @@
 /**
- * Element types: what a safetensors file may hold, and which of it the device libraries read.
+ * Element types: those of the safetensors format, and those that the device libraries read.
  *
  * @module
  */
 
-/** Bits per element of every dtype the safetensors format names (its README and `Dtype` enum, version 0.6). */
+/** Bits per element of every dtype of the safetensors format (its README and `Dtype` enum, version 0.6). */
 const BITS_PER_ELEMENT: ReadonlyMap<string, number> = new Map([
   ["F4", 4],
   ["F6_E2M3", 6],
@@ -38,7 +38,7 @@ export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
  * The size of one element of a safetensors dtype.
  *
  * @param dtype The dtype as the header spells it, such as `"BF16"`.
- * @returns Bits per element, or undefined for a dtype that the format does not name.
+ * @returns Bits per element, or undefined for a dtype that is not part of the format.
  */
 export function bitsPerElement(dtype: string): number | undefined {
   return BITS_PER_ELEMENT.get(dtype);

@@ -1,16 +1,16 @@
 /**
- * `JSON.parse` keeps the last of two members with one name; a weight file in which a tensor is named twice is ambiguous,
- * and the safetensors format forbids it. This finds the first such name.
+ * Finds duplicate member names in JSON. The safetensors format forbids a tensor with two entries, and `JSON.parse`
+ * silently keeps the last one.
  *
  * @module
  */
 
 /**
- * The first member name that occurs twice within one object of a JSON text, at any depth.
+ * The first member name that occurs twice in one object of a JSON text, at any depth.
  *
- * One pass over the text with a stack of the objects it is inside of; a string is a member name when a colon follows it.
+ * One pass over the text with a stack of the enclosing objects; a string is a member name when a colon follows it.
  *
- * @param json A text that `JSON.parse` accepts; what it finds in any other text means nothing.
+ * @param json A text that `JSON.parse` accepts; for any other text the result is meaningless.
  * @returns The name, unescaped, or null when every object's names differ.
  * @example
  * ```ts
@@ -56,7 +56,7 @@ function skipSpace(json: string, start: number): number {
   return index;
 }
 
-/** The value of a JSON string literal; most have no escapes and need no parser. */
+/** The value of a JSON string literal; only those with escapes need the parser. */
 function unquote(literal: string): string {
   return literal.includes("\\") ? JSON.parse(literal) as string : literal.slice(1, -1);
 }

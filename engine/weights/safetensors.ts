@@ -1,15 +1,15 @@
 /**
- * Reading and checking the header of a `.safetensors` file. The data is never read here: a tensor is a byte range that a
- * device library loads by itself.
+ * Reading and checking the header of a `.safetensors` file. The data is not read here: a tensor is a byte range that
+ * the device library loads.
  *
  * The layout (https://github.com/huggingface/safetensors#format): 8 bytes, the header's length N as an unsigned
- * little-endian integer; N bytes of UTF-8 JSON that begin with `{` and may end in spaces; then the data. The JSON maps a
- * tensor's name to `{"dtype", "shape", "data_offsets": [begin, end]}`, with offsets counted from the end of the header,
- * and `"__metadata__"` to free text.
+ * little-endian integer; N bytes of UTF-8 JSON that begin with `{` and may end in spaces; then the data. The JSON maps
+ * a tensor's name to `{"dtype", "shape", "data_offsets": [begin, end]}`, with offsets counted from the end of the
+ * header, and `"__metadata__"` to free text.
  *
- * Everything in the header can lie, and nothing of it is believed: as the format asks for, the tensors must cover the
- * data exactly, without overlaps, holes or trailing bytes, and each must be as long as its shape and dtype say. A dtype
- * that the format does not name is an error only for who uses the tensor.
+ * The header is untrusted: as the format requires, the tensors must cover the data exactly, without overlaps, holes or
+ * trailing bytes, and the length of each must match its shape and dtype. A dtype that is not part of the format is an
+ * error only when the tensor is used.
  *
  * @module
  */
@@ -20,13 +20,13 @@ import { bitsPerElement } from "./dtypes.ts";
 import { duplicateMember } from "./header_json.ts";
 import { showValue } from "./show_value.ts";
 
-/** Where one tensor is, and what it is. */
+/** One tensor of a file. */
 export interface TensorInfo {
   /** Its name in the checkpoint, such as `model.layers.0.mlp.up_proj.weight`. */
   readonly name: string;
-  /** Path of the file that holds it. */
+  /** Path of its file. */
   readonly file: string;
-  /** The dtype as the header spells it, such as `"BF16"`; not necessarily one that can be loaded. */
+  /** The dtype as spelled in the header, such as `"BF16"`; not necessarily one that can be loaded. */
   readonly dtype: string;
   /** Lengths of its dimensions, outermost first; empty for a scalar. */
   readonly shape: readonly number[];
@@ -57,8 +57,8 @@ const LENGTH_BYTES = 8;
  *
  * @param file Path of the file.
  * @returns Every tensor's dtype, shape and byte range, all within the file.
- * @throws {UpbeatError} `MODEL_NOT_FOUND` when there is no such file; `WEIGHTS_INVALID`, naming the file and, where it is
- * one tensor's fault, the tensor, when anything in it is not as the format says.
+ * @throws {UpbeatError} `MODEL_NOT_FOUND` when the file does not exist; `WEIGHTS_INVALID`, naming the file and the
+ * tensor concerned, when it violates the format.
  * @example
  * ```ts
  * const { tensors } = readSafetensorsHeader("model/model.safetensors");
@@ -121,11 +121,13 @@ function readHeaderText(file: string): { json: string; dataStart: number; fileBy
   }
 }
 
-/** Length of a regular file; anything else (a folder, a pipe) would block or fail later with a worse message. */
+/**
+ * Length of a regular file; anything else (a folder, a pipe) would block, or fail later with a less helpful message.
+ */
 function regularFileBytes(file: string): number {
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined) {
-    throw new UpbeatError("MODEL_NOT_FOUND", `weight file ${file} does not exist, or is a link to nothing`, { file });
+    throw new UpbeatError("MODEL_NOT_FOUND", `weight file ${file} does not exist, or is a dangling link`, { file });
   }
   if (!stat.isFile()) throw invalid(file, "it is not a regular file");
   return stat.size;
@@ -153,7 +155,7 @@ function readFully(file: string, descriptor: number, position: number, length: n
   return bytes;
 }
 
-/** One member of the header as a tensor, checked as far as it can be alone. */
+/** One member of the header as a tensor, checked as far as possible on its own. */
 function readEntry(file: string, name: string, entry: unknown, dataStart: number): TensorInfo {
   if (!isObject(entry)) throw invalid(file, `the entry of tensor ${showValue(name)} is not an object`, name);
   const { dtype, shape, data_offsets: offsets } = entry;
@@ -181,7 +183,7 @@ function readEntry(file: string, name: string, entry: unknown, dataStart: number
   return { name, file, dtype, shape, offset: dataStart + begin, byteLength: end - begin };
 }
 
-/** Refuse a tensor whose byte range is not as long as its shape and dtype say. */
+/** Refuse a tensor whose byte range does not match its shape and dtype. */
 function checkByteLength(file: string, name: string, dtype: string, shape: readonly number[], byteLength: number) {
   let elements = 1;
   for (const length of shape) {
@@ -192,7 +194,7 @@ function checkByteLength(file: string, name: string, dtype: string, shape: reado
   }
   const bits = bitsPerElement(dtype);
   if (bits === undefined) return;
-  // Divided first: the product of the two could pass 2^53 for a tensor whose byte count does not.
+  // Divide first: the product could exceed 2^53 where the byte count does not.
   const expected = (elements / 8) * bits;
   if (expected !== byteLength) {
     throw invalid(
@@ -204,7 +206,7 @@ function checkByteLength(file: string, name: string, dtype: string, shape: reado
   }
 }
 
-/** Refuse ranges that overlap, leave a hole, or do not end where the file does. `tensors` are in order of offset. */
+/** Refuse ranges that overlap, leave a hole, or do not end at the end of the file. `tensors` are sorted by offset. */
 function checkCoverage(file: string, tensors: readonly TensorInfo[], dataStart: number, fileBytes: number): void {
   const last = tensors.reduce((end, tensor) => Math.max(end, tensor.offset + tensor.byteLength), dataStart);
   if (last > fileBytes) {

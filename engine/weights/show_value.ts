@@ -1,5 +1,5 @@
 /**
- * Values out of files, in messages: cut and escaped, so that a file cannot flood or garble what a person reads.
+ * Values from files in messages: truncated and escaped, so that a file cannot flood or garble a terminal.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function showValue(value: unknown): string {
   try {
     text = JSON.stringify(typeof value === "string" ? cut(value) : value);
   } catch {
-    // Nested more deeply than the stack: parsing such a text can succeed where writing it does not.
+    // Nested more deeply than the stack allows: JSON.parse can succeed where JSON.stringify does not.
     return "nested too deeply";
   }
   return cut(text);

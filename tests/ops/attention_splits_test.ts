@@ -4,10 +4,10 @@ import { assertClose, assertSameBits, testOp } from "./op_bench.ts";
 import { type AttentionRequest, PagedCache, runAttention } from "./paged_cache.ts";
 import { forCases } from "./random.ts";
 
-// Libraries cut long sequences, give rows to blocks in several ways, and have their own code for some shapes. None of
-// it may show.
+// Libraries split long sequences, assign rows to thread blocks in several ways, and have special code for some shapes.
+// None of it may change a bit.
 
-testOp("upbeat_attention() gives every row of a long prompt the bits it has as a decode row", (bench) => {
+testOp("upbeat_attention() has the same bits for each row of a long prompt as for a decode row", (bench) => {
   forCases(2, (random) => {
     const shape = {
       kvHeads: 1,
@@ -29,7 +29,7 @@ testOp("upbeat_attention() gives every row of a long prompt the bits it has as a
     const decode = (row: number): AttentionRequest => ({ blocks, length: row + 1, queries: rows(row, row + 1) });
     const whole = runAttention(bench, cache, [{ blocks, length, queries }], call);
     const bits = (row: number) => whole.subarray(row * width, (row + 1) * width);
-    // On both sides of where keys may be cut, at absolute positions and at the window's far end.
+    // Both sides of positions at which keys may be split, absolute ones and those at the window's far end.
     const edges = [256, 512, 700, 700 + 256, 1024, 1280].flatMap((edge) => [edge - 1, edge, edge + 1]);
     const chosen = [0, 63, 64, ...edges, length - 1, random.integer(0, length - 1)];
     assertSameBits(
@@ -37,7 +37,7 @@ testOp("upbeat_attention() gives every row of a long prompt the bits it has as a
       Float32Array.from(chosen.flatMap((row) => [...bits(row)])),
       "a decode batch",
     );
-    // Alone, a row's keys may be shared out; beside a chunk it is given its place in another way.
+    // Alone, a row's keys may be split between blocks; beside a chunk, rows are assigned in another way.
     for (const row of [random.pick(edges), length - 1]) {
       assertSameBits(runAttention(bench, cache, [decode(row)], call), bits(row), `row ${row} alone`);
       const chunk = { blocks, length: 1100, queries: rows(1070, 1100) };
@@ -52,7 +52,7 @@ testOp("upbeat_attention() gives every row of a long prompt the bits it has as a
 });
 
 testOp(
-  "upbeat_attention() agrees with the reference and itself for odd groups, wide heads and any block size",
+  "upbeat_attention() agrees with the reference and with itself for odd groups, wide heads and any block size",
   (bench) => {
     forCases(8, (random) => {
       const shape = {
@@ -127,7 +127,7 @@ testOp("upbeat_attention() keeps a later token's NaN and infinity out of earlier
   });
 });
 
-testOp("upbeat_attention() gives the same bits each time it is replayed in a graph", (bench) => {
+testOp("upbeat_attention() has the same bits each time when it is replayed in a graph", (bench) => {
   forCases(2, (random) => {
     const shape = { kvHeads: 2, headDim: 16, blockSize: 16, blocks: 80, dtype: "BF16" as const };
     const cache = new PagedCache(bench, shape, random);

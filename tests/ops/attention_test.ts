@@ -24,7 +24,7 @@ testOp("upbeat_attention() agrees with the reference on ragged batches", (bench)
     const { heads, kvHeads, headDim } = shape;
     const cache = new PagedCache(bench, shape, random);
     const width = heads * headDim;
-    // Large scores must not overflow, and leave one key in charge.
+    // Large scores must not overflow; they leave all weight on one key.
     const scale = Math.fround(random.pick([1, 1, 30]) / Math.sqrt(headDim));
     const slidingWindow = random.pick([0, 0, 1, random.integer(2, 40)]);
     const sequences = Array.from({ length: random.integer(1, 5) }, () => {
@@ -34,7 +34,7 @@ testOp("upbeat_attention() agrees with the reference on ragged batches", (bench)
       const rows = random.pick([0, 1, 1, length, random.integer(1, length)]);
       return { ...sequence, queries: random.floats(rows * width, 2) };
     });
-    // Padding: a request of length 0 with rows.
+    // Padding: a request of length 0 that has rows.
     const padding: AttentionRequest = { blocks: [], length: 0, queries: random.floats(random.integer(0, 2) * width) };
     const requests: AttentionRequest[] = [...sequences, padding];
     const extraRows = random.integer(0, 2);
@@ -56,7 +56,7 @@ testOp("upbeat_attention() agrees with the reference on ragged batches", (bench)
   });
 });
 
-testOp("upbeat_attention() gives the same bits for a whole prompt, for chunks of it, and token by token", (bench) => {
+testOp("upbeat_attention() has the same bits for a whole prompt, for its chunks, and token by token", (bench) => {
   forCases(4, (random) => {
     const shape = randomShape(random, 150);
     const { heads, kvHeads, headDim } = shape;
@@ -88,7 +88,7 @@ testOp("upbeat_attention() gives the same bits for a whole prompt, for chunks of
   });
 });
 
-testOp("upbeat_attention() gives the same bits over thousands of keys, however rows are batched", (bench) => {
+testOp("upbeat_attention() has the same bits over thousands of keys, however rows are batched", (bench) => {
   forCases(3, (random) => {
     const dtype = random.pick(["F32", "BF16"] as const);
     const shape = { heads: 4, kvHeads: 2, headDim: 16, blockSize: 16, blocks: 400, dtype };
@@ -104,7 +104,7 @@ testOp("upbeat_attention() gives the same bits over thousands of keys, however r
     const call = { heads, scale: 0.25, slidingWindow: random.pick([0, 1500]) };
     const chunk = runAttention(bench, cache, [{ blocks, length, queries }], call);
     const row = (index: number) => queries.subarray(index * width, (index + 1) * width);
-    // Rows around the places where the library may cut the keys, and at random.
+    // Rows around the positions at which the library may split the keys, and at random.
     for (const index of [0, rows - 1, random.integer(1, rows - 2)]) {
       const alone = { blocks, length: length - rows + index + 1, queries: row(index) };
       const bits = runAttention(bench, cache, [alone], call);
@@ -117,7 +117,7 @@ testOp("upbeat_attention() gives the same bits over thousands of keys, however r
   });
 });
 
-testOp("upbeat_attention() gives a request the same bits alone, in a batch, and in other blocks", (bench) => {
+testOp("upbeat_attention() has the same bits for a request alone, in a batch, and in other blocks", (bench) => {
   forCases(4, (random) => {
     const shape = randomShape(random, 480);
     const { heads, kvHeads, headDim } = shape;

@@ -9,7 +9,7 @@ import type { DtypeName } from "../../ffi/abi.ts";
 const float32 = new Float32Array(1);
 const word32 = new Uint32Array(float32.buffer);
 
-/** The BF16 next to a number (ties to even), as 16 bits. */
+/** A number rounded to BF16 (nearest, ties to even), as 16 bits. */
 function bfloat16Bits(value: number): number {
   float32[0] = value;
   const word = word32[0]!;
@@ -18,23 +18,23 @@ function bfloat16Bits(value: number): number {
 }
 
 /**
- * The BF16 next to a number, ties to even.
+ * Round a number to BF16, to nearest, ties to even.
  *
  * @param value A number within the range of float32.
- * @returns The BF16, as a number.
+ * @returns The rounded number.
  */
 export function bfloat16(value: number): number {
   word32[0] = bfloat16Bits(value) << 16;
   return float32[0]!;
 }
 
-/** The F16 (1 sign, 5 exponent, 10 fraction bits) of a number below 65520, ties to even, as 16 bits. */
+/** A number below 65520 rounded to F16 (1 sign, 5 exponent, 10 fraction bits; nearest, ties to even), as 16 bits. */
 function float16Bits(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (magnitude < 2 ** -14) return sign | roundToEven(magnitude * 2 ** 24);
   const exponent = Math.floor(Math.log2(magnitude));
-  // A fraction that rounds up to 1024 carries into the exponent by itself.
+  // A fraction that rounds up to 1024 carries into the exponent.
   return sign | (((exponent + 15) << 10) + roundToEven((magnitude / 2 ** exponent - 1) * 1024));
 }
 
@@ -51,7 +51,7 @@ function float16Value(bits: number): number {
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
 
-/** Numbers in an element type: the bytes a file holds, and the values they stand for. */
+/** Numbers in an element type: their bytes in a file, and their values. */
 export interface Encoded {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly values: Float32Array;

@@ -30,7 +30,7 @@ testOp("upbeat_rms_norm() agrees with the reference, in place or not", (bench) =
   });
 });
 
-testOp("upbeat_rms_norm() gives zeros for a row of zeros", (bench) => {
+testOp("upbeat_rms_norm() returns zeros for a row of zeros", (bench) => {
   const output = bench.output(70);
   const zeros = bench.upload(new Float32Array(70));
   const weight = bench.upload(new Float32Array(35).fill(2));
@@ -38,7 +38,7 @@ testOp("upbeat_rms_norm() gives zeros for a row of zeros", (bench) => {
   assertSameBits(bench.floats(output), new Float32Array(70), "zeros");
 });
 
-testOp("upbeat_rms_norm() gives each row the same bits alone and in a batch", (bench) => {
+testOp("upbeat_rms_norm() has the same bits for a row alone and in a batch", (bench) => {
   forCases(4, (random) => {
     const [rows, columns] = [random.integer(2, 30), random.integer(1, 700)];
     const input = random.floats(rows * columns);
@@ -67,13 +67,13 @@ testOp("upbeat_silu_multiply() agrees with the reference, for gates of any size"
     bench.check(
       bench.symbols.upbeat_silu_multiply(bench.stream, bench.upload(gateUp), rows, columns, output.pointer),
     );
-    // Below about -87, exp leaves the normal numbers of float32.
+    // Below about -87, exp yields denormal float32.
     const expected = siluMultiply(gateUp, columns);
     assertClose(bench.floats(output), expected, (value) => 2e-6 * Math.abs(value) + 1e-32, `[${rows}, ${columns}]`);
   });
 });
 
-testOp("upbeat_silu_multiply() goes to 0 and to the identity at the ends", (bench) => {
+testOp("upbeat_silu_multiply() approaches 0 and the identity for extreme gates", (bench) => {
   const gates = [0, -0, 1e30, 3e38, 1e6, -1e6, 89, -89, 200, -200];
   const output = bench.output(gates.length);
   const gateUp = bench.upload(Float32Array.from([...gates, ...gates.map(() => 1)]));

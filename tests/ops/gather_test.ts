@@ -4,7 +4,7 @@ import { gatherRows } from "../support/models/reference_ops.ts";
 import { testOp } from "./op_bench.ts";
 import { forCases } from "./random.ts";
 
-testOp("upbeat_embedding() gives rows of the weight, and zeros for padding", (bench) => {
+testOp("upbeat_embedding() returns rows of the weight, and zeros for padding", (bench) => {
   forCases(9, (random) => {
     const dtype = random.pick<DtypeName>(["F32", "F16", "BF16"]);
     const [vocabulary, columns, rows] = [random.integer(1, 90), random.integer(1, 130), random.integer(1, 50)];
@@ -18,7 +18,7 @@ testOp("upbeat_embedding() gives rows of the weight, and zeros for padding", (be
   });
 });
 
-testOp("upbeat_gather_rows() gives the rows asked for, and zeros for negative indices", (bench) => {
+testOp("upbeat_gather_rows() returns the indexed rows, and zeros for negative indices", (bench) => {
   forCases(9, (random) => {
     const [inputRows, columns, rows] = [random.integer(1, 60), random.integer(1, 200), random.integer(1, 80)];
     const input = random.floats(inputRows * columns);
@@ -37,7 +37,7 @@ testOp("upbeat_gather_rows() gives the rows asked for, and zeros for negative in
   });
 });
 
-testOp("upbeat_gather_tokens() reads the table, and gives -1 for padding", (bench) => {
+testOp("upbeat_gather_tokens() reads the table, and returns -1 for padding", (bench) => {
   forCases(9, (random) => {
     const [length, rows] = [random.integer(1, 300), random.integer(1, 90)];
     const table = random.integers(length, 0, 2 ** 31 - 1);

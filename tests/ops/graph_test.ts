@@ -27,7 +27,7 @@ function randomChain(bench: OpBench, random: Random) {
   return { input, size: rows * width, output, enqueue };
 }
 
-testOp("a graph replays ops with the same bits as launching them", (bench) => {
+testOp("a graph replays ops with the same bits as direct launches", (bench) => {
   forCases(4, (random) => {
     const chain = randomChain(bench, random);
     const clear = () => bench.symbols.upbeat_memory_fill(bench.stream, chain.output.pointer, 0, chain.size * 4);

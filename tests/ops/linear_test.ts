@@ -15,10 +15,10 @@ import { bfloat16 } from "./dtypes.ts";
 import { assertClose, assertSameBits, type OpBench, testOp } from "./op_bench.ts";
 import { forCases, Random } from "./random.ts";
 
-/** How the kernels of an instruction set add up. */
+/** The order in which the kernels of an instruction set add. */
 function order(simd: SimdName, dtype: DtypeName): SumOfProducts {
   if (simd === "AMX" && dtype === "BF16") return tileByTile;
-  // In software a fused multiply-add would be slower by orders of magnitude.
+  // A fused multiply-add in software would be slower by orders of magnitude.
   return ascending(simd === "PORTABLE" ? multiplyAndAdd : fusedMultiplyAdd);
 }
 
@@ -59,13 +59,13 @@ function compare(bench: OpBench, random: Random, shape: Shape): void {
   ));
   const what = `${dtype} [${rows}, ${columns}] of ${inputs} x [${outputs}, ${columns}]`;
   const actual = bench.floats(output);
-  // Tensor cores do not say in which order they add.
+  // Tensor cores do not specify the order of their additions.
   if (bench.library === "cpu") {
     const sums = order(bench.simd, dtype);
     assertSameBits(actual, linearRounded(weight.values, columns, input, bias, residual, sums), what);
   }
 
-  // Within what rounding each of the additions can do; so is the rounded reference itself.
+  // The bound of the rounding errors of all additions, which holds for the rounded reference as well.
   const sizes = linear(
     weight.values.map(Math.abs),
     columns,
@@ -88,10 +88,10 @@ function pairs(bench: OpBench): readonly Pick<Shape, "dtype" | "inputs">[] {
   return [...exact, { dtype: "F16", inputs: "BF16" }, { dtype: "BF16", inputs: "BF16" }];
 }
 
-/** Compare what the kernels of the CUDA library have borders at. */
+/** Compare shapes around the tile borders of the CUDA library's kernels. */
 function compareEveryKernel(bench: OpBench): void {
-  // Heights at which a kernel ends and the next begins, and more rows than one launch computes; one tile, several, and
-  // parts of them; inputs that fill slices, leave some empty, and end anywhere.
+  // Heights at which one kernel replaces another, and more rows than one launch computes; one tile, several, and parts
+  // of them; inputs that fill slices, leave some empty, and end anywhere.
   const shapes = [
     { rows: 8, outputs: 33, columns: 512 },
     { rows: 9, outputs: 16, columns: 1100 },
@@ -116,12 +116,12 @@ testOp("upbeat_linear() equals the reference, on the CPU bit for bit, on ragged 
     const columns = random.pick([random.integer(1, 20), random.integer(20, 150)]);
     compare(bench, random, { ...random.pick(pairs(bench)), rows, outputs, columns });
   });
-  // Long sums, which a library adds up in several goes.
+  // Long sums, which a library adds in several parts.
   for (const rows of [2, 17]) compare(bench, new Random(rows), { dtype: "BF16", rows, outputs: 37, columns: 2500 });
   if (bench.library !== "cpu") compareEveryKernel(bench);
 });
 
-testOp("upbeat_linear() gives each row the same bits alone, in a batch and in any part of it", (bench) => {
+testOp("upbeat_linear() has the same bits for a row alone, in a batch, and in any part of it", (bench) => {
   for (const [index, { dtype, inputs }] of pairs(bench).entries()) {
     const random = new Random(index);
     const rows = random.integer(130, 200);
@@ -147,7 +147,7 @@ testOp("upbeat_linear() gives each row the same bits alone, in a batch and in an
   }
 });
 
-testOp("upbeat_linear() computes the same in a graph, with memory of the graph's own", (bench) => {
+testOp("upbeat_linear() computes the same in a graph, with the graph's own memory", (bench) => {
   const random = new Random(5), rows = 40, columns = 100, outputs = 30;
   const { handle } = bench.weight(random.floats(outputs * columns), columns, "BF16");
   const input = bench.upload(random.floats(rows * columns));
@@ -159,7 +159,7 @@ testOp("upbeat_linear() computes the same in a graph, with memory of the graph's
   assertSameBits(bench.floats(replayed), bench.floats(plain), "replayed");
 });
 
-testOp("upbeat_weight_create() refuses inputs that the library has no kernels for, and says what to do", (bench) => {
+testOp("upbeat_weight_create() refuses inputs without kernels, and names the remedy", (bench) => {
   const dtypes = ["F32", "F16", "BF16"] as const;
   const all = dtypes.flatMap((dtype) => dtypes.map((inputs) => ({ dtype, inputs })));
   const known = pairs(bench).map(({ dtype, inputs = "F32" }) => `${dtype}, ${inputs}`);

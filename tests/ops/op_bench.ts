@@ -1,5 +1,5 @@
 /**
- * A device to try ops on: inputs go up, outputs come down, and what an op writes beside its output is noticed.
+ * A device for testing ops: uploads inputs, downloads outputs, and detects writes outside of an output.
  *
  * @module
  */
@@ -26,11 +26,11 @@ import { encode } from "./dtypes.ts";
 export interface BenchOptions {
   readonly simd: SimdName;
   readonly threads: number;
-  /** The library's file; the CPU library when left out. */
+  /** The library's file; the CPU library by default. */
   readonly libraryPath?: string;
 }
 
-/** Device memory that an op writes to. It starts as sentinels, and ends with some that must stay. */
+/** Device memory that an op writes to, filled with sentinels; those after its end must stay. */
 export interface Output {
   readonly pointer: Pointer;
   /** Elements, 4 bytes each. */
@@ -38,7 +38,7 @@ export interface Output {
 }
 
 const GUARD_BYTES = 256;
-/** As float32 a small negative number, as int32 a large one: neither is what an op would write. */
+/** A small negative float32 and a large int32: values that no op writes. */
 const SENTINEL_BYTE = 0xa5;
 const SENTINEL = new Int32Array(new Uint8Array(4).fill(SENTINEL_BYTE).buffer)[0]!;
 
@@ -47,7 +47,7 @@ export class OpBench implements Disposable {
   readonly device: Device;
   readonly symbols: Symbols;
   readonly stream: StreamHandle;
-  /** The instruction set asked for. */
+  /** The requested instruction set. */
   readonly simd: SimdName;
   /** The library it runs on: `"cpu"` or `"cuda"`. */
   readonly library: string;
@@ -111,7 +111,7 @@ export class OpBench implements Disposable {
     return buffer.slice(0, length * 4);
   }
 
-  /** A weight matrix, and the values its elements have in that type. Its products round inputs to `inputs`. */
+  /** A weight matrix, and the values of its elements in that type. Its products round inputs to `inputs`. */
   weight(
     elements: Float32Array,
     columns: number,
@@ -127,7 +127,7 @@ export class OpBench implements Disposable {
     return { handle, values };
   }
 
-  /** Run something on the way to its replay in a graph, and then the graph, `times` times. */
+  /** Capture something in a graph and launch that `times` times. */
   replay(enqueue: () => void, times = 1): void {
     const graph = this.device.capture(this.stream, enqueue);
     for (let i = 0; i < times; i++) this.check(this.symbols.upbeat_graph_launch(graph, this.stream));
@@ -145,7 +145,7 @@ export class OpBench implements Disposable {
   }
 }
 
-/** Whether a float32 that was never written is still the sentinel. */
+/** Whether all elements are still the sentinel. */
 export function isUntouched(values: Float32Array | Int32Array): boolean {
   return new Int32Array(values.buffer, values.byteOffset, values.length).every((word) => word === SENTINEL);
 }
@@ -160,7 +160,7 @@ function available(simd: SimdName): boolean {
   }
 }
 
-/** What the op tests run on, and why not where they cannot. */
+/** What the op tests run on, and why some are skipped. */
 const configurations: readonly { title: string; options: BenchOptions; missing: string | null }[] = [
   ...(Object.keys(SIMD) as SimdName[]).filter((simd) => simd !== "AUTO").flatMap((simd) => {
     const missing = available(simd) ? null : "not on this machine";
@@ -178,8 +178,8 @@ const configurations: readonly { title: string; options: BenchOptions; missing: 
 ];
 
 /**
- * Declare a test of an op for every instruction set this machine has, with 1 and 2 threads, and for the CUDA library on
- * the emulator and on a GPU, where there is one.
+ * Declare a test of an op for every instruction set of this machine, with 1 and 2 threads, and for the CUDA library on
+ * the emulator and on a GPU, if available.
  *
  * @param name Reads "x() does y when z".
  * @param body The test.
@@ -200,8 +200,8 @@ export function testOp(name: string, body: (bench: OpBench) => void): void {
 /**
  * Check floats against their reference.
  *
- * @param actual What the op gave.
- * @param expected What it should give.
+ * @param actual The op's output.
+ * @param expected The expected output.
  * @param tolerance How far apart element `index` may be.
  * @param what For the message.
  */
@@ -225,8 +225,8 @@ export function assertClose(
 /**
  * Check floats for equality, bit for bit.
  *
- * @param actual What the op gave.
- * @param expected What it should give.
+ * @param actual The op's output.
+ * @param expected The expected output.
  * @param what For the message.
  */
 export function assertSameBits(actual: Float32Array, expected: Float32Array, what: string): void {

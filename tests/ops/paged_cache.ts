@@ -18,18 +18,18 @@ export interface CacheShape {
   readonly headDim: number;
 }
 
-/** A sequence that lies in the cache. */
+/** A sequence in the cache. */
 export interface CachedSequence {
   /** Its blocks, in order. */
   readonly blocks: readonly number[];
   readonly length: number;
-  /** `[length, kvHeads * headDim]`, as the cache holds them. */
+  /** `[length, kvHeads * headDim]`, as rounded by the cache. */
   readonly keys: Float32Array;
-  /** `[length, kvHeads * headDim]`, as the cache holds them. */
+  /** `[length, kvHeads * headDim]`, as rounded by the cache. */
   readonly values: Float32Array;
 }
 
-/** One layer's keys and values. Every slot holds NaN until it is written: what nobody wrote must not matter. */
+/** One layer's keys and values. Every slot is NaN until it is written: unwritten slots must not matter. */
 export class PagedCache {
   readonly keys: Pointer;
   readonly values: Pointer;
@@ -38,9 +38,9 @@ export class PagedCache {
   readonly #free: number[];
 
   /**
-   * @param bench Where.
+   * @param bench The device.
    * @param shape Its shape.
-   * @param random Decides which blocks are handed out.
+   * @param random Shuffles the free blocks.
    */
   constructor(bench: OpBench, shape: CacheShape, random: Random) {
     this.#bench = bench;
@@ -55,7 +55,7 @@ export class PagedCache {
     this.#write(Int32Array.from({ length: slots }, (_, slot) => slot), nothing, nothing);
   }
 
-  /** Take blocks for a sequence and write it. */
+  /** Allocate blocks for a sequence and write it. */
   add(keys: Float32Array, values: Float32Array): CachedSequence {
     const { blockSize, kvHeads, headDim, dtype } = this.shape;
     const length = keys.length / (kvHeads * headDim);
@@ -65,12 +65,12 @@ export class PagedCache {
     return { blocks, length, keys: held(keys), values: held(values) };
   }
 
-  /** Take blocks for a sequence that the caller writes. */
+  /** Allocate blocks for a sequence that the caller writes. */
   reserve(length: number): number[] {
     return this.#free.splice(0, Math.ceil(length / this.shape.blockSize));
   }
 
-  /** At position 0 rotary embedding is the identity, so that what is written is known exactly. */
+  /** At position 0 the rotary embedding is the identity, so the written values are known exactly. */
   #write(slots: Int32Array, keys: Float32Array, values: Float32Array): void {
     const { kvHeads, headDim, dtype, blockSize } = this.shape;
     const bench = this.#bench;
@@ -103,7 +103,7 @@ export class PagedCache {
 }
 
 /**
- * Where each token of a sequence lies.
+ * The slot of each token of a sequence.
  *
  * @param blocks The sequence's blocks.
  * @param blockSize Tokens per block.
@@ -120,31 +120,31 @@ export function slotsOf(blocks: readonly number[], blockSize: number, length: nu
 /** One request of an attention call. */
 export interface AttentionRequest {
   readonly blocks: readonly number[];
-  /** Tokens that it may see, its query rows included. */
+  /** Tokens that it sees, its query rows included. */
   readonly length: number;
   /** `[rows, heads * headDim]`. */
   readonly queries: Float32Array;
 }
 
-/** How an attention call is made. */
+/** Parameters of an attention call. */
 export interface AttentionCall {
   readonly heads: number;
   readonly scale: number;
   readonly slidingWindow: number;
   /** Elements from one query row to the next, at least heads * headDim. */
   readonly queryStride?: number;
-  /** Rows after those of the requests, which nobody computes. */
+  /** Rows after those of the requests, which are not computed. */
   readonly extraRows?: number;
 }
 
 /**
  * Run `upbeat_attention` over a ragged batch.
  *
- * @param bench Where.
+ * @param bench The device.
  * @param cache The cache.
  * @param requests The batch.
- * @param call The rest.
- * @param run Runs what is enqueued, in another way than at once.
+ * @param call The other parameters.
+ * @param run Runs the call; directly unless given.
  * @returns `[rows + extra rows, heads * headDim]`.
  */
 export function runAttention(
@@ -167,7 +167,7 @@ export function runAttention(
       query.set(queries.subarray(row * width, (row + 1) * width), (starts[index]! + row) * stride);
     }
   }
-  // What a table holds beyond a request's blocks is anything.
+  // Entries after a request's blocks are arbitrary.
   const maxBlocks = Math.max(1, ...requests.map(({ blocks }) => blocks.length)) + 1;
   const tables = new Int32Array(requests.length * maxBlocks).fill(-7);
   for (const [index, { blocks }] of requests.entries()) tables.set(blocks, index * maxBlocks);

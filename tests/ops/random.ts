@@ -1,5 +1,5 @@
 /**
- * Random inputs that a seed gives again.
+ * Reproducible random inputs.
  *
  * @module
  */

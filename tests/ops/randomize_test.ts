@@ -14,7 +14,7 @@ function elementsOf(bench: OpBench, weight: WeightHandle, rows: number, columns:
   return bench.floats(output);
 }
 
-testOp("upbeat_weight_randomize() gives the elements that seed, row and column say, in any order of rows", (bench) => {
+testOp("upbeat_weight_randomize() is a function of seed, row and column, in any order of rows", (bench) => {
   forCases(12, (random) => {
     const dtype = random.pick<DtypeName>(["F32", "F16", "BF16"]);
     const [rows, columns] = [random.integer(1, 90), random.integer(1, 150)];
@@ -30,8 +30,8 @@ testOp("upbeat_weight_randomize() gives the elements that seed, row and column s
   });
 });
 
-testOp("upbeat_weight_randomize() leaves a product with the weight as it should be", (bench) => {
-  // Padding beyond the last row and column takes part in products: it must be zeros.
+testOp("upbeat_weight_randomize() leaves the padding of the matrix zero", (bench) => {
+  // Padding after the last row and column takes part in products.
   const [rows, columns] = [37, 45];
   const weight = bench.device.createWeight(DTYPE.BF16, rows, columns);
   bench.device.randomizeWeight(bench.stream, weight, 0, rows, 1, [1, 2]);
@@ -45,7 +45,7 @@ testOp("upbeat_weight_randomize() leaves a product with the weight as it should 
   for (const [row, value] of bench.floats(output).entries()) assertAlmostEquals(value, sums[row]!, 1e-4, `row ${row}`);
 });
 
-testOp("upbeat_weight_randomize() gives elements of mean 0 that fill the range evenly", (bench) => {
+testOp("upbeat_weight_randomize() has uniform elements of mean 0", (bench) => {
   const [rows, columns] = [64, 256];
   const weight = bench.device.createWeight(DTYPE.F32, rows, columns);
   bench.device.randomizeWeight(bench.stream, weight, 0, rows, 2, [7, 0]);
@@ -58,7 +58,7 @@ testOp("upbeat_weight_randomize() gives elements of mean 0 that fill the range e
   assert(elements.every((value) => value !== 0 && Math.abs(value) < 2));
 });
 
-testOp("upbeat_weight_randomize() refuses scales and rows that make no sense", (bench) => {
+testOp("upbeat_weight_randomize() refuses invalid scales and rows", (bench) => {
   const weight = bench.device.createWeight(DTYPE.BF16, 4, 8);
   const refused = (argument: string, rows: number, scale: number) => {
     const call = () => bench.device.randomizeWeight(bench.stream, weight, 0, rows, scale, [0, 0]);

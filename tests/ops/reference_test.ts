@@ -4,7 +4,7 @@ import { attention, fusedMultiplyAdd, rotaryTable, rotate } from "../support/mod
 import { distribution, draw, philox, PLAIN_ROW, uniformAt } from "../support/models/reference_sampling.ts";
 import { forCases } from "./random.ts";
 
-test("philox() gives the published test vectors", () => {
+test("philox() reproduces the published test vectors", () => {
   const hex = (words: number[]) => words.map((word) => word.toString(16)).join(" ");
   assertEquals(hex(philox([0, 0, 0, 0], [0, 0])), "6627e8d5 e169c58d bc57ac4c 9b00dbd8");
   const ones = 0xffffffff;
@@ -14,7 +14,7 @@ test("philox() gives the published test vectors", () => {
 });
 
 test("fusedMultiplyAdd() rounds once where rounding twice would differ", () => {
-  // 1 + 2^-24 is a tie of float32 between 1 and 1 + 2^-23: what is far below it decides.
+  // 1 + 2^-24 is a tie of float32 between 1 and 1 + 2^-23; digits far below decide.
   const tie = (1 + 2 ** -12) * (1 + 2 ** -12); // 1 + 2^-11 + 2^-24
   const tiny = 2 ** -80;
   assertEquals(Math.fround(tie + tiny), 1 + 2 ** -11);
@@ -42,7 +42,7 @@ test("fusedMultiplyAdd() equals exact rational arithmetic on random numbers", ()
   });
 });
 
-test("rotate() keeps dot products that depend on the distance alone", () => {
+test("rotate() makes dot products depend on the distance alone", () => {
   forCases(20, (random) => {
     const headDim = 16;
     const table = rotaryTable([1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003], 1, 64);
@@ -53,7 +53,7 @@ test("rotate() keeps dot products that depend on the distance alone", () => {
   });
 });
 
-test("attention() gives a token's own value when the window is 1", () => {
+test("attention() returns a token's own value when the window is 1", () => {
   forCases(5, (random) => {
     const values = random.floats(5 * 4);
     const output = attention({
@@ -71,7 +71,7 @@ test("attention() gives a token's own value when the window is 1", () => {
   });
 });
 
-test("distribution() keeps what top-k, top-p and min-p say", () => {
+test("distribution() keeps the tokens that top-k, top-p and min-p keep", () => {
   const logits = [0.5, 0.25, 0.125, 0.0625, 0.0625].map(Math.log);
   assertEquals(distribution(logits, { ...PLAIN_ROW, topK: 4 }).tokens, [0, 1, 2, 3]);
   assertEquals(distribution(logits, { ...PLAIN_ROW, topP: 0.7 }).tokens, [0, 1]);

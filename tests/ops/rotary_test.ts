@@ -38,7 +38,7 @@ function randomCase(random: Random) {
   };
 }
 
-testOp("upbeat_rotary_table() holds cosines and sines of double precision", (bench) => {
+testOp("upbeat_rotary_table() has cosines and sines of double precision", (bench) => {
   forCases(3, (random) => {
     const headDim = random.pick([2, 8, 64, 80, 128]);
     const positions = random.integer(1, 3000);
@@ -50,7 +50,7 @@ testOp("upbeat_rotary_table() holds cosines and sines of double precision", (ben
       bench.symbols.upbeat_rotary_table(bench.stream, host.pointer, scale, positions, headDim, output.pointer),
     );
     const expected = rotaryTable(frequencies, scale, positions);
-    // Within a float32's rounding, which single precision angles of thousands would miss by far.
+    // Within a float32's rounding; single-precision angles in the thousands would be far off.
     assertClose(
       bench.floats(output),
       expected,
@@ -61,7 +61,7 @@ testOp("upbeat_rotary_table() holds cosines and sines of double precision", (ben
 });
 
 testOp(
-  "upbeat_rotary_cache() rotates queries in place, and what it caches gives the reference's attention",
+  "upbeat_rotary_cache() rotates queries in place, and fills the cache as the reference does",
   (bench) => {
     forCases(10, (random) => {
       const shape = randomCase(random);
@@ -112,7 +112,7 @@ testOp(
   },
 );
 
-testOp("upbeat_rotary_cache() leaves rows of padding and their slots alone", (bench) => {
+testOp("upbeat_rotary_cache() does not touch rows of padding and their slots", (bench) => {
   forCases(4, (random) => {
     const shape = { ...randomCase(random), blocks: 4 };
     const { heads, kvHeads, headDim, width, blockSize, epsilon } = shape;
@@ -145,7 +145,7 @@ testOp("upbeat_rotary_cache() leaves rows of padding and their slots alone", (be
   });
 });
 
-testOp("upbeat_rotary_cache() gives the same bits for a whole prompt and token by token", (bench) => {
+testOp("upbeat_rotary_cache() has the same bits for a whole prompt and token by token", (bench) => {
   forCases(4, (random) => {
     const shape = randomCase(random);
     const { heads, kvHeads, headDim, width, length, blockSize, epsilon, queryNorm, keyNorm } = shape;

@@ -42,7 +42,7 @@ function randomBatch(random: Random, vocabulary: number, maxLogprobs: number): B
   });
 }
 
-testOp("upbeat_sample() chooses the reference's token in batches of any parameters", (bench) => {
+testOp("upbeat_sample() selects the reference's token in batches of mixed parameters", (bench) => {
   let compared = 0;
   forCases(25, (random) => {
     const vocabulary = random.pick([random.integer(2, 40), random.integer(40, 1500), random.integer(1500, 5000)]);
@@ -56,7 +56,7 @@ testOp("upbeat_sample() chooses the reference's token in batches of any paramete
       const { sampling } = row;
       const kept = distribution(row.logits, sampling);
       const { token, margin } = draw(kept, uniformAt(sampling.seed, sampling.position));
-      // Where the uniform number falls on a boundary, float32 may fall on the other side.
+      // If the uniform number is at a boundary, float32 may be on its other side.
       if (margin < 1e-5) continue;
       compared++;
       const what = JSON.stringify({ ...sampling, seed: String(sampling.seed) });
@@ -66,7 +66,7 @@ testOp("upbeat_sample() chooses the reference's token in batches of any paramete
   assertGreater(compared, 80);
 });
 
-testOp("upbeat_sample() chooses the reference's token from a vocabulary of 50,000", (bench) => {
+testOp("upbeat_sample() selects the reference's token from a vocabulary of 50,000", (bench) => {
   const random = new Random(11);
   const vocabulary = 50_000;
   const logits = random.floats(vocabulary, 10);
@@ -83,7 +83,7 @@ testOp("upbeat_sample() chooses the reference's token from a vocabulary of 50,00
   }
 });
 
-testOp("upbeat_sample() gives a row the same token and log-probabilities alone and in a batch", (bench) => {
+testOp("upbeat_sample() has the same token and log-probabilities for a row alone and in a batch", (bench) => {
   forCases(8, (random) => {
     const vocabulary = random.integer(10, 3000);
     const maxLogprobs = 6;
@@ -99,7 +99,7 @@ testOp("upbeat_sample() gives a row the same token and log-probabilities alone a
   });
 });
 
-testOp("upbeat_sample() gives log-probabilities of the raw logits, the likeliest first", (bench) => {
+testOp("upbeat_sample() returns log-probabilities of the raw logits, the most likely first", (bench) => {
   forCases(12, (random) => {
     const vocabulary = random.pick([random.integer(8, 40), random.integer(40, 4000)]);
     const maxLogprobs = 8;
@@ -125,7 +125,7 @@ testOp("upbeat_sample() gives log-probabilities of the raw logits, the likeliest
   });
 });
 
-testOp("upbeat_sample() takes the lowest id among equal logits", (bench) => {
+testOp("upbeat_sample() selects the lowest id among equal logits", (bench) => {
   const logits = new Float32Array(3000).fill(-1);
   for (const id of [40, 41, 1999, 2048]) logits[id] = 7;
   const sampling = { ...PLAIN_ROW, temperature: 0 };
@@ -143,7 +143,7 @@ testOp("upbeat_sample() takes the lowest id among equal logits", (bench) => {
   assertEquals(new Set(sampleBatch(bench, many, 3000).tokens), new Set([40, 41]));
 });
 
-testOp("upbeat_sample() draws tokens as often as their probabilities say", (bench) => {
+testOp("upbeat_sample() draws tokens with the frequency of their probabilities", (bench) => {
   const logits = Float32Array.from([Math.log(0.1), Math.log(0.2), Math.log(0.3), Math.log(0.4)]);
   const count = 2000;
   const rows = Array.from({ length: count }, (_, position) => ({
@@ -156,7 +156,7 @@ testOp("upbeat_sample() draws tokens as often as their probabilities say", (benc
   for (const [token, drawn] of counts.entries()) assertAlmostEquals(drawn / count, (token + 1) / 10, 0.04);
 });
 
-testOp("upbeat_sample() chooses what the CPU library chooses, whatever the parameters", (bench) => {
+testOp("upbeat_sample() selects the same tokens as the CPU library, with any parameters", (bench) => {
   using cpu = new OpBench({ simd: "AUTO", threads: 1 });
   forCases(10, (random) => {
     const vocabulary = random.pick([random.integer(2, 40), random.integer(40, 3000)]);

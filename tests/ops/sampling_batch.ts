@@ -16,7 +16,7 @@ export type BatchRow = {
   readonly logprobs: number;
 } | null;
 
-/** What came back. */
+/** The outputs of the call. */
 export interface Samples {
   readonly tokens: Int32Array;
   /** `[rows, 1 + maxLogprobs]`. */
@@ -25,15 +25,15 @@ export interface Samples {
   readonly logprobTokens: Int32Array;
 }
 
-/** The operands of the call on the device, made once so that it can be issued again. */
+/** The operands of the call on the device, uploaded once so that it can be repeated. */
 export class SamplingBatch {
   readonly #bench: OpBench;
   readonly #enqueue: () => void;
   readonly #outputs: readonly [tokens: Output, logprobs: Output | null, logprobTokens: Output | null];
 
   /**
-   * @param bench Where.
-   * @param rows What to sample.
+   * @param bench The device.
+   * @param rows The rows to sample.
    * @param vocabulary Length of every row of logits.
    * @param maxLogprobs Places for log-probabilities in each row.
    */
@@ -41,7 +41,7 @@ export class SamplingBatch {
     const logits = new Float32Array(rows.length * vocabulary);
     const floats = new Float32Array(rows.length * SAMPLING_FLOATS.LENGTH).fill(NaN);
     const ints = new Int32Array(rows.length * SAMPLING_INTS.LENGTH).fill(-99);
-    // Something before the first request's tokens, as in a table that many share.
+    // Tokens before those of the first request, as in a shared table.
     const table = [-1, -1, -1];
     const biasTokens: number[] = [];
     const biasValues: number[] = [];
@@ -128,8 +128,8 @@ export class SamplingBatch {
 /**
  * Sample a batch and wait.
  *
- * @param bench Where.
- * @param rows What to sample.
+ * @param bench The device.
+ * @param rows The rows to sample.
  * @param vocabulary Length of every row of logits.
  * @param maxLogprobs Places for log-probabilities in each row.
  * @returns What came back.

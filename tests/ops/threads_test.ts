@@ -4,7 +4,7 @@ import { assertSameBits, OpBench } from "./op_bench.ts";
 import { PagedCache, runAttention } from "./paged_cache.ts";
 import { Random } from "./random.ts";
 
-/** One layer's worth of work, large enough to be cut into parts. */
+/** The work of one layer, large enough to be split between threads. */
 function compute(threads: number): Float32Array {
   using bench = new OpBench({ simd: "AUTO", threads });
   const random = new Random(1);
@@ -33,7 +33,7 @@ function compute(threads: number): Float32Array {
   return Float32Array.from([...queries, ...attended]);
 }
 
-test("a layer gives the same bits with 1, 2 and 3 threads", () => {
+test("a layer has the same bits with 1, 2 and 3 threads", () => {
   const one = compute(1);
   assert(one.every(Number.isFinite));
   assertSameBits(compute(2), one, "2 threads");

@@ -1,5 +1,5 @@
 /**
- * Typed access to the fields of a model's JSON files. Every refusal names file, field and value.
+ * Typed access to the fields of a model's JSON files. Every error names file, field and value.
  *
  * @module
  */
@@ -22,7 +22,9 @@ export interface NumberRule {
   readonly fallback?: number;
 }
 
-/** One JSON object of a model folder, read field by field. A null field counts as absent unless a method says otherwise. */
+/**
+ * One JSON object of a model folder, read field by field. A null field counts as absent unless documented otherwise.
+ */
 export class ConfigFields {
   /** Path of the file. */
   readonly file: string;
@@ -32,7 +34,7 @@ export class ConfigFields {
   /**
    * @param file Path of the file, for messages.
    * @param object The parsed object.
-   * @param prefix What stands before a field's name in messages, such as `"rope_scaling."`.
+   * @param prefix Precedes field names in messages, such as `"rope_scaling."`.
    */
   constructor(file: string, object: Readonly<Record<string, unknown>>, prefix = "") {
     this.file = file;
@@ -41,7 +43,7 @@ export class ConfigFields {
   }
 
   /**
-   * A field as it stands.
+   * A field's raw value.
    *
    * @param name The field.
    * @returns Its value; undefined when it is absent or null.
@@ -51,7 +53,7 @@ export class ConfigFields {
   }
 
   /**
-   * Whether the field is not there at all. Some defaults of transformers hold for an absent field, not for a null one.
+   * Whether the field is absent. Some defaults of transformers apply to an absent field but not to a null one.
    *
    * @param name The field.
    * @returns True when the object has no such member; false when it is null.
@@ -66,7 +68,8 @@ export class ConfigFields {
    * @param name The field.
    * @param rule Bounds (1 to 2^31 - 1 unless given) and default.
    * @returns The value.
-   * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is missing without a default, no integer, or out of bounds.
+   * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is missing without a default, not an integer, or out of
+   * bounds.
    */
   integer(name: string, rule: NumberRule = {}): number {
     const { minimum = 1, maximum = INT32_MAX, fallback } = rule;
@@ -83,7 +86,7 @@ export class ConfigFields {
    * @param name The field.
    * @param rule Bounds (0 and up unless given) and default.
    * @returns The value.
-   * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is missing without a default, no number, or out of bounds.
+   * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is missing without a default, not a number, or out of bounds.
    */
   number(name: string, rule: NumberRule = {}): number {
     const { minimum = 0, maximum = Infinity, exclusive = false, fallback } = rule;
@@ -112,7 +115,7 @@ export class ConfigFields {
   }
 
   /**
-   * A text.
+   * A string.
    *
    * @param name The field.
    * @returns The value, or null when the field is absent or null.
@@ -125,7 +128,7 @@ export class ConfigFields {
   }
 
   /**
-   * A list of texts.
+   * A list of strings.
    *
    * @param name The field.
    * @returns The value, or null when the field is absent or null.
@@ -145,7 +148,7 @@ export class ConfigFields {
    *
    * @param name The field.
    * @param vocabularySize The ids must be below it.
-   * @returns The ids without repetitions, in order; null when the field is absent or null.
+   * @returns The ids without duplicates, in order; null when the field is absent or null.
    * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is something else.
    */
   tokenIds(name: string, vocabularySize: number): readonly number[] | null {
@@ -174,7 +177,7 @@ export class ConfigFields {
   }
 
   /**
-   * The error for a field that says something impossible.
+   * The error for a field with an invalid value.
    *
    * @param name The field.
    * @param requirement What it must be, such as `"an integer from 1 to 10"`.
@@ -191,10 +194,10 @@ export class ConfigFields {
   }
 
   /**
-   * The error for a field that asks for what this engine cannot do.
+   * The error for a field with a value that this engine does not support.
    *
    * @param name The field.
-   * @param supported What could stand there instead.
+   * @param supported What is supported instead.
    * @returns A `MODEL_UNSUPPORTED` error that names file, field and value.
    */
   unsupported(name: string, supported: string): UpbeatError {
@@ -215,7 +218,7 @@ export class ConfigFields {
  * Read a JSON object from a file.
  *
  * @param file Path of the file.
- * @returns Its fields, or null when there is no such file.
+ * @returns Its fields, or null when the file does not exist.
  * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it cannot be read or is not a JSON object.
  */
 export function readFields(file: string): ConfigFields | null {

@@ -8,7 +8,9 @@ import type { RopeConfig } from "./rope_config.ts";
 /** The families that can be run. SmolLM2 and many others are Llamas. */
 export type ModelFamily = "llama" | "mistral" | "qwen2" | "qwen3";
 
-/** The shape of a decoder, as its family reads it from `config.json`. What it computes is composed by the family's page. */
+/**
+ * The shape of a decoder, as its family reads it from `config.json`. What it computes is composed by the family's page.
+ */
 export interface DecoderConfig {
   /** Width of the residual stream. */
   readonly hiddenSize: number;

@@ -9,9 +9,13 @@ import { readRope } from "./rope_config.ts";
 
 /** Defaults that differ between families, as in the configuration classes of transformers. */
 export interface DecoderDefaults {
-  /** `num_key_value_heads` when the field is absent; `"heads"`: as many as query heads. A null field always means that. */
+  /**
+   * `num_key_value_heads` when the field is absent; `"heads"`: as many as query heads. A null field always means that.
+   */
   readonly kvHeads: number | "heads";
-  /** `head_dim` when the field is absent; `"hidden"`: hidden_size / num_attention_heads. A null field always means that. */
+  /**
+   * `head_dim` when the field is absent; `"hidden"`: hidden_size / num_attention_heads. A null field always means that.
+   */
   readonly headDim: number | "hidden";
   /** `max_position_embeddings`. */
   readonly maxPositions: number;
@@ -27,7 +31,8 @@ const MAX_LAYERS = 10_000;
 /**
  * Read and check the fields that all families share, and refuse what none of them supports.
  *
- * Sizes without a sensible default (`hidden_size` and the like) are required, although transformers has defaults for them.
+ * Sizes without a sensible default (`hidden_size` and the like) are required, although transformers has defaults for
+ * them.
  *
  * @param fields The top-level fields of `config.json`.
  * @param defaults The family's defaults.

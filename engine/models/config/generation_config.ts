@@ -1,5 +1,5 @@
 /**
- * `generation_config.json`: where generation ends, and how the model's authors sample from it.
+ * `generation_config.json`: tokens that end generation, and the sampling that the model's authors suggest.
  *
  * @module
  */
@@ -7,27 +7,27 @@ import { join } from "node:path";
 import { readFields } from "./config_fields.ts";
 import type { ConfigFields } from "./config_fields.ts";
 
-/** The sampling that a model's authors suggest; null where they say nothing. */
+/** The sampling that a model's authors suggest; null where the file does not specify it. */
 export interface SamplingDefaults {
   /** Whether to sample at all; false or null: greedy decoding. */
   readonly doSample: boolean | null;
   /** Divides the logits. */
   readonly temperature: number | null;
-  /** How many of the likeliest tokens are kept; 0: all. */
+  /** Number of most likely tokens kept; 0: all. */
   readonly topK: number | null;
-  /** The probability that the kept tokens must reach together, 0 to 1; 1: off. */
+  /** Cumulative probability of the kept tokens, 0 to 1; 1: off. */
   readonly topP: number | null;
-  /** The least probability of a kept token relative to the likeliest, 0 to 1; 0: off. */
+  /** Minimum probability of a kept token relative to the most likely one, 0 to 1; 0: off. */
   readonly minP: number | null;
-  /** Divides the logits of tokens seen before; 1: off. */
+  /** Penalty on the logits of tokens seen before; 1: off. */
   readonly repetitionPenalty: number | null;
 }
 
-/** What a model folder says about generation. */
+/** The contents of `generation_config.json`. */
 export interface GenerationConfig {
-  /** The beginning-of-sequence token; null when the file does not name one. */
+  /** The beginning-of-sequence token; null where the file names none. */
   readonly bosTokenId: number | null;
-  /** Tokens that end a generation; null when the file does not name any. */
+  /** Tokens that end a generation; null where the file names none. */
   readonly eosTokenIds: readonly number[] | null;
   /** The suggested sampling. */
   readonly sampling: SamplingDefaults;
@@ -38,7 +38,7 @@ export interface GenerationConfig {
  *
  * @param folder The model folder.
  * @param vocabularySize Token ids must be below it.
- * @returns Its contents; all null when there is no such file.
+ * @returns Its contents; all null when the file does not exist.
  * @throws {UpbeatError} `MODEL_CONFIG_INVALID`, naming file, field and value.
  */
 export function readGenerationConfig(folder: string, vocabularySize: number): GenerationConfig {
@@ -58,7 +58,7 @@ export function readGenerationConfig(folder: string, vocabularySize: number): Ge
   };
 }
 
-/** -1 is a common way to write "off". */
+/** Some models write -1 for "off". */
 function readTopK(fields: ConfigFields | null): number | null {
   if (fields?.value("top_k") === undefined) return null;
   return Math.max(0, fields.integer("top_k", { minimum: -1 }));

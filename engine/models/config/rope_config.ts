@@ -1,17 +1,17 @@
 /**
- * How a model's rotary embedding is set up, from both forms of `config.json`:
+ * The parameters of a model's rotary embedding, from both forms of `config.json`:
  *
  * - older: `rope_theta`, and `rope_scaling` (null, or an object with `rope_type` or, older still, `type`);
  * - newer: `rope_parameters`, one object with `rope_theta`, `rope_type` and the rest.
  *
- * Where a file has both, `rope_scaling` is read before `rope_parameters` and a `rope_theta` inside the object before one
- * beside it, as transformers 5 does (`convert_rope_params_to_dict` in `modeling_rope_utils.py`).
+ * Where a file has both, `rope_scaling` precedes `rope_parameters`, and a `rope_theta` inside the object precedes one
+ * beside it, as in transformers 5 (`convert_rope_params_to_dict` in `modeling_rope_utils.py`).
  *
  * @module
  */
 import type { ConfigFields } from "./config_fields.ts";
 
-/** A change of the rotary frequencies that lets a model see further than it was first trained to. */
+/** A change of the rotary frequencies that extends the context beyond the one of pre-training. */
 export type RopeScaling =
   | { readonly type: "none" }
   /** All frequencies divided by `factor`. */
@@ -29,11 +29,11 @@ export type RopeScaling =
 export interface RopeConfig {
   /** Base of the geometric series of wavelengths. */
   readonly theta: number;
-  /** What was done to it afterwards. */
+  /** How its frequencies are scaled. */
   readonly scaling: RopeScaling;
 }
 
-/** `rope_theta` of every supported family when the file does not say. */
+/** `rope_theta` of every supported family when the field is absent. */
 const DEFAULT_THETA = 10_000;
 
 /**

@@ -1,11 +1,11 @@
 /**
- * Which layers see only the latest positions.
+ * Which layers have a sliding attention window.
  *
  * @module
  */
 import type { ConfigFields } from "./config_fields.ts";
 
-/** `sliding_window` when the field is absent, in every family that has it. */
+/** `sliding_window` when the field is absent, in all families that have it. */
 const DEFAULT_WINDOW = 4096;
 
 /**
@@ -14,7 +14,7 @@ const DEFAULT_WINDOW = 4096;
  * @param fields The top-level fields of `config.json`.
  * @param layers Number of layers.
  * @returns The window of each layer in tokens, null for none.
- * @throws {UpbeatError} `MODEL_UNSUPPORTED` when `layer_types` says otherwise, which transformers does not heed here.
+ * @throws {UpbeatError} `MODEL_UNSUPPORTED` when `layer_types` contradicts it; transformers ignores that field here.
  */
 export function uniformWindows(fields: ConfigFields, layers: number): (number | null)[] {
   const window = fields.isAbsent("sliding_window") ? DEFAULT_WINDOW : readWindow(fields);
@@ -26,13 +26,13 @@ export function uniformWindows(fields: ConfigFields, layers: number): (number | 
 }
 
 /**
- * Qwen2 and Qwen3: nothing slides unless `use_sliding_window`; then the layers that `layer_types` says or, without it,
+ * Qwen2 and Qwen3: no window unless `use_sliding_window`; then in the layers that `layer_types` marks or, without it,
  * those from `max_window_layers` on.
  *
  * @param fields The top-level fields of `config.json`.
  * @param layers Number of layers.
  * @returns The window of each layer in tokens, null for none.
- * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when a layer is to slide and there is no window.
+ * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when a layer is marked and no window is given.
  */
 export function windowsFromLayer(fields: ConfigFields, layers: number): (number | null)[] {
   const used = fields.boolean("use_sliding_window", false);
@@ -54,7 +54,7 @@ function readWindow(fields: ConfigFields): number | null {
   return fields.value("sliding_window") === undefined ? null : fields.integer("sliding_window");
 }
 
-/** Whether each layer slides; null when the file does not say. */
+/** Whether each layer has a window; null when the file does not specify it. */
 function readLayerTypes(fields: ConfigFields, layers: number): boolean[] | null {
   const types = fields.texts("layer_types");
   if (types === null) return null;

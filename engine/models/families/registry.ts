@@ -19,7 +19,8 @@ export const FAMILIES: Readonly<Record<ModelFamily, Family>> = { llama, mistral,
  *
  * @param fields The top-level fields of `config.json`.
  * @returns The family.
- * @throws {UpbeatError} `MODEL_UNSUPPORTED` for any other model; `MODEL_CONFIG_INVALID` when the file names none, or two.
+ * @throws {UpbeatError} `MODEL_UNSUPPORTED` for any other model; `MODEL_CONFIG_INVALID` when the file names none, or
+ * two.
  */
 export function findFamily(fields: ConfigFields): Family {
   const families = Object.values(FAMILIES);

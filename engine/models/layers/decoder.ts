@@ -50,8 +50,8 @@ export interface DecoderLayer {
 /**
  * A decoder: `model.embed_tokens`, `model.layers`, `model.norm`, `lm_head`.
  *
- * After the mixing of the last layer only the rows that want logits are computed; a step without any, the middle of a long
- * prompt, ends there.
+ * After the mixing of the last layer only the rows that want logits are computed; a step without any, the middle of a
+ * long prompt, ends there.
  *
  * @param model A builder for the whole model.
  * @param config The model's configuration.

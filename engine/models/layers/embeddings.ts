@@ -28,8 +28,8 @@ export interface Head {
 }
 
 /**
- * The token embedding `model.embed_tokens`. Of a tied model only `lm_head` may be stored; where both are, the embedding is
- * used, as in transformers.
+ * The token embedding `model.embed_tokens`. Of a tied model only `lm_head` may be stored; where both are, the embedding
+ * is used, as in transformers.
  *
  * @param model A builder for the whole model.
  * @param config The model's configuration.

@@ -35,8 +35,9 @@ export function project(
 }
 
 /**
- * Linear maps of one input whose results are used together: q, k and v, or gate and up. Where their weights have one dtype
- * they are one matrix and one product; otherwise each matrix has a product of its own, and the results are joined.
+ * Linear maps of one input whose results are used together: q, k and v, or gate and up. Where their weights have one
+ * dtype they are one matrix and one product; otherwise each matrix has a product of its own, and the results are
+ * joined.
  *
  * @param module A builder for the module that has them.
  * @param maps Their names and their numbers of outputs, in order.

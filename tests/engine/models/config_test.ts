@@ -11,8 +11,8 @@ import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 
 type Json = Record<string, unknown>;
 
-/** The least that a config.json must say. */
-const LEAST: Json = {
+/** The required fields of a config.json. */
+const REQUIRED: Json = {
   hidden_size: 64,
   intermediate_size: 96,
   num_attention_heads: 4,
@@ -20,12 +20,12 @@ const LEAST: Json = {
   vocab_size: 320,
 };
 
-const LLAMA: Json = { ...LEAST, architectures: ["LlamaForCausalLM"], model_type: "llama" };
-const MISTRAL: Json = { ...LEAST, num_key_value_heads: 2, model_type: "mistral" };
-const QWEN2: Json = { ...LEAST, num_key_value_heads: 2, model_type: "qwen2" };
-const QWEN3: Json = { ...LEAST, num_key_value_heads: 2, model_type: "qwen3" };
+const LLAMA: Json = { ...REQUIRED, architectures: ["LlamaForCausalLM"], model_type: "llama" };
+const MISTRAL: Json = { ...REQUIRED, num_key_value_heads: 2, model_type: "mistral" };
+const QWEN2: Json = { ...REQUIRED, num_key_value_heads: 2, model_type: "qwen2" };
+const QWEN3: Json = { ...REQUIRED, num_key_value_heads: 2, model_type: "qwen3" };
 
-/** What is read from these two files; the second may be missing. */
+/** Reads these two files; the second may be missing. */
 function read(config: Json | string, generation?: Json | string): ModelConfig {
   return withTemporaryFolder((folder) => {
     const text = (value: Json | string) => typeof value === "string" ? value : JSON.stringify(value);
@@ -35,7 +35,7 @@ function read(config: Json | string, generation?: Json | string): ModelConfig {
   });
 }
 
-test("readModelConfig() fills in the defaults of a Llama when only the sizes are given", () => {
+test("readModelConfig() has the defaults of Llama when only the required fields are given", () => {
   assertEquals(read(LLAMA), {
     folder: "",
     family: "llama",
@@ -62,7 +62,7 @@ test("readModelConfig() fills in the defaults of a Llama when only the sizes are
   });
 });
 
-test("readModelConfig() fills in the defaults that differ in the other families", () => {
+test("readModelConfig() has the defaults of the family when fields are absent", () => {
   const pick = ({ family, kvHeads, headDim, maxPositions, qkvBias, outputBias, qkNorm, bosTokenId }: ModelConfig) => ({
     family,
     kvHeads,
@@ -106,7 +106,7 @@ test("readModelConfig() fills in the defaults that differ in the other families"
   });
 });
 
-test("readModelConfig() takes a null num_key_value_heads or head_dim as derived from the heads", () => {
+test("readModelConfig() derives num_key_value_heads and head_dim from the heads when they are null", () => {
   for (const config of [LLAMA, MISTRAL, QWEN2, QWEN3]) {
     const { kvHeads, headDim } = read({ ...config, num_key_value_heads: null, head_dim: null });
     assertEquals({ kvHeads, headDim }, { kvHeads: 4, headDim: 16 });
@@ -140,7 +140,7 @@ test("readModelConfig() reads the same from both forms of config.json", () => {
   });
 });
 
-test("readModelConfig() prefers a theta within the rope parameters to one beside them", () => {
+test("readModelConfig() prefers rope_theta inside the rope parameters when it is given twice", () => {
   assertEquals(read({ ...LLAMA, rope_theta: 1, rope_parameters: { rope_theta: 7 } }).rope.theta, 7);
   assertEquals(read({ ...LLAMA, rope_theta: 9, rope_parameters: { rope_type: "default" } }).rope.theta, 9);
 });
@@ -155,13 +155,13 @@ test("readModelConfig() reads biases, tied embeddings and head size when they ar
   assertEquals([mistral.qkvBias, mistral.outputBias], [false, false]);
 });
 
-test("readModelConfig() gives every layer of a Mistral its window, 4096 when the field is absent", () => {
+test("readModelConfig() gives every layer of Mistral the window, 4096 when the field is absent", () => {
   assertEquals(read(MISTRAL).slidingWindows, [4096, 4096, 4096]);
   assertEquals(read({ ...MISTRAL, sliding_window: null }).slidingWindows, [null, null, null]);
   assertEquals(read({ ...MISTRAL, sliding_window: 24 }).slidingWindows, [24, 24, 24]);
 });
 
-test("readModelConfig() gives layers of a Qwen a window only when use_sliding_window is true", () => {
+test("readModelConfig() gives layers of Qwen a window only when use_sliding_window is true", () => {
   for (const config of [QWEN2, QWEN3]) {
     const windows = (fields: Json) => read({ ...config, ...fields }).slidingWindows;
     const used = { use_sliding_window: true, sliding_window: 8 };
@@ -178,7 +178,7 @@ test("readModelConfig() gives layers of a Qwen a window only when use_sliding_wi
   }
 });
 
-test("readModelConfig() takes BOS and EOS from generation_config.json when it names them", () => {
+test("readModelConfig() prefers BOS and EOS of generation_config.json when it has them", () => {
   const tokens = (config: Json, generation?: Json) => {
     const { bosTokenId, eosTokenIds } = read({ ...LLAMA, ...config }, generation);
     return [bosTokenId, eosTokenIds];
@@ -212,7 +212,7 @@ test("readModelConfig() reads the sampling that the model's authors suggest", ()
   assertEquals(read(LLAMA, { top_k: -1 }).sampling.topK, 0);
 });
 
-/** Changes to a good config.json that are refused, and what the message must name. */
+/** Changes to a valid config.json that are refused, and what the message must name. */
 const REFUSALS: readonly [code: ErrorCode, config: Json, changes: Json, ...parts: string[]][] = [
   ["MODEL_UNSUPPORTED", LLAMA, { architectures: ["GPT2LMHeadModel"] }, "architectures", "GPT2LMHeadModel", "Qwen3For"],
   ["MODEL_UNSUPPORTED", LLAMA, { architectures: [], model_type: "mixtral" }, "model_type", "mixtral"],
@@ -357,7 +357,7 @@ function theta(value: number): ModelConfig["rope"] {
 
 for (const [folder, expected] of EXPECTED) {
   const name = `readModelConfig() reads ${folder}`;
-  if (shared === null) test.skip(`${name} (the folder of shared models is not here)`, () => {});
+  if (shared === null) test.skip(`${name} (the shared models are not available)`, () => {});
   else {
     test(name, () => {
       const config = readModelConfig(join(shared, folder));

@@ -18,7 +18,7 @@ import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 /** Changes of a checkpoint's tensors by name; null removes one. */
 type Changes = Readonly<Record<string, Partial<TensorInfo> | null>>;
 
-/** The plan of a model that is written for it, with tensors changed as a damaged or foreign checkpoint would have them. */
+/** The plan of a random model, with tensors changed as in a damaged or foreign checkpoint. */
 function planOf(options: RandomModelOptions, changes: Changes = {}): ModelPlan {
   return withTemporaryFolder((folder) => {
     writeRandomModel(folder, { layers: 2, ...options });
@@ -36,7 +36,7 @@ function changed(checkpoint: Checkpoint, changes: Changes): Checkpoint {
   return { ...checkpoint, tensors };
 }
 
-/** The weight that a tensor is part of. */
+/** The weight that contains a tensor. */
 function weightOf(plan: ModelPlan, tensor: string): Matrix | Vector | undefined {
   return plan.memory.sections.flat().find(({ parts }) => parts.some(({ name }) => name === tensor));
 }
@@ -66,7 +66,7 @@ test("planModel() stacks q, k, v and gate, up in this order", () => {
   assertEquals(shape("mlp.down_proj"), { dtype: "F16", rows: 64, columns: 96 });
 });
 
-test("planModel() makes a matrix of each run of one dtype when the tensors of a stack differ in theirs", () => {
+test("planModel() makes a matrix of each run of one dtype when stacked tensors have several", () => {
   const plan = planOf({ family: "qwen2", dtype: "BF16" }, {
     "model.layers.0.self_attn.v_proj.weight": { dtype: "F16" },
     "model.layers.1.mlp.gate_proj.weight": { dtype: "F16" },
@@ -114,7 +114,7 @@ test("planModel() has the biases and norms of the family and no others", () => {
   assertEquals(has(planOf({ family: "qwen3", headDim: 32 })), [0, 0, 0, 0, 32, 32]);
 });
 
-test("planModel() leaves no tensor of any written model unused", () => {
+test("planModel() leaves no tensor of a random model unused", () => {
   for (const family of ["llama", "mistral", "qwen2", "qwen3"] as const) {
     for (const tieWordEmbeddings of [true, false]) {
       assertEquals(planOf({ family, tieWordEmbeddings, attentionBias: family === "qwen3" }).unusedTensors, []);
@@ -122,7 +122,7 @@ test("planModel() leaves no tensor of any written model unused", () => {
   }
 });
 
-test("planModel() lists what it does not need without complaint", () => {
+test("planModel() lists unneeded tensors without an error", () => {
   const name = "model.layers.0.self_attn.rotary_emb.inv_freq";
   assertEquals(planOf({}, { [name]: { dtype: "F64", shape: [8] } }).unusedTensors, [name]);
 });
@@ -191,7 +191,7 @@ test("planModel() allows norms of another dtype than the matrices", () => {
   assertEquals(dtypes, ["F32", "BF16"]);
 });
 
-test("planModel() works from a file on disk when a tensor's dtype is one it does not know", () => {
+test("planModel() names the file when a tensor in it has an unknown dtype", () => {
   withTemporaryFolder((folder) => {
     writeRandomModel(folder, { dtype: "BF16" });
     const file = join(folder, "model.safetensors");
@@ -206,7 +206,7 @@ test("planModel() works from a file on disk when a tensor's dtype is one it does
 
 const shared = sharedModels();
 const name = "planModel() finds all weights of the shared models and leaves none unused";
-if (shared === null) test.skip(`${name} (the folder of shared models is not here)`, () => {});
+if (shared === null) test.skip(`${name} (the shared models are not available)`, () => {});
 else {
   test(name, () => {
     const families = ["llama3-rope", "mistral", "mistral-sliding-window", "qwen2", "qwen3"];

@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { DeviceTimer } from "../../../engine/runner/device_timer.ts";
 import type { Device } from "../../../ffi/interface.ts";
 
-/** An idle device: an event passes as it is recorded. Time stands still but for what a test lets pass. */
+/** An idle device: an event passes when it is recorded. Time advances only as a test says. */
 function idleDevice() {
   const host = { time: 0 };
   const recorded = new Map<number, number>();
-  /** Milliseconds for which the thread is interrupted after each record, in turn. */
+  /** Milliseconds of interruption after each record, in turn. */
   const interruptions: number[] = [];
   const device = {
     createEvent: () => recorded.set(recorded.size, 0).size - 1,
@@ -31,25 +31,25 @@ function idleDevice() {
     device.symbols.upbeat_event_record(end);
     timer.stepEnds(end as never);
     const times = timer.stepEnded(end as never);
-    // Who asks again hears the same.
+    // A second call returns the same.
     assertEquals(timer.stepEnded(end as never), times);
     return times;
   };
   return { host, interruptions, step };
 }
 
-test("DeviceTimer aligns the clocks again where its thread was interrupted", () => {
+test("DeviceTimer repeats the alignment of the clocks when its thread was interrupted", () => {
   const { host, interruptions, step } = idleDevice();
   host.time = 10;
   interruptions.push(4, 3, 0);
   assertEquals(step(2).begin, 17);
 });
 
-test("DeviceTimer lets no step begin before the end of the last one, however often its thread is interrupted", () => {
+test("DeviceTimer begins no step before the end of the last one, however often its thread is interrupted", () => {
   const { host, interruptions, step } = idleDevice();
   host.time = 10;
   interruptions.push(4, 4, 4, 4, 4);
-  // It begins at 30, and is taken to begin 4 ms later.
+  // It begins at 30, and is measured as beginning 4 ms later.
   const first = step(2);
   assertEquals(first.begin, 34);
   host.time += 1;

@@ -8,22 +8,22 @@ import { NvtxRunner } from "../../../engine/runner/nvtx_runner.ts";
 import { openDevice } from "../../../ffi/device.ts";
 import { GPU_LIBRARIES } from "../../support/libraries/gpu_libraries.ts";
 
-/** Records what is done within which ranges. */
+/** Records calls and ranges. */
 function recorder() {
-  const said: string[] = [];
+  const emitted: string[] = [];
   const range = <Result>(name: string, body: () => Result): Result => {
-    said.push(`+${name}`);
+    emitted.push(`+${name}`);
     try {
       return body();
     } finally {
-      said.push("-");
+      emitted.push("-");
     }
   };
-  return { said, range };
+  return { emitted, range };
 }
 
-test("NvtxRunner does what its runner does, within ranges", () => {
-  const { said, range } = recorder();
+test("NvtxRunner calls its runner within ranges", () => {
+  const { emitted, range } = recorder();
   const calls: unknown[] = [];
   const results = {} as ReturnType<StepRunner["launchSampling"]>;
   const runner: StepRunner = {
@@ -50,7 +50,7 @@ test("NvtxRunner does what its runner does, within ranges", () => {
     "wait",
     results,
   ]]);
-  assertEquals(said, [
+  assertEquals(emitted, [
     "+admit",
     "-",
     "+launch forward: decode 3",
@@ -66,7 +66,7 @@ test("NvtxRunner does what its runner does, within ranges", () => {
 
 const LIBRARIES = [{ title: "CPU", path: undefined, missing: null }, ...GPU_LIBRARIES];
 for (const { title, path, missing } of LIBRARIES) {
-  const name = `Device.range() gives what its body gives and ends when it throws [${title}]`;
+  const name = `Device.range() returns what its body returns, and ends when it throws [${title}]`;
   if (missing !== null) {
     test.skip(`${name}: ${missing}`, () => {});
     continue;
@@ -80,7 +80,7 @@ for (const { title, path, missing } of LIBRARIES) {
   });
 }
 
-test("UPBEAT_NVTX=1 names steps for a profiler and changes nothing else", () => {
+test("UPBEAT_NVTX=1 emits ranges and changes nothing else", () => {
   const code = `
     import { Engine } from "${new URL("../../../mod.ts", import.meta.url).href}";
     await using engine = await Engine.load(${

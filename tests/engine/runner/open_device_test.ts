@@ -21,7 +21,7 @@ const choice = (rest: Partial<DeviceChoice>): DeviceChoice => ({
   ...rest,
 });
 
-/** A folder with libraries as the build folder has them; the CUDA library is the emulated one, or a file that is none. */
+/** A folder laid out as the build folder; its CUDA library is the emulated one, or not a library. */
 function withLibraries(
   has: { readonly cpu: boolean; readonly cuda: "emulated" | "broken" | "missing" },
   use: (folder: string) => Promise<void>,
@@ -30,7 +30,7 @@ function withLibraries(
     if (has.cpu) symlinkSync(CPU_LIBRARY, join(folder, libraryFileName("cpu")));
     const cuda = join(folder, libraryFileName("cuda"));
     if (has.cuda === "broken") writeFileSync(cuda, "not a library\n");
-    // A link: the loader takes both names for one library, and its machine for one machine.
+    // A link, so that the loader treats both names as one library with one emulated machine.
     if (has.cuda === "emulated") symlinkSync(SIMT_LIBRARY, cuda);
     await use(folder);
   });
@@ -47,7 +47,7 @@ async function refusal(rest: Partial<DeviceChoice>): Promise<UpbeatError> {
   return await assertRejects(() => chooseDevice(choice(rest)), UpbeatError);
 }
 
-/** Machines on which CUDA cannot be used, and what is said of them. */
+/** Machines on which CUDA cannot be used, and the reason given. */
 const UNUSABLE = {
   "there is no driver": [{ driver: 0 }, "there is no NVIDIA driver on this machine: install one"],
   "the driver is too old": [{ driver: 12040 }, "knows CUDA 12.4 and this library needs 13.0: install a newer driver"],
@@ -55,7 +55,7 @@ const UNUSABLE = {
   "the GPU is too old": [{ compute: [7, 5] }, "has compute capability 7.5 and this library needs 8.0"],
 } as const;
 
-simt('chooseDevice() takes CUDA for "auto" when its library is there and can open a GPU', async () => {
+simt('chooseDevice() selects CUDA for "auto" when its library exists and can open a GPU', async () => {
   await withLibraries({ cpu: true, cuda: "emulated" }, async (folder) => {
     assertEquals(await chosen({ library: folder }), { library: "cuda", fallback: null });
     assertEquals(await chosen({ library: folder, device: "cpu" }), { library: "cpu", fallback: null });
@@ -64,7 +64,7 @@ simt('chooseDevice() takes CUDA for "auto" when its library is there and can ope
 });
 
 for (const [when, [machine, sentence]] of Object.entries(UNUSABLE)) {
-  simt(`chooseDevice() takes the CPU for "auto" when ${when}, says why, and refuses "cuda"`, async () => {
+  simt(`chooseDevice() selects the CPU for "auto", with the reason, and refuses "cuda" when ${when}`, async () => {
     await withLibraries({ cpu: true, cuda: "emulated" }, async (folder) => {
       using stand = await Simt.take();
       stand.change(machine);
@@ -80,7 +80,7 @@ for (const [when, [machine, sentence]] of Object.entries(UNUSABLE)) {
   });
 }
 
-test('chooseDevice() takes the CPU for "auto" when there is no CUDA library, and says for "cuda" what builds it', async () => {
+test('chooseDevice() selects the CPU for "auto", and names the build command for "cuda", without a CUDA library', async () => {
   await withLibraries({ cpu: true, cuda: "missing" }, async (folder) => {
     const { library, fallback } = await chosen({ library: folder });
     assertEquals(library, "cpu");
@@ -92,7 +92,7 @@ test('chooseDevice() takes the CPU for "auto" when there is no CUDA library, and
   });
 });
 
-test('chooseDevice() takes the CPU for "auto" when the CUDA library cannot be loaded, and refuses "cuda"', async () => {
+test('chooseDevice() selects the CPU for "auto" and refuses "cuda" when the CUDA library cannot be loaded', async () => {
   await withLibraries({ cpu: true, cuda: "broken" }, async (folder) => {
     const { library, fallback } = await chosen({ library: folder });
     assertEquals(library, "cpu");
@@ -101,23 +101,23 @@ test('chooseDevice() takes the CPU for "auto" when the CUDA library cannot be lo
   });
 });
 
-test('chooseDevice() says of the CPU library what is wrong when "auto" finds neither', async () => {
+test('chooseDevice() reports the error of the CPU library when "auto" finds neither', async () => {
   await withLibraries({ cpu: false, cuda: "missing" }, async (folder) => {
     const error = await refusal({ library: folder });
     assertEquals([error.code, error.details["device"]], ["LIBRARY_NOT_FOUND", "cpu"]);
   });
 });
 
-test("chooseDevice() refuses a library of another kind than the device that was named", async () => {
+test("chooseDevice() refuses a library when its kind is not the device's", async () => {
   const error = await refusal({ library: CPU_LIBRARY, device: "cuda" });
   assertEquals(error.code, "LIBRARY_INVALID");
   assertStringIncludes(error.message, 'is the cpu library, and device is "cuda"');
 });
 
-simt("chooseDevice() never falls back from a file that was named", async () => {
+simt("chooseDevice() does not fall back when a file is named", async () => {
   using stand = await Simt.take();
   assertEquals(await chosen({ library: SIMT_LIBRARY }), { library: "cuda", fallback: null });
-  // Not CUDA, and not for want of it.
+  // The CPU library, with CUDA available.
   assertEquals(await chosen({ library: CPU_LIBRARY }), { library: "cpu", fallback: null });
   stand.change({ devices: 0 });
   assertEquals((await refusal({ library: SIMT_LIBRARY })).code, "DEVICE_UNAVAILABLE");
@@ -129,7 +129,7 @@ const withoutGpu = real!.missing === "no GPU" ? test : (name: string, _: unknown
 };
 
 withoutGpu(
-  'chooseDevice() takes the CPU for "auto" when the CUDA library, as nvcc made it, finds no GPU',
+  'chooseDevice() selects the CPU for "auto" when the CUDA library built by nvcc finds no GPU',
   async () => {
     await withModelFolder(async (folder) => {
       symlinkSync(CPU_LIBRARY, join(folder, libraryFileName("cpu")));
@@ -142,7 +142,7 @@ withoutGpu(
   },
 );
 
-test("namedLibrary() is the file that was named, and null for a folder and for nothing", async () => {
+test("namedLibrary() is the named file, and null when a folder or nothing is named", async () => {
   await withModelFolder((folder) => {
     const before = process.env["UPBEAT_LIBRARY"];
     try {
@@ -160,7 +160,7 @@ test("namedLibrary() is the file that was named, and null for a folder and for n
   });
 });
 
-simt("load() tells which device it took, and why not a GPU", async () => {
+simt("load() reports the selected device, and why it is not a GPU", async () => {
   await withLibraries({ cpu: true, cuda: "emulated" }, async (library) => {
     writeRandomModel(library, { layers: 1 });
     using stand = await Simt.take();

@@ -50,7 +50,7 @@ test("openCheckpoint() names the shard when it is truncated", () => {
   });
 });
 
-test("openCheckpoint() names tensor and shard when the index puts a tensor where it is not", () => {
+test("openCheckpoint() names tensor and shard when the index names the wrong shard", () => {
   withShards((folder) => {
     const map = { a: "model-00001-of-00002.safetensors", ghost: "model-00002-of-00002.safetensors" };
     writeFileSync(join(folder, INDEX), JSON.stringify({ weight_map: map }));
@@ -58,7 +58,7 @@ test("openCheckpoint() names tensor and shard when the index puts a tensor where
   });
 });
 
-test("openCheckpoint() refuses an index when a file name leaves the folder or is none", () => {
+test("openCheckpoint() refuses an index when a file name leaves the folder or is invalid", () => {
   const names = [
     "../model.safetensors",
     "/etc/passwd",
@@ -80,7 +80,7 @@ test("openCheckpoint() refuses an index when a file name leaves the folder or is
   }
 });
 
-test("openCheckpoint() refuses an index when it is not one", () => {
+test("openCheckpoint() refuses an index when it is malformed", () => {
   const texts: [string, string][] = [
     ["{", "JSON"],
     ["null", "weight_map"],
@@ -98,7 +98,7 @@ test("openCheckpoint() refuses an index when it is not one", () => {
   }
 });
 
-test("openCheckpoint() says what it looked for and what is there when there are no safetensors", () => {
+test("openCheckpoint() names expected and existing files when there are no safetensors", () => {
   withTemporaryFolder((folder) => {
     assertUpbeatError(() => openCheckpoint(folder), "MODEL_NOT_FOUND", folder, "model.safetensors", INDEX, "download");
     for (const other of ["pytorch_model.bin", "model.Q4_K_M.gguf"]) {
@@ -118,10 +118,10 @@ test("openCheckpoint() names the folder when it does not exist or is a file", ()
   });
 });
 
-test("openCheckpoint() says so when the weight file is a link to nothing", () => {
+test("openCheckpoint() reports a dangling link when the weight file is one", () => {
   withTemporaryFolder((folder) => {
     const file = join(folder, "model.safetensors");
     symlinkSync(join(folder, "gone"), file);
-    assertUpbeatError(() => openCheckpoint(folder), "MODEL_NOT_FOUND", basename(file), "link to nothing");
+    assertUpbeatError(() => openCheckpoint(folder), "MODEL_NOT_FOUND", basename(file), "dangling link");
   });
 });

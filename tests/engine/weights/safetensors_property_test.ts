@@ -1,5 +1,5 @@
 /**
- * Random damage to good headers: the reader either refuses with a typed error, or what it accepts is sound.
+ * Random damage to valid headers: the reader throws a typed error, or what it accepts is sound.
  */
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
@@ -18,8 +18,8 @@ const OPTIONS = { seed: 20_260_101, numRuns: 400 };
 
 const DTYPES = ["F32", "F16", "BF16", "U8", "I64", "F4", "Z99"];
 
-/** A good file: random tensors one after the other. */
-const goodFile = fc.array(
+/** A valid file: random tensors one after the other. */
+const validFile = fc.array(
   fc.record({
     name: fc.string({ maxLength: 8 }).filter((name) => name !== "__metadata__"),
     dtype: fc.constantFrom(...DTYPES.slice(0, 5)),
@@ -51,7 +51,7 @@ const valueDamage = fc.record({
   dtype: fc.constantFrom(...DTYPES),
 });
 
-/** Read, and check everything the reader promises; true when it accepted. */
+/** Read, and check the reader's contract; true when it accepted. */
 function readAndCheck(bytes: Uint8Array): boolean {
   return withTemporaryFolder((folder) => {
     const file = join(folder, "model.safetensors");
@@ -75,9 +75,9 @@ function readAndCheck(bytes: Uint8Array): boolean {
   });
 }
 
-test("readSafetensorsHeader() accepts every good file", () => {
+test("readSafetensorsHeader() accepts every valid file", () => {
   fc.assert(
-    fc.property(goodFile, ({ header, dataBytes }) => {
+    fc.property(validFile, ({ header, dataBytes }) => {
       const text = JSON.stringify(Object.fromEntries(header));
       assert(readAndCheck(Buffer.concat([headerBytes(text), Buffer.alloc(dataBytes)])));
     }),
@@ -88,7 +88,7 @@ test("readSafetensorsHeader() accepts every good file", () => {
 test("readSafetensorsHeader() never accepts an unsound tensor when values in the header are damaged", () => {
   let refused = 0;
   fc.assert(
-    fc.property(goodFile, fc.array(valueDamage, { minLength: 1, maxLength: 3 }), ({ header, dataBytes }, damages) => {
+    fc.property(validFile, fc.array(valueDamage, { minLength: 1, maxLength: 3 }), ({ header, dataBytes }, damages) => {
       const entries = structuredClone(header) as [string, Record<string, unknown>][];
       for (const { tensor, what, value, dtype } of damages) {
         const entry = entries[tensor % Math.max(1, entries.length)];
@@ -113,7 +113,7 @@ test("readSafetensorsHeader() never accepts an unsound tensor when bytes of the 
   const byteDamage = fc.record({ at: fc.nat(), byte: fc.nat({ max: 255 }), cut: fc.nat({ max: 20 }) });
   let refused = 0;
   fc.assert(
-    fc.property(goodFile, byteDamage, ({ header, dataBytes }, { at, byte, cut }) => {
+    fc.property(validFile, byteDamage, ({ header, dataBytes }, { at, byte, cut }) => {
       const text = JSON.stringify(Object.fromEntries(header));
       const prefix = headerBytes(text);
       prefix[at % prefix.length] = byte;

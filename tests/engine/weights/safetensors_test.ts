@@ -23,7 +23,7 @@ function withBytes<Result>(bytes: Uint8Array, use: (file: string) => Result): Re
   });
 }
 
-/** A length field and what follows it, as they are. */
+/** A length field and the bytes after it, unchecked. */
 function lengthAnd(length: bigint, rest: string): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(length);
@@ -33,7 +33,7 @@ function lengthAnd(length: bigint, rest: string): Buffer {
 const GOOD = '{"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ' +
   '"b": {"dtype": "BF16", "shape": [4], "data_offsets": [24, 32]}}';
 
-test("readSafetensorsHeader() finds every tensor when the file is good", () => {
+test("readSafetensorsHeader() finds every tensor when the file is valid", () => {
   withFile(GOOD, 32, (file) => {
     const { tensors, fileBytes } = readSafetensorsHeader(file);
     const start = fileBytes - 32;
@@ -84,7 +84,7 @@ const BAD_FILES: readonly [when: string, bytes: Uint8Array, ...parts: string[]][
   ["begins with a byte order mark", lengthAnd(5n, "\uFEFF{}"), "'{'"],
   ["is a list", lengthAnd(2n, "[]"), "'{'"],
   ["is not JSON", lengthAnd(3n, "{a}"), "not valid JSON"],
-  ["is JSON with something behind it", lengthAnd(4n, "{}{}"), "not valid JSON"],
+  ["has text after its JSON", lengthAnd(4n, "{}{}"), "not valid JSON"],
   ["is not UTF-8", Buffer.concat([lengthAnd(5n, '{"'), Buffer.from([0xff]), Buffer.from('":')]), "UTF-8"],
 ];
 
@@ -149,14 +149,14 @@ for (const [when, entry, ...parts] of BAD_ENTRIES) {
   });
 }
 
-test("readSafetensorsHeader() refuses a value when it is nested more deeply than the stack", () => {
+test("readSafetensorsHeader() refuses a value that is nested more deeply than the stack allows", () => {
   const nested = "[".repeat(100_000) + "]".repeat(100_000);
   withFile(`{"x": {"dtype": "F32", "shape": ${nested}, "data_offsets": [0, 4]}}`, 4, (file) => {
     assertUpbeatError(() => readSafetensorsHeader(file), "WEIGHTS_INVALID", file);
   });
 });
 
-test("readSafetensorsHeader() says how many bytes are missing when the file is truncated", () => {
+test("readSafetensorsHeader() names the number of missing bytes when the file is truncated", () => {
   withFile(GOOD, 32, (file) => {
     truncateSync(file, readFileSync(file).length - 5);
     assertUpbeatError(() => readSafetensorsHeader(file), "WEIGHTS_INVALID", file, "truncated", "5 are missing", '"b"');
@@ -181,7 +181,7 @@ test("readSafetensorsHeader() names both tensors when they overlap", () => {
   });
 });
 
-test("readSafetensorsHeader() refuses a name when it stands twice, however it is escaped", () => {
+test("readSafetensorsHeader() refuses a duplicate name, however it is escaped", () => {
   const entry = '{"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}';
   for (const second of ['"x"', '"\\u0078"']) {
     withFile(`{"x": ${entry}, ${second} : ${entry}}`, 1, (file) => {
@@ -193,7 +193,7 @@ test("readSafetensorsHeader() refuses a name when it stands twice, however it is
   });
 });
 
-test("readSafetensorsHeader() refuses a path when there is no file, or it is a folder", () => {
+test("readSafetensorsHeader() refuses a path when it does not exist or is a folder", () => {
   withTemporaryFolder((folder) => {
     const missing = join(folder, "model.safetensors");
     assertUpbeatError(() => readSafetensorsHeader(missing), "MODEL_NOT_FOUND", missing);

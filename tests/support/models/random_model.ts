@@ -45,7 +45,7 @@ export interface RandomModelOptions {
   readonly mlpBias?: boolean;
   /** Mistral, Qwen2, Qwen3: window in tokens; null. */
   readonly slidingWindow?: number | null;
-  /** Qwen2, Qwen3 with a window: the first layer that slides; 0. */
+  /** Qwen2, Qwen3 with a window: the first layer that has it; 0. */
   readonly firstSlidingLayer?: number;
   /** Base of the rotary embedding; 10000. */
   readonly ropeTheta?: number;
@@ -67,7 +67,7 @@ export interface RandomModelOptions {
   readonly tokenizer?: boolean;
 }
 
-/** The options with every default in place. */
+/** The options with all defaults. */
 type Settled = Required<RandomModelOptions>;
 
 const CLASSES: Readonly<Record<ModelFamily, string>> = {
@@ -80,14 +80,14 @@ const CLASSES: Readonly<Record<ModelFamily, string>> = {
 /** The standard deviation of the logits. */
 const HEAD_GAIN = 3;
 
-/** What layers add must outweigh the embedding, or a tied head would favour the token that was just read. */
+/** The layers' contribution must outweigh the embedding, or a tied head would favour the current token. */
 const OUTPUT_GAIN = 4;
 
 /**
- * Write a model folder: config.json, generation_config.json, the weights, and a tokenizer if asked for.
+ * Write a model folder: config.json, generation_config.json, the weights, and optionally a tokenizer.
  *
- * Weights are uniform and scaled to their fan-in, so that activations stay of order one through all layers, attention has
- * preferences, and logits have a standard deviation of about 3.
+ * Weights are uniform and scaled to their fan-in, so that activations stay of order one through all layers, attention
+ * is not uniform, and logits have a standard deviation of about 3.
  *
  * @param folder Where to write; made if it does not exist.
  * @param options What to write.
@@ -207,7 +207,7 @@ function tensorsOf(model: Settled): TensorSource[] {
   return tensors;
 }
 
-/** A fast generator: xorshift32 (Marsaglia 2003), whose state is the only thing it keeps. */
+/** A fast generator: xorshift32 (Marsaglia 2003). */
 class Generator {
   #state: number;
 

@@ -1,6 +1,6 @@
 /**
- * The models that tests write for themselves: they must be reproducible, be what their configuration says, and have
- * something to say, or agreement with them would prove little.
+ * The random models of the tests must be reproducible, match their configuration, and depend on their context, or
+ * agreement with them would prove little.
  */
 import { test } from "node:test";
 import { assert, assertEquals, assertGreater, assertNotEquals } from "@std/assert";
@@ -21,7 +21,7 @@ function run(options: RandomModelOptions, count = 12): GreedyRun {
   });
 }
 
-test("writeRandomModel() writes the same bytes when the seed is the same, others when it is not", () => {
+test("writeRandomModel() writes the same bytes only when the seed is the same", () => {
   const bytes = (seed: number) =>
     withTemporaryFolder((folder) => {
       writeRandomModel(folder, { seed, tokenizer: true });
@@ -31,7 +31,7 @@ test("writeRandomModel() writes the same bytes when the seed is the same, others
   assertNotEquals(bytes(7), bytes(8));
 });
 
-test("writeRandomModel() writes models of every family whose logits are spread and depend on the context", () => {
+test("writeRandomModel() writes models of every family with diverse logits that depend on the context", () => {
   const models: RandomModelOptions[] = [
     { family: "llama", dtype: "F32" },
     { family: "llama", tieWordEmbeddings: true, attentionBias: true, mlpBias: true },
@@ -63,7 +63,7 @@ test("writeRandomModel() writes one model when only the form of its files differ
   assertEquals(run({ ...tied, tiedAs: "head" }), run({ ...tied, tiedAs: "embedding" }));
 });
 
-test("ReferenceModel lets a token see only its window when the layer has one", () => {
+test("ReferenceModel limits a token to its window when the layer has one", () => {
   const options: RandomModelOptions = { family: "qwen2", layers: 2 };
   const logits = (more: RandomModelOptions) => run({ ...options, ...more }, 1).logits;
   const full = logits({});
@@ -74,8 +74,8 @@ test("ReferenceModel lets a token see only its window when the layer has one", (
   assertNotEquals(logits({ slidingWindow: 3, firstSlidingLayer: 0 }), oneLayer);
 });
 
-test("ReferenceModel forgets what has left the window of every layer", () => {
-  // With 2 layers of window 3 the last token sees 2 * (3 - 1) positions back, and no further.
+test("ReferenceModel ignores tokens that are outside of the window of every layer", () => {
+  // With 2 layers of window 3 the last token depends on 2 * (3 - 1) earlier positions.
   withTemporaryFolder((folder) => {
     writeRandomModel(folder, { family: "mistral", slidingWindow: 3, layers: 2 });
     const model = new ReferenceModel(folder);

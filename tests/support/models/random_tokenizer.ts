@@ -1,6 +1,6 @@
 /**
- * A byte-level BPE tokenizer that can spell any text, for models that are made up: bytes are tokens, and the rest of the
- * vocabulary is merges of two letters.
+ * A byte-level BPE tokenizer for random models: bytes are tokens, and the rest of the vocabulary is merges of two
+ * letters.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { join } from "node:path";
 /** Tokens 0, 1 and 2. */
 const SPECIAL_TOKENS = ["<pad>", "<s>", "</s>"] as const;
 
-/** The least vocabulary: the special tokens and all bytes. */
-const LEAST_VOCABULARY = SPECIAL_TOKENS.length + 256;
+/** The smallest vocabulary: the special tokens and all bytes. */
+const SMALLEST_VOCABULARY = SPECIAL_TOKENS.length + 256;
 
 /**
  * Write `tokenizer.json` and `tokenizer_config.json`, with a beginning-of-sequence token and a chat template.
@@ -20,11 +20,11 @@ const LEAST_VOCABULARY = SPECIAL_TOKENS.length + 256;
  * @param vocabularySize Tokens to make: 259 to 935; a greater vocabulary has ids that no token has.
  */
 export function writeTinyTokenizer(folder: string, vocabularySize: number): void {
-  if (vocabularySize < LEAST_VOCABULARY) {
-    throw new RangeError(`a byte-level tokenizer has ${LEAST_VOCABULARY} tokens or more, not ${vocabularySize}`);
+  if (vocabularySize < SMALLEST_VOCABULARY) {
+    throw new RangeError(`a byte-level tokenizer has ${SMALLEST_VOCABULARY} tokens or more, not ${vocabularySize}`);
   }
   const bytes = byteCharacters();
-  const merges = letterPairs().slice(0, vocabularySize - LEAST_VOCABULARY);
+  const merges = letterPairs().slice(0, vocabularySize - SMALLEST_VOCABULARY);
   const tokens = [...SPECIAL_TOKENS, ...bytes, ...merges.map((pair) => pair.join(""))];
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   const tokenizer = {
@@ -75,14 +75,14 @@ export function writeTinyTokenizer(folder: string, vocabularySize: number): void
   writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(config));
 }
 
-/** The character that stands for each byte in byte-level BPE (`bytes_to_unicode` of GPT-2). */
+/** The character of each byte in byte-level BPE (`bytes_to_unicode` of GPT-2). */
 function byteCharacters(): string[] {
   const isPlain = (byte: number) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let shifted = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : shifted++));
 }
 
-/** Pairs of small letters. */
+/** Pairs of lower-case letters. */
 function letterPairs(): [string, string][] {
   const letters = [..."etaoinshrdlcumwfgypbvkjxqz"];
   return letters.flatMap((first) => letters.map((second): [string, string] => [first, second]));

@@ -1,7 +1,7 @@
 /**
- * The decoder as a plain float64 forward pass, one token at a time with a KV cache: what every kernel, model and engine
- * is compared with. It is written to be read and to be right, and shares nothing with the engine but the configuration,
- * the rotary frequencies and the file reader; it is itself checked against outputs of PyTorch.
+ * The decoder as a plain float64 forward pass, one token at a time with a KV cache: the reference for kernels, models
+ * and engine. It shares only the configuration, the rotary frequencies and the file reader with the engine, and is
+ * itself checked against outputs of PyTorch.
  *
  * @module
  */
@@ -114,7 +114,7 @@ export class ReferenceModel {
     return apply({ weight: this.#head, bias: null }, rmsNorm(hidden, this.#finalNorm, rmsNormEpsilon));
   }
 
-  /** Causal attention of one new token over the cache, which it joins first. */
+  /** Causal attention of one new token over the cache, to which it is added first. */
   #attention(layer: Layer, cache: LayerCache, input: Float64Array, window: number): Float64Array {
     const { heads, kvHeads, headDim } = this.config;
     const position = cache.keys.length;
@@ -179,7 +179,7 @@ export function logitsOf(model: ReferenceModel, tokens: readonly number[]): Floa
 export interface GreedyRun {
   /** The generated tokens. */
   readonly tokens: number[];
-  /** The logits each of them was chosen from. */
+  /** The logits of each of them. */
   readonly logits: Float64Array[];
 }
 
@@ -254,7 +254,7 @@ function sum(a: Float64Array, b: Float64Array): Float64Array {
   return a.map((x, i) => x + at(b, i));
 }
 
-/** An element that is known to be there. */
+/** An element within bounds. */
 function at(values: Float64Array, index: number): number {
   return values[index] as number;
 }

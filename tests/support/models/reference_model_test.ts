@@ -1,6 +1,6 @@
 /**
- * The reference forward pass against outputs of PyTorch in float64: what proves it, and with it the configuration
- * readers and the rotary frequencies.
+ * Checks the reference forward pass, and with it the configuration readers and the rotary frequencies, against outputs
+ * of PyTorch in float64.
  */
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
@@ -37,7 +37,7 @@ const shared = sharedModels();
 for (const [folder, goldenFile, count] of MODELS) {
   const name = `greedy() reproduces the golden tokens and logits of ${folder}`;
   if (shared === null) {
-    test.skip(`${name} (the folder of shared models is not here)`, () => {});
+    test.skip(`${name} (the shared models are not available)`, () => {});
     continue;
   }
   test(name, () => {

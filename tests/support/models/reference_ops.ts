@@ -1,11 +1,11 @@
 /**
- * Every op of `upbeat.h` as the plainest code that computes it, in float64: what the ops mean, and what the libraries'
- * kernels are checked against. Matrices are row-major and flat.
+ * Every op of `upbeat.h` as plain code in float64: the reference for the libraries' kernels. Matrices are row-major and
+ * flat.
  *
  * @module
  */
 
-/** Numbers in, of any width. */
+/** Input numbers of any width. */
 export type Vector = ArrayLike<number>;
 
 /** Row `row` of a matrix. */
@@ -84,7 +84,7 @@ export function linear(
   return output;
 }
 
-/** How the products of one output element are added up, in float32: `columns` of each, from the given offsets on. */
+/** Adds the products of one output element in float32: `columns` of each operand, from the given offsets on. */
 export type SumOfProducts = (
   input: Vector,
   inputOffset: number,
@@ -119,8 +119,8 @@ function upperHalf(value: number): number {
 }
 
 /**
- * As AMX adds (Intel SDM, TDPBF16PS): an input is three BF16 terms; for 32 columns and each term, a chain of even and one
- * of odd products, their sum, and that onto the sum so far.
+ * The order of AMX (Intel SDM, TDPBF16PS): an input is three BF16 terms; for 32 columns and each term, a chain of even
+ * and one of odd products is added, then the two, then the sum so far.
  */
 export const tileByTile: SumOfProducts = (input, inputOffset, weight, weightOffset, columns) => {
   let sum = 0;
@@ -140,8 +140,8 @@ export const tileByTile: SumOfProducts = (input, inputOffset, weight, weightOffs
 };
 
 /**
- * {@linkcode linear} as the libraries round it, bit for bit: in float32, a sum of products; then the bias; then the
- * residual.
+ * {@linkcode linear} with the roundings of the libraries, bit for bit: in float32, a sum of products; then the bias;
+ * then the residual.
  *
  * @param weight `[outputs, columns]`, float32 values.
  * @param columns Inputs of the weight.
@@ -174,7 +174,7 @@ export function linearRounded(
 }
 
 const float64 = new Float64Array(1);
-/** Its low and its high half. */
+/** Its low and high halves. */
 const words = new Uint32Array(float64.buffer);
 
 /**
@@ -191,7 +191,7 @@ const words = new Uint32Array(float64.buffer);
 export function fusedMultiplyAdd(a: number, b: number, c: number): number {
   const product = a * b;
   const sum = product + c;
-  // What the sum lost, exactly (Knuth's TwoSum).
+  // The exact rounding error of the sum (Knuth's TwoSum).
   const part = sum - product;
   const lost = (product - (sum - part)) + (c - part);
   if (lost === 0) return Math.fround(sum);
@@ -259,7 +259,7 @@ export function rotate(vector: Vector, table: Vector, position: number): Float64
   return output;
 }
 
-/** What {@linkcode rotaryHeads} works on. */
+/** Operands of {@linkcode rotaryHeads}. */
 export interface RotaryHeads {
   /** `[rows, heads * headDim]`: the queries or the keys. */
   readonly input: Vector;

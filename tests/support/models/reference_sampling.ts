@@ -1,5 +1,5 @@
 /**
- * Sampling as plain code in float64: what `upbeat_sample` means, and what it is checked against.
+ * Sampling as plain code in float64: the reference for `upbeat_sample`.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface SamplingRow {
   readonly bias: readonly (readonly [token: number, value: number])[];
 }
 
-/** A row that leaves the distribution as it is: temperature 1, everything else off. */
+/** A row that does not change the distribution: temperature 1, everything else off. */
 export const PLAIN_ROW: SamplingRow = {
   temperature: 1,
   topK: 0,
@@ -50,9 +50,9 @@ export const PLAIN_ROW: SamplingRow = {
   bias: [],
 };
 
-/** What one token was chosen from. */
+/** The distribution that a token is drawn from. */
 export interface Distribution {
-  /** The tokens that may be drawn, ascending. */
+  /** The tokens that can be drawn, ascending. */
   readonly tokens: number[];
   /** The probability of each, adding up to 1. */
   readonly probabilities: number[];
@@ -78,7 +78,7 @@ export function penalize(logits: Vector, row: SamplingRow): Float64Array {
 }
 
 /**
- * The tokens that may be drawn, with their probabilities: temperature, then top-k, top-p, min-p. A temperature of 0
+ * The tokens that can be drawn, with their probabilities: temperature, then top-k, top-p, min-p. A temperature of 0
  * leaves the one token with the largest logit, the lowest id among equals.
  *
  * @param logits `[vocabulary]`.
@@ -152,7 +152,7 @@ export function philox(counter: readonly number[], key: readonly number[]): numb
 }
 
 /**
- * The uniform number that a seed gives at a position.
+ * The uniform number of a seed and a position.
  *
  * @param seed 64 bits.
  * @param position The token's position.

@@ -1,5 +1,5 @@
 /**
- * Random weights as plain code in float64: what `upbeat_weight_randomize` means, and what it is checked against.
+ * Random weights as plain code in float64: the reference for `upbeat_weight_randomize`.
  *
  * @module
  */

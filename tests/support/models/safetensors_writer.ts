@@ -1,5 +1,5 @@
 /**
- * Writing `.safetensors` files, in blocks, so that a model of a gigabyte needs no gigabyte of memory.
+ * Writes `.safetensors` files in blocks, so that a large model needs little memory.
  *
  * @module
  */
@@ -52,11 +52,12 @@ export function writeSafetensors(file: string, tensors: readonly TensorSource[])
 }
 
 /**
- * Write tensors as shards of about the same number of bytes, with their index.
+ * Write tensors as shards of similar size, with their index.
  *
  * @param folder The model folder.
  * @param tensors What to write, in order.
- * @param shards How many files, less where one tensor is larger than a shard; 1: a single `model.safetensors` without an index.
+ * @param shards How many files, less where one tensor is larger than a shard; 1: a single `model.safetensors` without
+ * an index.
  */
 export function writeCheckpoint(folder: string, tensors: readonly TensorSource[], shards: number): void {
   if (shards === 1) return writeSafetensors(join(folder, "model.safetensors"), tensors);
@@ -83,7 +84,7 @@ export function writeCheckpoint(folder: string, tensors: readonly TensorSource[]
 }
 
 /**
- * A header as it stands at the beginning of a file: its length, then the text, padded with spaces to 8 bytes.
+ * A header as bytes: its length, then the text, padded with spaces to 8 bytes.
  *
  * @param json The header's text.
  * @returns The bytes before the data.
@@ -107,7 +108,7 @@ function writeTensor(descriptor: number, { dtype, shape, fill }: TensorSource): 
   }
 }
 
-/** Values in a dtype of the file, little-endian as every machine this runs on. */
+/** Values in a dtype of the file; little-endian, as every supported machine is. */
 function encode(values: Float32Array, dtype: WeightDtype): Float32Array | Float16Array | Uint16Array {
   switch (dtype) {
     case "F32":

@@ -1,5 +1,5 @@
 /**
- * Where the real models for checking are, on machines that have them. Tests that use them skip, by name, elsewhere.
+ * The folder of real models for checking. Tests that use them are skipped on machines without it.
  *
  * @module
  */
