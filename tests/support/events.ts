@@ -1,5 +1,5 @@
 /**
- * Lives of requests for tests: legal sequences from the grammar, and the events to go with them.
+ * Generators of request lives: event sequences that the grammar allows, and payloads for them.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export const SAMPLING: SamplingParameters = {
   logprobs: 2,
 };
 
-/** A request that keeps everything. */
+/** A request that records all events. */
 export function segmentRequest(changes: Partial<SegmentRequest> = {}): SegmentRequest {
   return {
     requestId: 7,
@@ -43,7 +43,7 @@ export function segmentRequest(changes: Partial<SegmentRequest> = {}): SegmentRe
   };
 }
 
-/** An error payload, with everything one can have. */
+/** An error payload with all optional fields. */
 export function requestError(transient: boolean, changes: Partial<RequestError> = {}): RequestError {
   return {
     code: transient ? "KV_BLOCKS_EXHAUSTED" : "DEVICE_FAULT",
@@ -56,7 +56,7 @@ export function requestError(transient: boolean, changes: Partial<RequestError> 
   };
 }
 
-/** Events of these types, one millisecond apart, from `start` on. */
+/** Events of given types, one millisecond apart. */
 export function eventsOf(types: readonly RequestEventType[], start = 100, requestId = 7): RequestEvent[] {
   let tokens = 0;
   return types.map((type, index) => {
@@ -91,7 +91,7 @@ const token = pauses.map((before): RequestEventType[] => [...before, "GENERATED_
 
 const run = fc.array(token, { maxLength: 5 }).map((tokens): RequestEventType[] => ["ADD_CONTEXT", ...tokens.flat()]);
 
-/** A run that EVICT cuts anywhere. */
+/** A run that is cut by EVICT at any point. */
 const cutRun = fc.tuple(run, pauses).map(([types, cut]): RequestEventType[] => [...types, ...cut, "EVICT"]);
 
 const waiting = fc.array(fc.constant<RequestEventType>("ERROR_TRANSIENT"), { maxLength: 3 });
@@ -105,7 +105,7 @@ const finished = fc.tuple(waiting, evictions, run, fc.constantFrom<FinishReason>
   }),
 );
 
-/** What has happened by the time that a request is cancelled or fails. */
+/** The events of a request up to the point where it is cancelled or fails. */
 const begun = fc.tuple(waiting, evictions, fc.option(fc.tuple(run, pauses), { nil: null })).map(
   ([refused, evicted, last]): RequestEventType[] => ["ADD_ENGINE", ...refused, ...evicted, ...(last ?? []).flat()],
 );
@@ -121,7 +121,7 @@ const failed = fc.tuple(begun, errors).map(
   ([types, causes]): Life => ({ types: [...types, ...causes, "FAIL"], finishReason: null }),
 );
 
-/** Legal lives, as the grammar makes them. */
+/** All lives that the grammar allows. */
 export const lives: fc.Arbitrary<Life> = fc.oneof(finished, cancelled, failed);
 
 const details = fc.dictionary(
@@ -130,7 +130,7 @@ const details = fc.dictionary(
   { maxKeys: 3 },
 );
 
-/** Payloads of any content that the rules allow. */
+/** Arbitrary valid payloads. */
 export function payloadOf(type: RequestEventType, requestId: number): fc.Arbitrary<unknown> {
   switch (type) {
     case "GENERATED_TOKEN":

@@ -1,5 +1,5 @@
 /**
- * Generations whose executor is the test: events are played by hand.
+ * Generations that a test drives in place of the executor.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import { type OutputEvent, playOutput } from "./recorded_outputs.ts";
 
 const tokenizer = tokenizerOf(byteLevelJson());
 
-/** Everything is kept. */
+/** Records all events. */
 export const ALL: Tracking = { generatedTokens: true, pauses: true, details: true };
-/** How the KV cache stands at every token. */
+/** The state of the KV cache at every token. */
 export const USAGE = { step: 3, blocksTotal: 8, blocksAllocated: 5, blocksActive: 4, activeTokens: 20 };
 
-/** A generation in the hands of a test. */
+/** A generation driven by a test. */
 export interface Played {
   readonly generation: Generation;
-  /** How often its cancel was sent to the executor. */
+  /** Number of cancel messages sent to the executor. */
   readonly cancels: () => number;
-  /** Play events, all in one output. */
+  /** Deliver events in one output. */
   readonly play: (...events: OutputEvent[]) => void;
-  /** What time it is on this side. */
+  /** The caller's clock. */
   time: number;
 }
 
-/** A generation that arrived at 100, and events played by hand. */
+/** A generation of a request that arrived at 100. */
 export function play(
   tracking: Tracking,
   changes: Partial<SegmentRequest> = {},
@@ -65,7 +65,8 @@ export function play(
 
 const requestId = 7;
 
-/** Events, each with what only it has. */
+// Events, with the properties specific to each.
+
 export const chunk = (timestamp: number, tokens = 4, cached = 0): OutputEvent => {
   return {
     requestId,
@@ -100,7 +101,7 @@ export const finish = (
   return { requestId, type: "FINISH", timestamp, payload: { reason, stopReason, wastedSteps: 1 } };
 };
 
-/** The token that is this word. */
+/** The token of a word. */
 function idOf(word: string): number {
   const { tokenTable } = tokenizer;
   const bytes = new TextEncoder().encode(word).join();
@@ -108,10 +109,10 @@ function idOf(word: string): number {
   return -1;
 }
 
-/** Tokens that are words. */
+/** Tokens of single words. */
 export const [UPON, TIME, THERE] = [idOf("upon"), idOf("time"), idOf("there")];
 
-/** A whole life with chunks, a pause, an eviction. */
+/** Plays a whole life with prefill chunks, pauses and an eviction. */
 export function playAll(tracking: Tracking, tap?: EventTap): Played {
   const played = play(tracking, {}, tap);
   played.play(refused(101));
