@@ -93,12 +93,12 @@ export function checkRequest(
   const stopStrings = attempt(() => readStopStrings(own("stop"), tokenizer !== null));
   const ignoreEos = own("ignoreEos");
   const addSpecialTokens = own("addSpecialTokens") ?? true;
-  const wantedTokens = own("maxTokens");
   const start = now();
   const promptTokenIds = attempt(() =>
     preparePrompt(prompt, tokenizer, model.vocabularySize, { ...options, addSpecialTokens })
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
+  const wantedTokens = own("maxTokens");
   const maxTokens = attempt(() => checkLength(promptTokenIds, wantedTokens, maxContext, model.maxPositions));
   const unknown = unknownRequest(requestId, arrival, tracking);
   if (sampling === null || stopStrings === null || promptTokenIds === null || maxTokens === null || errors.length > 0) {

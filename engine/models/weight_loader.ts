@@ -35,7 +35,7 @@ const VECTOR_ALIGNMENT = 64;
  * @param stream The stream that reads the files.
  * @param plan Which bytes become which weight.
  * @param activations What the matrices are multiplied with.
- * @param onProgress Called before the first section and after each; when it throws, nothing more is loaded.
+ * @param onProgress Called once the first section is enqueued, and as each arrives; when it throws, nothing more is loaded.
  * @param dummySeed Seed of weights that are in no file: matrices are random, norms 1, biases 0.
  * @returns The weights.
  * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`;
@@ -83,8 +83,7 @@ export function loadWeights(
     vectorOffset += alignedBytes(vector);
   }
 
-  let waitForSection = () => {};
-  onProgress(0, plan.weightBytes);
+  let waitForSection = () => onProgress(0, plan.weightBytes);
   for (const section of sections) {
     for (const weight of section) {
       if (isMatrix(weight)) loadMatrix(weight);

@@ -1,5 +1,5 @@
 /**
- * Outputs of the executor as plain values, for tests to look at and to play to generations.
+ * Outputs of the executor as plain values, for tests to inspect and to deliver to generations.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface OutputFinish {
   readonly payload: Completion;
 }
 
-/** Anything that an output says of a request. */
+/** An entry of an output about a request. */
 export type OutputEvent = ExecutorEvent | OutputToken | OutputFinish;
 
 /** The events of one type. */
