@@ -1,5 +1,5 @@
 /**
- * What the layers of a model share during a forward pass: the step, and where everything lies on the device.
+ * What the layers of a model share during a forward pass: the step, and the addresses of weights and memory.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Device } from "../../ffi/interface.ts";
 import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
 import type { Matrix, Place } from "./memory_plan.ts";
 
-/** Where a step's inputs lie on the device, all int32. */
+/** Addresses of a step's inputs on the device, all int32. */
 export interface StepPointers {
   /** Token ids; negative: padding. `[tokens]` */
   readonly tokens: Pointer;
@@ -22,13 +22,13 @@ export interface StepPointers {
   readonly sequenceLengths: Pointer;
   /** KV blocks of each request. `[requests, maxBlocks]` */
   readonly blockTables: Pointer;
-  /** Token rows whose logits are wanted. `[logit rows]` */
+  /** Token rows whose logits are computed. `[logit rows]` */
   readonly logitRows: Pointer;
   /** Row length of the block tables. */
   readonly maxBlocks: number;
 }
 
-/** Where a model lies on its device. */
+/** A loaded model's handles, addresses and sizes. */
 export interface ModelMemory {
   /** Handle of each matrix, by its index. */
   readonly weights: readonly WeightHandle[];
@@ -51,7 +51,7 @@ export class ForwardPass {
   tokens = 0;
   /** Requests that they belong to. */
   requests = 0;
-  /** Rows whose logits are wanted. */
+  /** Rows whose logits are computed. */
   logitRows = 0;
   /** Rows that ops work on: all tokens, until the pass narrows them to the logit rows. */
   rows = 0;
@@ -65,8 +65,8 @@ export class ForwardPass {
   /**
    * @param device The device.
    * @param stream The stream that everything is enqueued on.
-   * @param memory Where the model lies.
-   * @param inputs Where each step's inputs will be.
+   * @param memory The loaded model.
+   * @param inputs Addresses of each step's inputs.
    */
   constructor(device: Device, stream: StreamHandle, memory: ModelMemory, inputs: StepPointers) {
     this.#device = device;

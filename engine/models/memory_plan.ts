@@ -9,7 +9,7 @@
  */
 import type { WeightDtype } from "../weights/dtypes.ts";
 
-/** Rows of a matrix (or elements of a vector: rows of one column) as they lie in a file. */
+/** Rows of a matrix (or elements of a vector: rows of one column) as stored in a file. */
 export interface WeightPart {
   /** The tensor's name in the checkpoint. */
   readonly name: string;
@@ -67,7 +67,7 @@ export interface Projection {
 export interface Activation extends Place {
   readonly name: string;
   readonly columns: number;
-  /** What its rows are: the tokens of a step, or those of them whose logits are wanted. */
+  /** What its rows are: the tokens of a step, or those whose logits are computed. */
   readonly rows: "tokens" | "logitRows";
 }
 

@@ -45,7 +45,7 @@ export class ModelBuilder {
   /**
    * @param tensors Where the weights come from.
    * @param prefix Precedes every name; empty, or a module's name and a dot.
-   * @param declared Shared with the builder that this one is of a module of.
+   * @param declared Shared by all builders of a model.
    */
   constructor(tensors: TensorSource, prefix = "", declared = new Declarations()) {
     this.#tensors = tensors;

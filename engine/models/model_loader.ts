@@ -36,11 +36,11 @@ export interface Model {
   readonly logits: Pointer;
 
   /**
-   * Enqueue one forward pass over the step that lies in the inputs. Nothing is allocated.
+   * Enqueue one forward pass over the step in the input buffers. Nothing is allocated.
    *
    * @param tokens Token rows of the step.
    * @param requests Requests that they belong to.
-   * @param logitRows Rows whose logits are wanted.
+   * @param logitRows Rows whose logits are computed.
    * @throws {UpbeatError} `DEVICE_INVALID_ARGUMENT` or `DEVICE_FAULT`.
    */
   forward(tokens: number, requests: number, logitRows: number): void;
@@ -53,7 +53,7 @@ export interface Model {
  * @param stream The stream that reads the files, and that forward passes are enqueued on.
  * @param plan The model.
  * @param limits The largest step and the KV cache.
- * @param inputs Where each step's inputs will be.
+ * @param inputs Addresses of each step's inputs.
  * @param onProgress Called as weights arrive; when it throws, loading ends.
  * @param weightSeed Seed of dummy weights.
  * @returns The model, once all of it has arrived.

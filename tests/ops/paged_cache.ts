@@ -61,8 +61,8 @@ export class PagedCache {
     const length = keys.length / (kvHeads * headDim);
     const blocks = this.#free.splice(0, Math.ceil(length / blockSize));
     this.#write(slotsOf(blocks, blockSize, length), keys, values);
-    const held = (vector: Float32Array) => dtype === "BF16" ? vector.map(bfloat16) : vector;
-    return { blocks, length, keys: held(keys), values: held(values) };
+    const rounded = (vector: Float32Array) => dtype === "BF16" ? vector.map(bfloat16) : vector;
+    return { blocks, length, keys: rounded(keys), values: rounded(values) };
   }
 
   /** Allocate blocks for a sequence that the caller writes. */

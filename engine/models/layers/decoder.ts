@@ -12,11 +12,11 @@ import { rmsNorm } from "./rms_norm.ts";
 
 /** The network of a model. */
 export interface Network {
-  /** Logits of the rows that want them. F32 `[logit rows, vocabulary]` */
+  /** Logits of the logit rows. F32 `[logit rows, vocabulary]` */
   readonly logits: Activation;
 
   /**
-   * Enqueue one forward pass over the step that lies in the inputs.
+   * Enqueue one forward pass over the step in the input buffers.
    *
    * @param pass The step.
    * @throws {UpbeatError} `DEVICE_INVALID_ARGUMENT` or `DEVICE_FAULT`.
@@ -50,8 +50,8 @@ export interface DecoderLayer {
 /**
  * A decoder: `model.embed_tokens`, `model.layers`, `model.norm`, `lm_head`.
  *
- * After the mixing of the last layer only the rows that want logits are computed; a step without any, the middle of a
- * long prompt, ends there.
+ * After the mixing of the last layer only the logit rows are computed; a step without any, the middle of a long
+ * prompt, ends there.
  *
  * @param model A builder for the whole model.
  * @param config The model's configuration.
