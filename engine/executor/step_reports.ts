@@ -38,15 +38,9 @@ export class StepReports {
    * @param step A step that has not been launched.
    * @param number The step's number, counted from 1.
    * @param start When its launch began, in milliseconds.
-<<<<<<< HEAD
-   * @param followsRest Whether the loop was idle before it.
-   * @param held Milliseconds for which its launch was delayed.
-   * @returns The open report.
-=======
    * @param afterIdle Whether the loop was idle before it.
    * @param launchDelayMs Milliseconds for which its launch was delayed.
-   * @returns The report to be.
->>>>>>> baecccf (WIP)
+   * @returns The open report.
    */
   open(step: Step, number: number, start: number, afterIdle: boolean, launchDelayMs: number): OpenStepReport {
     const { running, paused, waiting } = this.#scheduler.counters();
