@@ -12,7 +12,16 @@ import type { StepReport } from "../telemetry/step_report.ts";
 import { EventHub } from "./event_stream.ts";
 import type { Generation } from "./generation.ts";
 
-/** Live generations, and what the executor last said of all of them. */
+/** A generation that is not over. */
+interface Entry {
+  readonly generation: Generation;
+  /** Whether it waits for its first admission. */
+  isQueued: boolean;
+  /** Whether something happened to it in this output. */
+  hasChanged: boolean;
+}
+
+/** Live generations, and the state of the executor as of its last output. */
 export class LiveGenerations implements OutputSink {
   /** The events of all generations, live or not. */
   readonly hub = new EventHub();
@@ -25,11 +34,10 @@ export class LiveGenerations implements OutputSink {
 
   readonly #onStep: ((report: StepReport) => void) | undefined;
   readonly #onIdle: () => void;
-  readonly #generations = new Map<number, Generation>();
-  /** Ids of those that wait for their first admission. */
-  readonly #queued = new Set<number>();
-  /** Those that something happened to in this output. */
-  readonly #changed = new Set<Generation>();
+  /** By request. */
+  readonly #entries = new Map<number, Entry>();
+  #queued = 0;
+  readonly #changed: Entry[] = [];
   /** Later outputs are about this time or later. */
   #watermark = 0;
 
@@ -44,30 +52,30 @@ export class LiveGenerations implements OutputSink {
 
   /** How many are not over. */
   get size(): number {
-    return this.#generations.size;
+    return this.#entries.size;
   }
 
   /** How many of them wait for their first admission. */
   get queued(): number {
-    return this.#queued.size;
+    return this.#queued;
   }
 
   /** Add one, on its way to the executor. */
   add(generation: Generation): void {
-    this.#generations.set(generation.requestId, generation);
-    this.#queued.add(generation.requestId);
+    this.#entries.set(generation.requestId, { generation, isQueued: true, hasChanged: false });
+    this.#queued++;
   }
 
   /** Cancel all. */
   cancelAll(): void {
-    for (const generation of this.#generations.values()) generation.cancel("shutdown");
+    for (const { generation } of this.#entries.values()) generation.cancel("shutdown");
   }
 
   /** The executor is over: fail all, and end the streams of events. */
   close(cause: UpbeatError): void {
-    for (const generation of this.#generations.values()) {
-      generation.fail([cause]);
-      this.#forget(generation);
+    for (const entry of this.#entries.values()) {
+      entry.generation.fail([cause]);
+      this.#forget(entry);
     }
     this.hub.close();
     // With the thread, its blocks are gone.
@@ -78,8 +86,8 @@ export class LiveGenerations implements OutputSink {
   releaseEvents(): void {
     if (this.hub.consumers === 0) return;
     // Without live requests nothing is on its way from the executor.
-    let time = this.#generations.size === 0 ? Infinity : this.#watermark;
-    for (const { watermark } of this.#generations.values()) time = Math.min(time, watermark);
+    let time = this.#entries.size === 0 ? Infinity : this.#watermark;
+    for (const { generation } of this.#entries.values()) time = Math.min(time, generation.watermark);
     this.hub.release(time);
   }
 
@@ -111,25 +119,34 @@ export class LiveGenerations implements OutputSink {
   }
 
   endOutput(steps: readonly StepReport[]): void {
-    for (const generation of this.#changed) {
+    for (const entry of this.#changed) {
+      const { generation } = entry;
+      entry.hasChanged = false;
       generation.notify();
-      if (generation.wasAdmitted) this.#queued.delete(generation.requestId);
-      if (generation.isOver) this.#forget(generation);
+      if (generation.wasAdmitted) this.#leaveQueue(entry);
+      if (generation.isOver) this.#forget(entry);
     }
-    this.#changed.clear();
+    this.#changed.length = 0;
     this.releaseEvents();
     for (const report of steps) this.#onStep?.(report);
   }
 
   #changing(requestId: number): Generation | undefined {
-    const generation = this.#generations.get(requestId);
-    if (generation !== undefined) this.#changed.add(generation);
-    return generation;
+    const entry = this.#entries.get(requestId);
+    if (entry === undefined) return undefined;
+    if (!entry.hasChanged) this.#changed.push(entry);
+    entry.hasChanged = true;
+    return entry.generation;
   }
 
-  #forget({ requestId }: Generation): void {
-    this.#generations.delete(requestId);
-    this.#queued.delete(requestId);
-    if (this.#generations.size === 0) this.#onIdle();
+  #leaveQueue(entry: Entry): void {
+    if (entry.isQueued) this.#queued--;
+    entry.isQueued = false;
+  }
+
+  #forget(entry: Entry): void {
+    this.#leaveQueue(entry);
+    this.#entries.delete(entry.generation.requestId);
+    if (this.#entries.size === 0) this.#onIdle();
   }
 }

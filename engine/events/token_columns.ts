@@ -89,11 +89,17 @@ export class TokenColumns {
    * @returns A new event.
    */
   tokenEvent(index: number): EventOf<"GENERATED_TOKEN"> {
-    let payload: GeneratedToken = { tokenId: this.tokenIds[index]!, text: this.texts[index]! };
+    const payload: Writable<GeneratedToken> = { tokenId: this.tokenIds[index]!, text: this.texts[index]! };
     const logprobs = this.logprobs[index];
-    if (logprobs !== undefined) payload = { ...payload, logprob: logprobs.logprob, topLogprobs: logprobs.top };
+    if (logprobs !== undefined) {
+      payload.logprob = logprobs.logprob;
+      payload.topLogprobs = logprobs.top;
+    }
     const emittedAt = this.#emittedTimes[index];
-    if (emittedAt !== undefined) payload = { ...payload, emittedAt, ...this.#usages[index] };
+    if (emittedAt !== undefined) {
+      payload.emittedAt = emittedAt;
+      Object.assign(payload, this.#usages[index]);
+    }
     return { requestId: this.#requestId, type: "GENERATED_TOKEN", timestamp: this.tokenTimes[index]!, payload };
   }
 
@@ -135,3 +141,5 @@ export class TokenColumns {
     return kept;
   }
 }
+
+type Writable<Type> = { -readonly [Field in keyof Type]: Type[Field] };
