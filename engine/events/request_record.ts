@@ -263,11 +263,15 @@ class ColumnRange {
   readonly #arrival: number;
   readonly #start: ColumnCursor;
   #end: ColumnCursor | null = null;
+  /** The kept events up to the cursor, made when they are read for the first time. */
+  readonly #events: RequestEvent[] = [];
+  readonly #cursor: ColumnCursor;
 
   constructor(columns: TokenColumns, arrival: number) {
     this.#columns = columns;
     this.#arrival = arrival;
     this.#start = columns.end;
+    this.#cursor = columns.end;
   }
 
   /** End here. Returns the range that follows. */
@@ -292,7 +296,8 @@ class ColumnRange {
   }
 
   get events(): RequestEvent[] {
-    return this.#columns.recorded(this.#start, this.#end ?? this.#columns.end);
+    this.#columns.readKept(this.#cursor, this.#end ?? this.#columns.end, this.#events);
+    return this.#events;
   }
 }
 

@@ -119,26 +119,23 @@ export class TokenColumns {
   }
 
   /**
-   * The events of a range that the request's record keeps.
+   * Adds the next events that the request's record keeps to a list.
    *
-   * @param start The range's first place.
-   * @param end Its last place.
-   * @returns New objects for tokens, where they are recorded.
+   * @param cursor Where the reader is; moved on.
+   * @param end Where it stops.
+   * @param kept The list. Tokens are new objects, where they are recorded.
    */
-  recorded(start: ColumnCursor, end: ColumnCursor): RequestEvent[] {
+  readKept(cursor: ColumnCursor, end: ColumnCursor, kept: RequestEvent[]): void {
     const { generatedTokens, pauses } = this.#tracking;
-    const kept: RequestEvent[] = [];
-    let { tokens } = start;
-    const keepTokens = (until: number) => {
-      for (; tokens < until; tokens++) if (generatedTokens) kept.push(this.tokenEvent(tokens));
+    const readTokens = (until: number) => {
+      for (; cursor.tokens < until; cursor.tokens++) if (generatedTokens) kept.push(this.tokenEvent(cursor.tokens));
     };
-    for (let index = start.events; index < end.events; index++) {
-      keepTokens(this.#positions[index]!);
-      const event = this.#events[index]!;
+    for (; cursor.events < end.events; cursor.events++) {
+      readTokens(this.#positions[cursor.events]!);
+      const event = this.#events[cursor.events]!;
       if (pauses || (event.type !== "PAUSE" && event.type !== "RESUME")) kept.push(event);
     }
-    keepTokens(end.tokens);
-    return kept;
+    readTokens(end.tokens);
   }
 }
 
