@@ -1,5 +1,5 @@
 /**
- * The generations that are not over: takes in the executor's outputs and routes them.
+ * Routes the executor's outputs to live generations, those that are not over.
  *
  * @module
  */
@@ -27,9 +27,11 @@ export class LiveGenerations implements OutputSink {
   readonly hub = new EventHub();
   /** As of the last output. */
   counters: ExecutorCounters = NO_COUNTERS;
-  /** When the last output was handed over, in milliseconds. */
+  /** When the executor sent the last output, in milliseconds. */
   emittedAt = 0;
-  /** Whether requests that the executor cancels are cancelled by a shutdown: a drain has a deadline that it keeps. */
+  /**
+   * Whether a drain is in progress: requests that the executor cancels at its deadline are cancelled by the shutdown.
+   */
   isDraining = false;
 
   readonly #onStep: ((report: StepReport) => void) | undefined;
@@ -38,7 +40,7 @@ export class LiveGenerations implements OutputSink {
   readonly #entries = new Map<number, Entry>();
   #queued = 0;
   readonly #changed: Entry[] = [];
-  /** Later outputs are about this time or later. */
+  /** Events of later outputs are not older than this. */
   #watermark = 0;
 
   /**
@@ -60,7 +62,7 @@ export class LiveGenerations implements OutputSink {
     return this.#queued;
   }
 
-  /** Add one, on its way to the executor. */
+  /** Add a generation that is sent to the executor. */
   add(generation: Generation): void {
     this.#entries.set(generation.requestId, { generation, isQueued: true, hasChanged: false });
     this.#queued++;
@@ -71,21 +73,21 @@ export class LiveGenerations implements OutputSink {
     for (const { generation } of this.#entries.values()) generation.cancel("shutdown");
   }
 
-  /** The executor is over: fail all, and end the streams of events. */
+  /** The executor has ended: fail all, and end the streams of events. */
   close(cause: UpbeatError): void {
     for (const entry of this.#entries.values()) {
       entry.generation.fail([cause]);
       this.#forget(entry);
     }
     this.hub.close();
-    // With the thread, its blocks are gone.
+    // Its KV blocks are freed with it.
     this.counters = { ...this.counters, running: 0, paused: 0, usedBlocks: 0, cachedBlocks: 0 };
   }
 
   /** Release events to the streams of all events, once no earlier event can still arrive. */
   releaseEvents(): void {
     if (this.hub.consumers === 0) return;
-    // Without live requests nothing is on its way from the executor.
+    // Without live requests no output is outstanding.
     let time = this.#entries.size === 0 ? Infinity : this.#watermark;
     for (const { generation } of this.#entries.values()) time = Math.min(time, generation.watermark);
     this.hub.release(time);

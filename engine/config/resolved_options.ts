@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { logIsAskedFor } from "../telemetry/log.ts";
+import { isLogEnabled } from "../telemetry/log.ts";
 import { ENGINE_HOOKS, ENGINE_OPTIONS, type EngineOptions } from "./engine_options.ts";
 import { type Resolved, resolveOptions } from "./option.ts";
 
@@ -42,7 +42,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
     ...values,
     trackSteps: hooks.onStep !== null,
     logToCaller: hooks.onLog !== null,
-    logToStandardError: logIsAskedFor(),
+    logToStandardError: isLogEnabled(),
     ranges: process.env["UPBEAT_NVTX"] === "1",
     dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
   };

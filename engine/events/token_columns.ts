@@ -1,5 +1,5 @@
 /**
- * A request's life so far: tokens in columns, from which an event is made when one is read, and all else as events.
+ * The tokens of a request in columns, from which events are created when they are read, and all its other events.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Tracking } from "../config/tracking.ts";
 import type { EventOf, GeneratedToken, RequestEvent, StepLogprobs } from "./event_types.ts";
 import type { StepUsage } from "./executor_event.ts";
 
-/** A place between events: how many tokens and how many other events come before it. */
+/** A position between events: the number of tokens and of other events before it. */
 export interface ColumnCursor {
   tokens: number;
   events: number;
@@ -21,17 +21,17 @@ export class TokenColumns {
   readonly tokenTimes: number[] = [];
   /** The text that became certain with each. */
   readonly texts: string[] = [];
-  /** One per token where the request asks for them; else empty. */
+  /** One per token where requested; else empty. */
   readonly logprobs: StepLogprobs[] = [];
 
   readonly #requestId: number;
   readonly #tracking: Tracking;
-  /** When each was handed over; one per token where tokens are recorded, else empty. */
+  /** When the executor sent each; one per token where tokens are recorded, else empty. */
   readonly #emittedTimes: number[] = [];
-  /** How the KV cache stood at each; likewise. */
+  /** The usage of the KV cache at each; likewise. */
   readonly #usages: (StepUsage | null)[] = [];
   readonly #events: RequestEvent[] = [];
-  /** How many tokens come before each event. */
+  /** Number of tokens before each event. */
   readonly #positions: number[] = [];
 
   /**
@@ -43,7 +43,7 @@ export class TokenColumns {
     this.#tracking = tracking;
   }
 
-  /** The place after all that was added. */
+  /** The position after everything that was added. */
   get end(): ColumnCursor {
     return { tokens: this.tokenIds.length, events: this.#events.length };
   }
@@ -55,15 +55,14 @@ export class TokenColumns {
   }
 
   /**
-   * Add a token, of which every part was checked. Whether there are log-probabilities is the same for all of a request's
-   * tokens.
+   * Add a token. All tokens of a request have log-probabilities, or none has.
    *
    * @param tokenId The token.
-   * @param time When it was known to the host, in milliseconds: not before what was added last.
+   * @param time When it was known to the host, in milliseconds; not before the last event.
    * @param text The text that became certain with it.
-   * @param logprobs null where the request does not ask for them.
-   * @param usage How the KV cache stood, where that is known.
-   * @param emittedAt When it was handed over, in milliseconds.
+   * @param logprobs null unless requested.
+   * @param usage The usage of the KV cache, where known.
+   * @param emittedAt When the executor sent it, in milliseconds.
    */
   addToken(
     tokenId: number,
@@ -85,7 +84,7 @@ export class TokenColumns {
   /**
    * The event of a token.
    *
-   * @param index The token, counted from 0; it must be there.
+   * @param index The token, counted from 0; it must exist.
    * @returns A new event.
    */
   tokenEvent(index: number): EventOf<"GENERATED_TOKEN"> {
@@ -106,8 +105,8 @@ export class TokenColumns {
   /**
    * The next event for a reader.
    *
-   * @param cursor Where the reader is; moved on.
-   * @returns The event, or null when there is none yet.
+   * @param cursor The reader's position; advanced.
+   * @returns The event; null at the end.
    */
   next(cursor: ColumnCursor): RequestEvent | null {
     const event = this.#events[cursor.events];
@@ -121,9 +120,9 @@ export class TokenColumns {
   /**
    * Adds the next events that the request's record keeps to a list.
    *
-   * @param cursor Where the reader is; moved on.
-   * @param end Where it stops.
-   * @param kept The list. Tokens are new objects, where they are recorded.
+   * @param cursor The reader's position; advanced.
+   * @param end The position to stop at.
+   * @param kept The list; token events are new objects.
    */
   readKept(cursor: ColumnCursor, end: ColumnCursor, kept: RequestEvent[]): void {
     const { generatedTokens, pauses } = this.#tracking;
