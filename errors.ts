@@ -66,8 +66,97 @@ export interface SerializedError {
   readonly cause?: SerializedCause;
 }
 
+/** Characters of a message, and of a text in {@linkcode ErrorDetails}; what is longer loses its middle. */
+const MAX_MESSAGE = 2000;
+
+/** Characters of one value in a message. */
+const MAX_VALUE = 200;
+
+/** Elements of a list, and fields of an object, that a message shows. */
+const MAX_ITEMS = 16;
+
+/** Levels of nesting that a message shows. */
+const MAX_DEPTH = 4;
+
 /**
- * The one error class of the project.
+ * Shorten a text by its middle, because files and callers decide how long it is.
+ *
+ * @param text The text.
+ * @param maximum Characters that it may have.
+ * @returns The text, or its start and its end with an ellipsis between.
+ * @example
+ * ```ts
+ * shorten("a".repeat(1000), 8); // "aaaaa…aa"
+ * ```
+ */
+export function shorten(text: string, maximum: number = MAX_MESSAGE): string {
+  if (text.length <= maximum) return text;
+  const tail = Math.floor(maximum / 4);
+  return `${text.slice(0, maximum - tail - 1)}…${text.slice(-tail)}`.toWellFormed();
+}
+
+/**
+ * Any value, of a caller or out of a file, for a message: JSON as far as it has any, shortened and escaped, so that a value
+ * neither floods nor garbles what a person reads. It never throws.
+ *
+ * @param value The value.
+ * @returns At most 200 characters.
+ * @example
+ * ```ts
+ * showValue([1, NaN, "a\n"]); // '[1,NaN,"a\\n"]'
+ * showValue(new Map()); // "a Map"
+ * ```
+ */
+export function showValue(value: unknown): string {
+  try {
+    return shorten(show(value, 0), MAX_VALUE);
+  } catch {
+    // A getter or a proxy threw.
+    return "an unreadable value";
+  }
+}
+
+function show(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(shorten(value, MAX_VALUE));
+    case "bigint":
+      // Large ones take long to write.
+      return value > -(2n ** 64n) && value < 2n ** 64n ? `${value}n` : "a large bigint";
+    case "function":
+      return "a function";
+    case "object":
+      return value === null ? "null" : showObject(value, depth);
+    default:
+      return String(value);
+  }
+}
+
+function showObject(value: object, depth: number): string {
+  if (ArrayBuffer.isView(value)) return `${nameOf(value)} of ${value.byteLength} bytes`;
+  const isList = Array.isArray(value);
+  if (!isList && ![Object.prototype, null].includes(Object.getPrototypeOf(value))) return nameOf(value);
+  if (depth === MAX_DEPTH) return isList ? "[…]" : "{…}";
+  const keys: readonly (string | number)[] = isList
+    ? Array.from({ length: Math.min(value.length, MAX_ITEMS) }, (_, at) => at)
+    : Object.keys(value);
+  const items = keys.slice(0, MAX_ITEMS).map((key) => {
+    const item = show((value as Record<string | number, unknown>)[key], depth + 1);
+    return isList ? item : `${JSON.stringify(shorten(String(key), MAX_VALUE))}:${item}`;
+  });
+  const length = isList ? value.length : keys.length;
+  if (length > items.length) items.push(`… ${length - items.length} more`);
+  return isList ? `[${items.join(",")}]` : `{${items.join(",")}}`;
+}
+
+/** The kind of an object, as in `"a Map"`. */
+function nameOf(value: object): string {
+  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === "string" && name !== "" ? `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}` : "an object";
+}
+
+/**
+ * The one error class of the project. Messages and details are bounded in length, whatever they are made of.
  *
  * @example
  * ```ts
@@ -92,11 +181,19 @@ export class UpbeatError extends Error {
    * @param options `cause`: the underlying error, if any.
    */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
-    super(message, options);
+    super(shorten(message), options);
     this.name = "UpbeatError";
     this.code = code;
-    this.details = details;
+    this.details = shortenTexts(details);
   }
+}
+
+function shortenTexts(details: ErrorDetails): ErrorDetails {
+  const isShort = (value: unknown) => typeof value !== "string" || value.length <= MAX_MESSAGE;
+  if (Object.values(details).every(isShort)) return details;
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === "string" ? shorten(value) : value]),
+  );
 }
 
 /**
@@ -108,8 +205,8 @@ export class UpbeatError extends Error {
  */
 export function toUpbeatError(thrown: unknown, code: ErrorCode = "INTERNAL"): UpbeatError {
   if (thrown instanceof UpbeatError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new UpbeatError(code, message, {}, { cause: thrown });
+  const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+  return new UpbeatError(code, typeof message === "string" ? message : showValue(message), {}, { cause: thrown });
 }
 
 /** Limit of causes followed, as a chain may be a circle. */
@@ -134,7 +231,8 @@ export function serializeError(error: UpbeatError): SerializedError {
 
 function serializeCause(error: unknown, left: number): SerializedCause | null {
   if (!(error instanceof Error) || left === 0) return null;
-  const { name, message } = error;
+  const { name } = error;
+  const message = shorten(String(error.message));
   const cause = serializeCause(error.cause, left - 1);
   const known = error instanceof UpbeatError ? { code: error.code, details: error.details } : {};
   return { name, message, ...known, ...(cause === null ? {} : { cause }) };

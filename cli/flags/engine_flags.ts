@@ -5,7 +5,7 @@
  */
 import { ENGINE_OPTIONS } from "../../engine/config/engine_options.ts";
 import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
-import { type Given, type OptionTable, text } from "../../engine/config/option.ts";
+import { type Given, pickOptions, text } from "../../engine/config/option.ts";
 import type { EngineOptions, GenerateOptions } from "../../mod.ts";
 
 /** Flags of the engine. */
@@ -20,11 +20,6 @@ const { addSpecialTokens: _prompts, logprobs: _results, ...shared } = GENERATE_O
 /** Flags of a generation, without those that only some commands take. */
 export const GENERATION_FLAGS = shared;
 
-/** The values of a table's options among those of all flags. */
-function pick<Table extends OptionTable>(table: Table, values: Given<OptionTable>): Given<Table> {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(table, name))) as Given<Table>;
-}
-
 /**
  * Flags to `GenerateOptions`.
  *
@@ -32,7 +27,7 @@ function pick<Table extends OptionTable>(table: Table, values: Given<OptionTable
  * @returns The options that were given.
  */
 export function generateOptions(values: Given<typeof GENERATION_FLAGS>): GenerateOptions {
-  return pick(GENERATE_OPTIONS, values);
+  return pickOptions(GENERATE_OPTIONS, values);
 }
 
 /**
@@ -43,5 +38,5 @@ export function generateOptions(values: Given<typeof GENERATION_FLAGS>): Generat
  * @returns The options that were given.
  */
 export function engineOptions(values: Given<typeof ENGINE_FLAGS>, requests: number): EngineOptions {
-  return { maxBatchRequests: requests, ...pick(ENGINE_OPTIONS, values) };
+  return { maxBatchRequests: requests, ...pickOptions(ENGINE_OPTIONS, values) };
 }

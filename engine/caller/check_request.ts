@@ -1,5 +1,5 @@
 /**
- * Checks and resolves a request.
+ * Checks a request, and puts it into the executor's terms.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { preparePrompt, type Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { DEFAULT_MAX_TOKENS, GENERATE_OPTIONS, type GenerateOptions } from "../config/generate_options.ts";
-import { resolveOption } from "../config/option.ts";
-import { resolveSampling, type SamplingParameters } from "../config/sampling_options.ts";
+import { type Given, pickOptions, readOptions, resolveOption } from "../config/option.ts";
+import { resolveSampling, SAMPLING_OPTIONS, type SamplingParameters } from "../config/sampling_options.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
-import { resolveTracking, type Tracking } from "../config/tracking.ts";
+import { resolveTracking, type Tracking, TRACKING_OPTIONS } from "../config/tracking.ts";
 
 /** Inputs of the check. */
 export interface RequestLimits {
@@ -29,9 +29,14 @@ export interface PreparedRequest extends SegmentRequest {
   readonly sampling: SamplingParameters;
 }
 
-/** A request that can run, or all of its errors. */
+/** A request that can run, or everything that is wrong with it. */
 export type CheckedRequest =
-  | { readonly isValid: true; readonly request: PreparedRequest; readonly tokenizeMs: number | null }
+  | {
+    readonly isValid: true;
+    readonly request: PreparedRequest;
+    readonly tokenizeMs: number | null;
+    readonly signal: AbortSignal | null;
+  }
   | { readonly isValid: false; readonly request: SegmentRequest; readonly errors: readonly UpbeatError[] };
 
 /**
@@ -39,7 +44,7 @@ export type CheckedRequest =
  *
  * @param requestId Its number.
  * @param arrival When `generate()` was called, in milliseconds on the engine's clock.
- * @param tracking What its record keeps.
+ * @param tracking What it keeps.
  * @returns The request.
  */
 export function unknownRequest(requestId: number, arrival: number, tracking: Tracking): SegmentRequest {
@@ -58,14 +63,14 @@ export function unknownRequest(requestId: number, arrival: number, tracking: Tra
 }
 
 /**
- * Check and resolve a request. An error does not end the check, so that all errors are reported.
+ * Check everything a caller can get wrong. A fault does not end the check, so that all of them are reported.
  *
  * @param requestId The request's number.
  * @param arrival When `generate()` was called, in milliseconds on the engine's clock.
  * @param prompt Text, token ids, or chat messages.
- * @param options As given to `generate()`.
+ * @param options What the caller gave.
  * @param limits The engine's limits.
- * @returns The request, or its errors: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
+ * @returns The request, or what is wrong with it: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
  * `TOKENIZER_MISSING`, `CHAT_TEMPLATE_INVALID`.
  */
 export function checkRequest(
@@ -85,17 +90,24 @@ export function checkRequest(
       return null;
     }
   };
-  const tracking = attempt(() => resolveTracking(options, limits.tracking)) ?? limits.tracking;
-  const sampling = attempt(() => resolveSampling(options, model.sampling, model.vocabularySize));
+  const given: Given<typeof GENERATE_OPTIONS> = attempt(() => readOptions(GENERATE_OPTIONS, options)) ?? {};
+  const tracking = attempt(() => resolveTracking(pickOptions(TRACKING_OPTIONS, given), limits.tracking)) ??
+    limits.tracking;
+  const suggestions = model.sampling;
+  const sampling = attempt(() =>
+    resolveSampling(pickOptions(SAMPLING_OPTIONS, given), suggestions, model.vocabularySize)
+  );
   const own = <Name extends keyof typeof GENERATE_OPTIONS>(name: Name) => {
-    return attempt(() => resolveOption(GENERATE_OPTIONS, name, options));
+    return attempt(() => resolveOption(GENERATE_OPTIONS, name, given));
   };
   const stopStrings = attempt(() => readStopStrings(own("stop"), tokenizer !== null));
   const ignoreEos = own("ignoreEos");
   const addSpecialTokens = own("addSpecialTokens") ?? true;
+  const templateVariables = own("templateVariables") ?? undefined;
+  const signal = own("signal");
   const start = now();
   const promptTokenIds = attempt(() =>
-    preparePrompt(prompt, tokenizer, model.vocabularySize, { ...options, addSpecialTokens })
+    preparePrompt(prompt, tokenizer, model.vocabularySize, { addSpecialTokens, templateVariables })
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
   const wantedTokens = own("maxTokens");
@@ -111,7 +123,7 @@ export function checkRequest(
   const eosTokenIds = ignoreEos === true ? [] : model.eosTokenIds;
   const promptLength = promptTokenIds.length;
   const request = { ...unknown, promptTokenIds, promptLength, maxTokens, sampling, eosTokenIds, stopStrings };
-  return { isValid: true, request, tokenizeMs };
+  return { isValid: true, request, tokenizeMs, signal };
 }
 
 function isTokenIds(prompt: Prompt): boolean {
@@ -140,8 +152,8 @@ function checkLength(
   throw new UpbeatError(
     "PROMPT_TOO_LONG",
     room < 1
-      ? `the prompt's ${promptTokens} tokens leave no room in the engine's context of ${maxContext} to generate one: ` +
-        `shorten the prompt${larger}`
+      ? `the prompt has ${promptTokens} tokens and the engine's context ${maxContext}, one of which must be left to ` +
+        `generate: shorten the prompt${larger}`
       : `the prompt's ${promptTokens} tokens and maxTokens ${wanted} exceed the engine's context of ${maxContext}: ` +
         `set maxTokens to ${room} or less${larger}`,
     { promptTokens, maxTokens: wanted, maxContext },

@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { UpbeatError } from "../../errors.ts";
+import { showValue, UpbeatError } from "../../errors.ts";
 
 /** The largest int32. */
 export const MAX_INT32 = 2 ** 31 - 1;
+
+/** The largest finite float32. */
+export const MAX_FLOAT32 = 2 ** 128 - 2 ** 104;
 
 /** Upper bounds from here on are limits of types; help and documentation leave them out. */
 export const TECHNICAL_BOUND = 2 ** 30;
@@ -61,6 +64,6 @@ export function rangeText({ min, above, max }: Range, largest = Infinity): strin
  * @returns An `INVALID_PARAMETER` error that names field and value.
  */
 export function invalid(field: string, rule: string, value: unknown): UpbeatError {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const shown = showValue(value);
   return new UpbeatError("INVALID_PARAMETER", `${field} ${rule}, got ${shown}`, { field, value: shown });
 }

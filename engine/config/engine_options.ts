@@ -8,7 +8,7 @@
 import type { LogEntry } from "../telemetry/log.ts";
 import type { StepReport } from "../telemetry/step_report.ts";
 import { MAX_INT32 } from "./checks.ts";
-import { boolean, callback, choice, type Given, integer, text, value } from "./option.ts";
+import { abortSignal, boolean, callback, choice, type Given, integer, text } from "./option.ts";
 import { TRACKING_OPTIONS } from "./tracking.ts";
 
 /** Progress of loading. */
@@ -147,7 +147,7 @@ export const ENGINE_HOOKS = {
    */
   onLog: callback<(entry: LogEntry) => void>("(entry: LogEntry) => void"),
   /** Stops loading when it aborts: `Engine.load` rejects with `ENGINE_CLOSED`. It has no effect on a loaded engine. */
-  signal: value<AbortSignal>("AbortSignal"),
+  signal: abortSignal(),
 } as const;
 
 /** Options of `Engine.load`; all are optional. */

@@ -6,12 +6,15 @@
  * @module
  */
 import { MAX_INT32 } from "./checks.ts";
-import { boolean, type Given, integer, texts, value } from "./option.ts";
+import { abortSignal, boolean, type Given, integer, record, texts } from "./option.ts";
 import { SAMPLING_OPTIONS } from "./sampling_options.ts";
 import { TRACKING_OPTIONS } from "./tracking.ts";
 
 /** The most stop strings a request may have. */
 export const MAX_STOP_STRINGS = 64;
+
+/** The most characters that they may have together. */
+export const MAX_STOP_CHARACTERS = 65_536;
 
 /** The default of `maxTokens`: enough to see what a model does, and an end for one that does not end by itself. */
 export const DEFAULT_MAX_TOKENS = 256;
@@ -26,16 +29,19 @@ export const GENERATE_OPTIONS = {
     help: "generate at most N tokens",
   }),
   ...SAMPLING_OPTIONS,
-  /** Strings that end the generation; they are not part of its text. At most {@linkcode MAX_STOP_STRINGS}. */
-  stop: texts(MAX_STOP_STRINGS, { help: "end before this text; may be repeated" }),
+  /**
+   * Strings that end the generation; they are not part of its text. At most {@linkcode MAX_STOP_STRINGS}, with
+   * {@linkcode MAX_STOP_CHARACTERS} together.
+   */
+  stop: texts(MAX_STOP_STRINGS, MAX_STOP_CHARACTERS, { help: "end before this text; may be repeated" }),
   /** Continue past end-of-sequence tokens. Default: false. */
   ignoreEos: boolean({ default: false, help: "continue past end-of-sequence tokens" }),
   /** Cancels the generation when it aborts. */
-  signal: value<AbortSignal>("AbortSignal"),
+  signal: abortSignal(),
   /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default: true. */
   addSpecialTokens: boolean({ default: true, flag: "no-special", help: "add no special tokens to a text prompt" }),
   /** Further variables for the chat template, such as `tools` or `enable_thinking`. */
-  templateVariables: value<Readonly<Record<string, unknown>>>("Record<string, unknown>"),
+  templateVariables: record<Readonly<Record<string, unknown>>>("Record<string, unknown>"),
   ...TRACKING_OPTIONS,
 } as const;
 

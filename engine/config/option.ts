@@ -7,7 +7,9 @@
  *
  * @module
  */
+import { showValue, UpbeatError } from "../../errors.ts";
 import { checkNumber, invalid, type Range } from "./checks.ts";
+import { nearest } from "./nearest.ts";
 
 /** Kinds of options; they differ in how a flag's text is read. */
 export type OptionKind = "integer" | "number" | "boolean" | "choice" | "text" | "texts" | "tokenIds" | "value";
@@ -104,9 +106,12 @@ export function text(description: Description<string>): Option<string, null> {
   });
 }
 
-/** At most `maxCount` texts, none of them empty; the flag may be repeated. */
+/**
+ * At most `maxCount` texts, none of them empty, with at most `maxCharacters` characters together; the flag may be repeated.
+ */
 export function texts(
   maxCount: number,
+  maxCharacters: number,
   description: Description<string | readonly string[]>,
 ): Option<string | readonly string[], null> {
   return option<string | readonly string[], object>(
@@ -116,9 +121,15 @@ export function texts(
     description,
     (field, value) => {
       const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-      const wrong = list.findIndex((item) => typeof item !== "string" || item === "");
-      if (wrong >= 0) throw invalid(field, "must be non-empty strings", list[wrong]);
       if (list.length > maxCount) throw invalid(field, `may have at most ${maxCount} strings`, list.length);
+      let characters = 0;
+      for (const item of list) {
+        if (typeof item !== "string" || item === "") throw invalid(field, "must be non-empty strings", item);
+        characters += item.length;
+      }
+      if (characters > maxCharacters) {
+        throw invalid(field, `may have at most ${maxCharacters} characters together`, characters);
+      }
       return value as string | readonly string[];
     },
   );
@@ -141,9 +152,86 @@ export function callback<Callback extends (...args: never[]) => void>(type: stri
   });
 }
 
-/** A value that is checked where it is used. */
-export function value<Value>(type: string): Option<Value, null> {
-  return option<Value, object>("value", type, "", {}, (_, given) => given as Value);
+/** Values by name, as in an object literal. */
+export function record<Value extends object>(type: string): Option<Value, null> {
+  return option<Value, object>("value", type, "", {}, (field, value) => {
+    if (!isRecord(value)) throw invalid(field, "must be an object", value);
+    return value as Value;
+  });
+}
+
+/** An AbortSignal; one of another realm or of a polyfill too, so it is known by what is used of it. */
+export function abortSignal(): Option<AbortSignal, null> {
+  return option<AbortSignal, object>("value", "AbortSignal", "", {}, (field, value) => {
+    const signal = value as Partial<AbortSignal>;
+    const isSignal = typeof value === "object" && typeof signal.aborted === "boolean" &&
+      typeof signal.addEventListener === "function" && typeof signal.removeEventListener === "function";
+    if (!isSignal) throw invalid(field, "must be an AbortSignal", value);
+    return value as AbortSignal;
+  });
+}
+
+/** Whether a value has its content under names, unlike a list, a map or a function. */
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !(Symbol.iterator in value);
+}
+
+/**
+ * Read the options that a caller gave, each of them once, without checking their values.
+ *
+ * @param table The options that exist.
+ * @param given What the caller gave: an object; null or undefined for no options.
+ * @returns The options that have a value: those that are null or undefined count as left out.
+ * @throws {UpbeatError} `INVALID_PARAMETER` for what is no object, for an option that does not exist, with the name that was
+ * probably meant, and for one that cannot be read.
+ * @example
+ * ```ts
+ * readOptions(GENERATE_OPTIONS, { max_tokens: 5 }); // throws: there is no option "max_tokens"; did you mean maxTokens?
+ * ```
+ */
+export function readOptions<Table extends OptionTable>(table: Table, given: unknown): Given<Table> {
+  if (given === null || given === undefined) return {};
+  return readGiven("options", () => {
+    if (!isRecord(given)) throw invalid("options", "must be an object", given);
+    const read: Record<string, unknown> = {};
+    for (const name of Object.keys(given)) {
+      if (!Object.hasOwn(table, name) && isGiven(given[name])) throw unknown(name, table);
+    }
+    // By the table's names, as options may be inherited.
+    for (const name of Object.keys(table)) {
+      const value = given[name];
+      if (isGiven(value)) read[name] = value;
+    }
+    return read as Given<Table>;
+  });
+}
+
+/**
+ * Read a value of a caller: it may have getters, or be a proxy, that throw.
+ *
+ * @param field The field's name.
+ * @param read Reads it.
+ * @returns What `read` returns.
+ * @throws {UpbeatError} That of `read`; `INVALID_PARAMETER` for any other error.
+ */
+export function readGiven<Value>(field: string, read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UpbeatError) throw error;
+    const message = `${field} cannot be read: ${showValue(error instanceof Error ? error.message : error)}`;
+    throw new UpbeatError("INVALID_PARAMETER", message, { field }, { cause: error });
+  }
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== null && value !== undefined;
+}
+
+function unknown(name: string, table: OptionTable): UpbeatError {
+  const near = nearest(name, Object.keys(table));
+  const hint = near === null ? `the options are ${Object.keys(table).join(", ")}` : `did you mean ${near}?`;
+  return new UpbeatError("INVALID_PARAMETER", `there is no option ${showValue(name)}; ${hint}`, { field: name });
 }
 
 /**
@@ -153,7 +241,7 @@ export function value<Value>(type: string): Option<Value, null> {
  * @param given What the caller gave.
  * @param defaults Defaults that take precedence over those of the table.
  * @returns A value for each option.
- * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
+ * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value; for unknown options as in {@linkcode readOptions}.
  * @example
  * ```ts
  * resolveOptions({ topK: integer({ min: 0, default: 0 }), seed: integer({ min: 0 }) }, { topK: 5 }); // { topK: 5, seed: null }
@@ -164,12 +252,13 @@ export function resolveOptions<Table extends OptionTable>(
   given: Given<Table>,
   defaults: Given<Table> = {},
 ): Resolved<Table> {
+  const read = readOptions(table, given);
   const resolved: Record<string, unknown> = {};
-  for (const name of Object.keys(table)) resolved[name] = resolveOption(table, name, given, defaults);
+  for (const name of Object.keys(table)) resolved[name] = resolveOption(table, name, read, defaults);
   return resolved as Resolved<Table>;
 }
 
-/** Validate one option of a table, like {@linkcode resolveOptions}. */
+/** Validate one option of a table among those that {@linkcode readOptions} returned, like {@linkcode resolveOptions}. */
 export function resolveOption<Table extends OptionTable, Name extends keyof Table & string>(
   table: Table,
   name: Name,
@@ -178,7 +267,18 @@ export function resolveOption<Table extends OptionTable, Name extends keyof Tabl
 ): Resolved<Table>[Name] {
   const { check, default: fallback } = table[name]!;
   const value = given[name] ?? defaults[name] ?? fallback;
-  return (value === null ? null : check(name, value)) as Resolved<Table>[Name];
+  return (value === null ? null : readGiven(name, () => check(name, value))) as Resolved<Table>[Name];
+}
+
+/**
+ * The options of a table among those of several.
+ *
+ * @param table The table.
+ * @param values Options by name.
+ * @returns Those that are in the table.
+ */
+export function pickOptions<Table extends OptionTable>(table: Table, values: object): Given<Table> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(table, name))) as Given<Table>;
 }
 
 /**

@@ -4,12 +4,23 @@
  * @module
  */
 import process from "node:process";
-import { isLogEnabled } from "../telemetry/log.ts";
+import { logIsAskedFor } from "../telemetry/log.ts";
 import { ENGINE_HOOKS, ENGINE_OPTIONS, type EngineOptions } from "./engine_options.ts";
-import { type Resolved, resolveOptions } from "./option.ts";
+import { pickOptions, readOptions, type Resolved, resolveOptions } from "./option.ts";
 
 /** Every option of an engine that is a plain value; null where the default depends on model or device. */
 export type EngineOptionValues = Resolved<typeof ENGINE_OPTIONS>;
+
+/** Callbacks and signal of an engine; null where not given. */
+export type EngineHooks = Resolved<typeof ENGINE_HOOKS>;
+
+/** An engine's options after validation. */
+export interface CheckedEngineOptions {
+  /** For both threads. */
+  readonly options: ResolvedEngineOptions;
+  /** For the caller's thread. */
+  readonly hooks: EngineHooks;
+}
 
 /** Options of the executor's thread: values, and switches that follow from callbacks and the environment. */
 export interface ResolvedEngineOptions extends EngineOptionValues {
@@ -31,19 +42,31 @@ export interface ResolvedEngineOptions extends EngineOptionValues {
 /**
  * Check an engine's options and fill in the defaults that need no model.
  *
- * @param options What the caller gave.
- * @returns Complete options.
+ * @param given What the caller gave.
+ * @returns Complete options, and the callbacks.
  * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
  */
-export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
-  const values = resolveOptions(ENGINE_OPTIONS, options);
-  const hooks = resolveOptions(ENGINE_HOOKS, options);
-  return {
-    ...values,
+export function checkEngineOptions(given: EngineOptions): CheckedEngineOptions {
+  const read = readOptions({ ...ENGINE_OPTIONS, ...ENGINE_HOOKS }, given);
+  const hooks = resolveOptions(ENGINE_HOOKS, pickOptions(ENGINE_HOOKS, read));
+  const options = {
+    ...resolveOptions(ENGINE_OPTIONS, pickOptions(ENGINE_OPTIONS, read)),
     trackSteps: hooks.onStep !== null,
     logToCaller: hooks.onLog !== null,
-    logToStandardError: isLogEnabled(),
+    logToStandardError: logIsAskedFor(),
     ranges: process.env["UPBEAT_NVTX"] === "1",
     dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
   };
+  return { options, hooks };
+}
+
+/**
+ * The options that {@linkcode checkEngineOptions} returns.
+ *
+ * @param given What the caller gave.
+ * @returns Complete options.
+ * @throws {UpbeatError} `INVALID_PARAMETER`, naming field and value.
+ */
+export function resolveEngineOptions(given: EngineOptions): ResolvedEngineOptions {
+  return checkEngineOptions(given).options;
 }

@@ -4,14 +4,17 @@
  * @module
  */
 import type { SamplingDefaults } from "../models/config/generation_config.ts";
-import { checkNumber, invalid, MAX_INT32 } from "./checks.ts";
-import { type Given, integer, number, type Resolved, resolveOptions, value } from "./option.ts";
+import { checkNumber, invalid, MAX_FLOAT32, MAX_INT32 } from "./checks.ts";
+import { type Given, integer, number, readGiven, record, type Resolved, resolveOptions } from "./option.ts";
 
 /** Most alternatives per step that a request may get with `logprobs`. */
 export const MAX_LOGPROBS = 20;
 
 /** Most tokens a request may bias. */
 export const MAX_LOGIT_BIASES = 1024;
+
+/** The device computes in float32, where a larger bias would be infinite. */
+const BIAS_RANGE = { min: -MAX_FLOAT32, max: MAX_FLOAT32 } as const;
 
 /** The default of an option that a model's `generation_config.json` may set, if its authors suggest sampling at all. */
 function modelsOr<const Off extends number>(off: Off): { readonly default: Off; readonly defaultText: string } {
@@ -55,8 +58,11 @@ export const SAMPLING_OPTIONS = {
   presencePenalty: number({ min: -2, max: 2, default: 0, help: "subtracted from the logits of tokens in the output" }),
   /** Subtracted from the logits of tokens in the output, once per occurrence. Default: 0. */
   frequencyPenalty: number({ min: -2, max: 2, default: 0, help: "the same, once per occurrence" }),
-  /** Added to the logits of tokens, by token id; `-Infinity` forbids a token. At most {@linkcode MAX_LOGIT_BIASES} tokens. */
-  logitBias: value<Readonly<Record<number, number>>>("Record<number, number>"),
+  /**
+   * Added to the logits of tokens, by token id; `-Infinity` forbids a token, and may not forbid all of them. At most
+   * {@linkcode MAX_LOGIT_BIASES} tokens.
+   */
+  logitBias: record<Readonly<Record<number, number>>>("Record<number, number>"),
   /** Makes sampling reproducible. Default: random. */
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER, defaultText: "random", help: "make sampling reproducible" }),
   /** Report the log-probability of each token and of this number of likeliest ones. */
@@ -102,7 +108,7 @@ export function resolveSampling(
   const { logitBias, seed, logprobs, ...parameters } = resolved;
   return {
     ...parameters,
-    ...readLogitBias(logitBias ?? {}, vocabularySize),
+    ...readGiven("logitBias", () => readLogitBias(logitBias ?? {}, vocabularySize)),
     seed: seed ?? randomSeed(),
     logprobs: logprobs ?? -1,
   };
@@ -126,19 +132,27 @@ function randomSeed(): number {
   return low + (high % 2 ** 21) * 2 ** 32;
 }
 
+/** @throws {UpbeatError} `INVALID_PARAMETER`. */
 function readLogitBias(
   bias: Readonly<Record<number, number>>,
   vocabularySize: number,
 ): Pick<SamplingParameters, "biasTokens" | "biasValues"> {
+  const keys = Object.keys(bias);
+  if (keys.length > MAX_LOGIT_BIASES) {
+    throw invalid("logitBias", `may name at most ${MAX_LOGIT_BIASES} tokens`, keys.length);
+  }
   const biasTokens: number[] = [];
   const biasValues: number[] = [];
-  for (const [key, value] of Object.entries(bias)) {
-    biasTokens.push(checkNumber("logitBias (token id)", Number(key), { min: 0, max: vocabularySize - 1 }, "integer"));
+  for (const key of keys) {
+    // "", "07" and "1e1" are numbers too, and would name a token twice.
+    const token = String(Number(key)) === key ? Number(key) : key;
+    const value: unknown = bias[key as unknown as number];
+    biasTokens.push(checkNumber("logitBias (token id)", token, { min: 0, max: vocabularySize - 1 }, "integer"));
     // -Infinity forbids a token.
-    biasValues.push(value === -Infinity ? value : checkNumber(`logitBias[${key}]`, value, {}, "number"));
+    biasValues.push(value === -Infinity ? value : checkNumber(`logitBias[${key}]`, value, BIAS_RANGE, "number"));
   }
-  if (biasTokens.length > MAX_LOGIT_BIASES) {
-    throw invalid("logitBias", `may name at most ${MAX_LOGIT_BIASES} tokens`, biasTokens.length);
+  if (biasTokens.length === vocabularySize && biasValues.every((value) => value === -Infinity)) {
+    throw invalid("logitBias", "must leave a token that is not forbidden", `-Infinity for all ${vocabularySize}`);
   }
   return { biasTokens, biasValues };
 }

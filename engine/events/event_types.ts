@@ -20,34 +20,31 @@ export interface StepLogprobs {
   readonly tokenId: number;
   /** Its log-probability under the model's raw logits. */
   readonly logprob: number;
-  /** The likeliest tokens, most likely first. */
+  /** The likeliest tokens, falling. */
   readonly top: readonly TokenLogprob[];
 }
 
-/** The payload of a `GENERATED_TOKEN` event. */
+/** What a `GENERATED_TOKEN` event carries. */
 export interface GeneratedToken {
   /** The token's id. */
   readonly tokenId: number;
   /** The text that became certain with it; may be empty, or end an earlier token's text. */
   readonly text: string;
-  /** Log-probability of the token, where requested. */
+  /** Log-probability of the token, when asked for. */
   readonly logprob?: number;
-  /** The likeliest tokens at this step, most likely first, where requested. */
+  /** The likeliest tokens at this step, falling, when asked for. */
   readonly topLogprobs?: readonly TokenLogprob[];
-  /**
-   * When the executor sent it to the caller's side, on the engine's clock. This and the rest: where tokens are
-   * recorded.
-   */
+  /** When it was handed to the caller's side, on the engine's clock. This and what follows: where tokens are recorded. */
   readonly emittedAt?: number;
   /** The step that generated it, counted from 1. */
   readonly step?: number;
   /** KV blocks of the pool. */
   readonly blocksTotal?: number;
-  /** KV blocks that are not free: in use by requests, or kept for their content. */
+  /** KV blocks that are not free: of requests, or kept for their content. */
   readonly blocksAllocated?: number;
-  /** KV blocks in use by requests. */
+  /** KV blocks that requests hold. */
   readonly blocksActive?: number;
-  /** Cached tokens of the step's requests. */
+  /** Tokens in the cache of the requests of the step. */
   readonly activeTokens?: number;
 }
 
@@ -75,22 +72,22 @@ export interface PrefillChunk {
 export const CANCEL_REASONS = ["user", "disconnect", "deadline", "shutdown"] as const;
 
 /**
- * What canceled a generation: its caller, by `cancel()`, a signal or leaving a loop; a client that disconnected; a
- * timeout; or the engine's shutdown.
+ * What canceled a generation: its caller, by `cancel()`, a signal or leaving a loop; a client that disconnected; a timeout;
+ * or the engine's shutdown.
  */
 export type CancelReason = (typeof CANCEL_REASONS)[number];
 
-/** The payload of each type of event. */
+/** What each type of event carries. */
 export interface EventPayloads {
-  /** The request arrived: stamped at the call of `generate()`, before tokenization. Once per request. */
+  /** The request arrived: stamped at the call of `generate()`, before tokenization. Once, whatever happens to it. */
   readonly ADD_ENGINE: null;
-  /** The rest of the prompt goes into the context in the next step. Again after every eviction. */
+  /** All that is left of the sequence goes into the context in the next step. Again after every eviction. */
   readonly ADD_CONTEXT: null;
   /** A token was generated and kept. */
   readonly GENERATED_TOKEN: GeneratedToken;
-  /** Running, but skipped while no KV block is free; it keeps its own. */
+  /** Running, but held back for want of KV blocks; its own stay. */
   readonly PAUSE: null;
-  /** Preempted: its KV blocks were taken; it is queued again and will be recomputed. */
+  /** Its KV blocks were taken; it is queued again and will be recomputed. */
   readonly EVICT: null;
   /** Terminal: the request is complete, or was cancelled. */
   readonly FINISH: null;
@@ -100,18 +97,18 @@ export interface EventPayloads {
   readonly ERROR_TRANSIENT: RequestError;
   /** Something failed for good. */
   readonly ERROR_NONTRANSIENT: RequestError;
-  /** Detail: a chunk of the prompt is in the next step; the first one ends the wait in the queue. */
+  /** Detail: a chunk of the sequence is in the next step; the first one ends the wait in the queue. */
   readonly PREFILL_CHUNK: PrefillChunk;
-  /** Detail: it runs again after a pause. */
+  /** Detail: runs again after a pause. */
   readonly RESUME: null;
-  /** Detail: its cancellation was requested. */
+  /** Detail: somebody asked for its end. */
   readonly CANCEL: { readonly reason: CancelReason };
 }
 
-/** All event types. */
+/** The names of all events. */
 export type RequestEventType = keyof EventPayloads;
 
-/** An event of one type. */
+/** The event of one type. */
 export interface EventOf<Type extends RequestEventType> {
   /** The request, unique within the engine. */
   readonly requestId: number;
@@ -123,7 +120,7 @@ export interface EventOf<Type extends RequestEventType> {
   readonly payload: EventPayloads[Type];
 }
 
-/** Anything that happens to a request. */
+/** Everything a request lives through. */
 export type RequestEvent = { [Type in RequestEventType]: EventOf<Type> }[RequestEventType];
 
 /** A token read back from compact form, which has neither time nor text. */
@@ -150,16 +147,16 @@ export const LIFECYCLE_EVENT_TYPES = [
   "ERROR_NONTRANSIENT",
 ] as const satisfies readonly RequestEventType[];
 
-/** The types that exist only with `trackDetailEvents`. */
+/** The types that are there only where details are asked for. */
 export const DETAIL_EVENT_TYPES = ["PREFILL_CHUNK", "RESUME", "CANCEL"] as const satisfies readonly RequestEventType[];
 
-/** Whether a value is an event type. */
+/** Whether a value names a type of event. */
 export function isEventType(value: unknown): value is RequestEventType {
   const known: readonly unknown[] = LIFECYCLE_EVENT_TYPES;
   return known.includes(value) || isDetailType(value);
 }
 
-/** Whether a value is one of {@linkcode DETAIL_EVENT_TYPES}. */
+/** Whether a value names a type that is there only where details are asked for. */
 export function isDetailType(value: unknown): boolean {
   return (DETAIL_EVENT_TYPES as readonly unknown[]).includes(value);
 }

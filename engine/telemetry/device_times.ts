@@ -5,14 +5,14 @@
  */
 /** When the device worked on a step, in milliseconds on the engine's clock. */
 export interface DeviceTimes {
-  /** It started on the step's inputs. */
+  /** It began with the step's inputs. */
   readonly begin: number;
-  /** The forward pass ended. */
+  /** The forward pass was computed. */
   readonly forwardEnd: number;
-  /** Sampling started. */
+  /** It began to choose tokens. */
   readonly samplingBegin: number;
   /** The tokens were on the host. */
   readonly end: number;
-  /** Milliseconds for which it was idle since the previous step's end, and within this step. */
+  /** For how long it had nothing to do since the end of the step before, and within this one. */
   readonly idle: number;
 }

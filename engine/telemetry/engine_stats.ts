@@ -1,30 +1,30 @@
 /**
- * The state of an engine, and its totals since it was loaded.
+ * How an engine stands, and what it has done since it was loaded.
  *
  * @module
  */
 import { LatencyHistogram, type LatencySummary } from "./latency_histogram.ts";
 import type { ExecutorCounters } from "./executor_counters.ts";
 
-/** An engine's state and totals; a plain value. */
+/** An engine's state and its counts; a plain value. */
 export interface EngineStats {
-  /** Requests in the batch now that are not paused. */
+  /** Requests that hold a place in the batch now. */
   readonly running: number;
   /** Requests that wait for admission now, evicted ones included. */
   readonly waiting: number;
-  /** Requests in the batch now that are paused until KV blocks are free. */
+  /** Requests that hold a place in the batch and wait for KV blocks now. */
   readonly paused: number;
-  /** Requests that ran to completion. */
+  /** Requests that ended by themselves. */
   readonly finished: number;
   /** Requests that were cancelled. */
   readonly cancelled: number;
-  /** Requests that failed, rejected ones included. */
+  /** Requests that failed, those included that were refused at once. */
   readonly failed: number;
   /** KV blocks of the pool now. */
   readonly kvBlocks: {
-    /** In use by requests. */
+    /** Held by requests. */
     readonly used: number;
-    /** Free, with content that is kept for later prompts. */
+    /** Held by nobody, with content that is kept for later prompts; they are as good as free. */
     readonly cached: number;
     /** All of them. */
     readonly total: number;
@@ -33,42 +33,42 @@ export interface EngineStats {
   readonly prefixCache: {
     /** Prompt tokens of admitted requests. */
     readonly queriedTokens: number;
-    /** How many of these were found. */
+    /** How many of them were found. */
     readonly hitTokens: number;
-    /** `hitTokens / queriedTokens`; null before the first admission. */
+    /** The latter's part of the former; null when no request was admitted yet. */
     readonly hitRate: number | null;
   };
-  /** Requests that made way for others when KV blocks ran out. */
+  /** What was done for want of KV blocks. */
   readonly preemptions: {
     /** Times that a request was paused. */
     readonly pauses: number;
-    /** Times that a request lost its blocks and was recomputed. */
+    /** Times that a request lost its blocks and was computed again. */
     readonly evictions: number;
   };
   /** Steps run. */
   readonly steps: number;
-  /** Rows whose token was computed and dropped. */
+  /** Rows computed whose token nobody saw. */
   readonly wastedSteps: number;
   /** Milliseconds spent on steps. */
   readonly stepMs: number;
-  /** How many of these were spent waiting for the device. */
+  /** Milliseconds of them spent waiting for the device. */
   readonly deviceWaitMs: number;
   /** The engine-wide stream of events. */
   readonly events: {
-    /** Open streams. */
+    /** Streams that are read now. */
     readonly consumers: number;
-    /** Events dropped by streams that were read too slowly, since the engine was loaded. */
+    /** Events that streams have dropped, since the engine was loaded, because they were read too slowly. */
     readonly dropped: number;
   };
-  /** Latencies over all requests since the engine was loaded, each counted as soon as it is known. */
+  /** Times over all requests since the engine was loaded, each counted as soon as it is known. */
   readonly latency: {
     /** From the call of `generate()` to the first token, of every request that got one. */
     readonly ttftMs: LatencySummary;
     /** From each token to the next of the same request, pauses and evictions included. */
     readonly interTokenMs: LatencySummary;
-    /** From the call of `generate()` to the first step with some of its prompt, of every request that was admitted. */
+    /** From the call of `generate()` to the first step that computed some of it, of every request that was admitted. */
     readonly queueMs: LatencySummary;
-    /** From the call of `generate()` to the end, of every request that ran to completion. */
+    /** From the call of `generate()` to the end, of every request that ended by itself. */
     readonly e2eMs: LatencySummary;
   };
 }
@@ -76,7 +76,7 @@ export interface EngineStats {
 /** How a request ended. */
 export type RequestOutcome = "finished" | "cancelled" | "failed";
 
-/** Counts and latencies over all requests of an engine. */
+/** Counts and times over all requests of an engine. */
 export class RequestTotals {
   finished = 0;
   cancelled = 0;
@@ -94,17 +94,17 @@ export class RequestTotals {
    */
   ended(outcome: RequestOutcome, e2eMs: number): void {
     this[outcome]++;
-    // Other requests ended when they were cancelled or failed, which says nothing of the engine's speed.
+    // How long others took says when they were given up, not how fast the engine is.
     if (outcome === "finished") this.endToEnd.record(e2eMs);
   }
 }
 
-/** The inputs of {@linkcode engineStats}. */
+/** What {@linkcode engineStats} is made from. */
 export interface StatsSources {
-  /** As of the executor's last output. */
+  /** As of the executor's last message. */
   readonly counters: ExecutorCounters;
   readonly totals: RequestTotals;
-  /** Requests that are not over on the caller's side. */
+  /** Requests that have not ended, as this side knows. */
   readonly live: number;
   readonly kvBlocks: number;
   readonly events: EngineStats["events"];
@@ -113,14 +113,14 @@ export interface StatsSources {
 /**
  * The stats of an engine.
  *
- * @param sources The state of the caller's side.
+ * @param sources What is known on the caller's side.
  * @returns A new plain value.
  */
 export function engineStats({ counters, totals, live, kvBlocks, events }: StatsSources): EngineStats {
   const { running, paused, usedBlocks, cachedBlocks, prefixQueriedTokens, prefixHitTokens } = counters;
   return {
     running,
-    // Includes requests that have not reached the executor yet.
+    // Requests that are on their way to the executor wait too, and it does not know of them.
     waiting: Math.max(0, live - running - paused),
     paused,
     finished: totals.finished,

@@ -1,19 +1,19 @@
 /**
- * Distributions of times in bounded space.
+ * How times are distributed, in little space however many there are.
  *
  * @module
  */
 import { DDSketch } from "@datadog/sketches-js";
 
-/** The relative error of a quantile in a {@linkcode LatencySummary}, at most. */
+/** By how much a quantile of a {@linkcode LatencySummary} may differ from the exact one, as a part of the latter. */
 export const LATENCY_RELATIVE_ERROR = 0.01;
 
 /**
- * A distribution of times in milliseconds; null without any. `count`, `min`, `max` and `mean` are exact. A quantile q
- * is the value of rank ⌊q (count − 1)⌋, counted from 0, to within {@linkcode LATENCY_RELATIVE_ERROR}.
+ * A distribution of times in milliseconds; null where there is none. `count`, `min`, `max` and `mean` are exact. A quantile
+ * q is the value of rank ⌊q (count − 1)⌋, counted from 0, within {@linkcode LATENCY_RELATIVE_ERROR} of it.
  */
 export interface LatencySummary {
-  /** Number of measurements. */
+  /** How many times were measured. */
   readonly count: number;
   readonly min: number | null;
   readonly max: number | null;
@@ -36,8 +36,8 @@ const NOTHING: LatencySummary = {
 };
 
 /**
- * Counts times in logarithmic bins (DDSketch, Masson et al. 2019). From a microsecond to a day there are some 1300
- * bins, so bins are never merged, and the error bound holds for all times.
+ * Counts times in logarithmic bins (DDSketch, Masson et al. 2019). From a microsecond to a day there are some 1300 bins, so
+ * none are ever joined, and the error holds for all times.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export class LatencyHistogram {
   readonly #sketch = new DDSketch({ relativeAccuracy: LATENCY_RELATIVE_ERROR });
 
   /**
-   * Record a time.
+   * Count a time.
    *
    * @param milliseconds The time, 0 or more, in whole microseconds.
    */
@@ -58,11 +58,11 @@ export class LatencyHistogram {
     this.#sketch.accept(milliseconds);
   }
 
-  /** The distribution so far. */
+  /** What was counted so far. */
   summary(): LatencySummary {
     const { count, min, max, sum } = this.#sketch;
     if (count === 0) return NOTHING;
-    // The middle of a bin may lie beyond its last value.
+    // A bin's middle may lie beyond the last value in it.
     const quantile = (q: number) => Math.min(Math.max(this.#sketch.getValueAtQuantile(q), min), max);
     return {
       count,

@@ -1,13 +1,13 @@
 /**
- * Reports of steps.
+ * The report of one step: its times, what it computed, and the state of the pool at its launch.
  *
  * @module
  */
 import type { DeviceTimes } from "./device_times.ts";
 
 /**
- * One step of the executor: its times, in milliseconds on the engine's clock; what it computed; and the state of batch
- * and KV cache at its launch.
+ * One step of the executor: when, in milliseconds on the engine's clock; what it computed; and how things stood when it
+ * was launched.
  */
 export interface StepReport {
   /** The step's number, counted from 1. */
@@ -18,7 +18,7 @@ export interface StepReport {
   readonly forwardLaunched: number;
   /** When the launch of its sampling began. */
   readonly sampling: number;
-  /** When all of it was enqueued. */
+  /** When everything was enqueued. */
   readonly launched: number;
   /** When the executor began to wait for the device. */
   readonly waiting: number;
@@ -38,23 +38,23 @@ export interface StepReport {
   readonly launchDelayMs: number;
   /** Requests in the step. */
   readonly requests: number;
-  /** How many of these computed a prompt chunk; after an eviction, generated tokens count as prompt. */
+  /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
   readonly prefillRequests: number;
-  /** Tokens of these chunks. */
+  /** Tokens of those chunks. */
   readonly prefillTokens: number;
   /** Tokens of the other requests, one each. */
   readonly decodeTokens: number;
   /** Tokens that the step sampled. */
   readonly sampledTokens: number;
-  /** KV blocks in use by requests. */
+  /** KV blocks that requests held. */
   readonly usedBlocks: number;
-  /** Free KV blocks whose content was kept. */
+  /** KV blocks that nobody held and whose content was kept. */
   readonly cachedBlocks: number;
-  /** Requests in the batch that were not paused. */
+  /** Requests that held a slot and were not paused. */
   readonly runningRequests: number;
-  /** Requests in the batch that were paused. */
+  /** Requests that held a slot and waited for KV blocks. */
   readonly pausedRequests: number;
-  /** Requests that waited for admission, evicted ones included. */
+  /** Requests that waited for a slot, evicted ones included. */
   readonly waitingRequests: number;
   /** @deprecated Renamed to {@linkcode StepReport.resultsAt}. */
   readonly known?: number;

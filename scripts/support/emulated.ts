@@ -57,6 +57,9 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/support/scripted/scripted_device_test.ts",
     "tests/behaviours/overlap/scripted_engine_test.ts",
   ],
+  "what they test happens before any step": [
+    "tests/behaviours/requests/wrong_options_test.ts",
+  ],
   "the programs they start open no device": [
     "tests/bench/flags_test.ts",
     "tests/cli/commands/inspect_test.ts",

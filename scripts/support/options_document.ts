@@ -113,8 +113,9 @@ export function optionsDocument(): string {
   return `# Options
 
 Made from the tables in \`engine/config/\` by \`bun scripts/options.ts\`. Every option may be left out; \`null\` and
-\`undefined\` count as left out. A wrong value is refused with \`INVALID_PARAMETER\`, which names option and value.
-\`engine.info.options\` has the values in effect. Flags are those of \`upbeat generate\`, \`chat\` and \`trace\`.
+\`undefined\` count as left out. A wrong value is refused with \`INVALID_PARAMETER\`, which names option and value; so is an
+option that does not exist, with the name that was probably meant. \`engine.info.options\` has the values in effect. Flags
+are those of \`upbeat generate\`, \`chat\` and \`trace\`.
 
 ${section("Engine.load(model, options)", { ...ENGINE_OPTIONS, ...ENGINE_HOOKS }, ["engine_options", "tracking"])}
 

@@ -61,32 +61,33 @@ export function attention(module: ModelBuilder, config: DecoderConfig, features:
   return {
     attended,
     attend(pass, normed) {
-      const { symbols, stream, inputs, rows, cacheDtype, blockSize } = pass;
+      const { symbols, stream, inputs, rows } = pass;
+      const { cacheDtype, blockSize } = pass.memory;
       projectQkv(pass, normed);
       pass.check(symbols.upbeat_rotary_cache(
         stream,
-        qkv.pointer,
+        pass.at(qkv),
         inputs.positions,
         inputs.slotMapping,
-        rotary.pointer,
-        queryNorm?.pointer ?? null,
-        keyNorm?.pointer ?? null,
+        pass.at(rotary),
+        queryNorm === undefined ? null : pass.at(queryNorm),
+        keyNorm === undefined ? null : pass.at(keyNorm),
         headNorm?.epsilon ?? 0,
         rows,
         heads,
         kvHeads,
         headDim,
-        cache.keys.pointer,
-        cache.values.pointer,
+        pass.at(cache.keys),
+        pass.at(cache.values),
         cacheDtype,
         blockSize,
       ));
       pass.check(symbols.upbeat_attention(
         stream,
-        qkv.pointer,
+        pass.at(qkv),
         qkv.columns,
-        cache.keys.pointer,
-        cache.values.pointer,
+        pass.at(cache.keys),
+        pass.at(cache.values),
         cacheDtype,
         inputs.blockTables,
         inputs.maxBlocks,
@@ -100,7 +101,7 @@ export function attention(module: ModelBuilder, config: DecoderConfig, features:
         blockSize,
         scale,
         slidingWindow ?? 0,
-        attended.pointer,
+        pass.at(attended),
       ));
     },
     project: (pass, attended, hidden) => project(pass, output, attended, hidden, hidden),

@@ -25,12 +25,12 @@ export function project(
 ): void {
   pass.check(pass.symbols.upbeat_linear(
     pass.stream,
-    weight.handle,
-    input.pointer,
-    bias?.pointer ?? null,
-    residual?.pointer ?? null,
+    pass.handle(weight),
+    pass.at(input),
+    bias === null ? null : pass.at(bias),
+    residual === null ? null : pass.at(residual),
     pass.rows,
-    output.pointer,
+    pass.at(output),
   ));
 }
 
@@ -63,15 +63,15 @@ export function stackedLinear(
   const { unit, units } = joint;
   return (pass, input) => {
     for (const { projection, part } of products) project(pass, projection, input, part);
-    const { symbols, stream, maxTokens, rows } = pass;
+    const { symbols, stream, memory, rows } = pass;
     pass.check(symbols.upbeat_gather_rows(
       stream,
-      joint.pointer,
-      joint.indices.pointer,
-      maxTokens * units,
+      pass.at(joint),
+      pass.at(joint.indices),
+      memory.maxTokens * units,
       rows * units,
       unit,
-      output.pointer,
+      pass.at(output),
     ));
   };
 }

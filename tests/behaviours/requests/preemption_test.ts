@@ -8,7 +8,8 @@ import { planModel } from "../../../engine/models/model_plan.ts";
 import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
 import { resolveLimits } from "../../../engine/runner/limits.ts";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
-import { resolveSampling } from "../../../engine/config/sampling_options.ts";
+import { resolveSampling, SAMPLING_OPTIONS } from "../../../engine/config/sampling_options.ts";
+import { pickOptions } from "../../../engine/config/option.ts";
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { openDevice } from "../../../ffi/device.ts";
@@ -58,7 +59,7 @@ function message(index: number, stopStrings: readonly string[] = []): SubmitMess
     id: index + 1,
     promptTokenIds: Int32Array.from(prompt),
     maxTokens: options.maxTokens,
-    sampling: resolveSampling(options, none, VOCABULARY),
+    sampling: resolveSampling(pickOptions(SAMPLING_OPTIONS, options), none, VOCABULARY),
     eosTokenIds: [],
     stopStrings,
     trackTokens: false,

@@ -11,7 +11,7 @@ const FLAGS = {
   topP: number({ above: 0, max: 1, default: 1, placeholder: "P", help: "nucleus" }),
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER, defaultText: "random", help: "reproducible" }),
   prompt: text({ short: "p", help: "the prompt" }),
-  stop: texts(4, { help: "where to end" }),
+  stop: texts(4, 8, { help: "where to end" }),
   promptIds: tokenIds({ help: "the prompt as ids" }),
   device: choice(["auto", "cpu"], { help: "where" }),
   library: text({}),

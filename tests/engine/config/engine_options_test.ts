@@ -1,9 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import { describeOptions } from "../../../engine/config/engine_info.ts";
-import { DISPOSE_OPTIONS, ENGINE_OPTIONS, type EngineOptions } from "../../../engine/config/engine_options.ts";
+import {
+  DISPOSE_OPTIONS,
+  ENGINE_HOOKS,
+  ENGINE_OPTIONS,
+  type EngineOptions,
+} from "../../../engine/config/engine_options.ts";
 import { resolveOptions } from "../../../engine/config/option.ts";
-import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
+import { checkEngineOptions, resolveEngineOptions } from "../../../engine/config/resolved_options.ts";
+import { showValue } from "../../../errors.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 
 test("resolveEngineOptions() returns a value that crosses threads for every option", () => {
@@ -33,12 +39,28 @@ const REFUSED: readonly (readonly [keyof EngineOptions, unknown])[] = [
   ["trackDetailEvents", 1],
   ["onProgress", {}],
   ["onStep", "print"],
+  ["signal", {}],
 ];
 for (const [name, value] of REFUSED) {
-  test(`resolveEngineOptions() refuses ${name} = ${value}, naming both`, () => {
-    assertUpbeatError(() => resolveEngineOptions({ [name]: value }), "INVALID_PARAMETER", name, String(value));
+  test(`resolveEngineOptions() refuses ${name} = ${showValue(value)}, naming both`, () => {
+    assertUpbeatError(() => resolveEngineOptions({ [name]: value }), "INVALID_PARAMETER", name, showValue(value));
   });
 }
+
+test("resolveEngineOptions() refuses an option that does not exist", () => {
+  const options = { max_context: 64 } as EngineOptions;
+  assertUpbeatError(
+    () => resolveEngineOptions(options),
+    "INVALID_PARAMETER",
+    "max_context",
+    "did you mean maxContext?",
+  );
+});
+
+test("checkEngineOptions() takes null for an option that was left out", () => {
+  const nulls = Object.fromEntries(Object.keys({ ...ENGINE_OPTIONS, ...ENGINE_HOOKS }).map((name) => [name, null]));
+  assertEquals(checkEngineOptions(nulls), checkEngineOptions({}));
+});
 
 test("describeOptions() has every option in effect, some of them as fields of their own", () => {
   const resolved = resolveEngineOptions({ kvBlocks: 99, streamInterval: 3 });

@@ -63,6 +63,13 @@ const refused: readonly (readonly [string, SamplingOptions, string])[] = [
   ["logprobs", { logprobs: 21 }, "21"],
   ["logitBias (token id)", { logitBias: { 100: 1 } }, "100"],
   ["logitBias[3]", { logitBias: { 3: NaN } }, "NaN"],
+  ["logitBias[3]", { logitBias: { 3: Infinity } }, "Infinity"],
+  // Infinite in float32, in which the device computes.
+  ["logitBias[3]", { logitBias: { 3: 1e39 } }, "1e+39"],
+  ["logitBias[3]", { logitBias: { 3: -Number.MAX_VALUE } }, "-1.7976931348623157e+308"],
+  ["logitBias (token id)", { logitBias: { "07": 1 } as Record<string, number> }, '"07"'],
+  ["logitBias (token id)", { logitBias: { "": 1 } as Record<string, number> }, '""'],
+  ["logitBias", { logitBias: [1, 2] as unknown as Record<number, number> }, "[1,2]"],
 ];
 for (const [field, options, value] of refused) {
   test(`resolveSampling() refuses ${field} = ${value}, naming both`, () => {
@@ -73,4 +80,17 @@ for (const [field, options, value] of refused) {
 test("resolveSampling() refuses more than MAX_LOGIT_BIASES biases", () => {
   const logitBias = Object.fromEntries(Array.from({ length: MAX_LOGIT_BIASES + 1 }, (_, id) => [id, 1]));
   assertUpbeatError(() => resolveSampling({ logitBias }, silent, 5000), "INVALID_PARAMETER", "logitBias");
+});
+
+test("resolveSampling() refuses biases that forbid every token, and accepts those that leave one", () => {
+  const forbid = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, id) => [id, -Infinity]));
+  const resolve = (logitBias: Record<number, number>) => resolveSampling({ logitBias }, silent, 100);
+  assertUpbeatError(() => resolve(forbid(100)), "INVALID_PARAMETER", "logitBias", "forbidden", "all 100");
+  assertEquals(resolve(forbid(99)).biasTokens.length, 99);
+  assertEquals(resolve({ ...forbid(100), 7: -3e38 }).biasTokens.length, 100);
+});
+
+test("resolveSampling() counts biases before it reads them", () => {
+  const logitBias = Object.fromEntries(Array.from({ length: 200_000 }, (_, id) => [`${id}.5`, 1])) as never;
+  assertUpbeatError(() => resolveSampling({ logitBias }, silent, 100), "INVALID_PARAMETER", "logitBias", "200000");
 });
