@@ -89,5 +89,9 @@ export const TRACKING_COMPILED_OUT: readonly Substitution[] = [
       "if (!this.#tracking.generatedTokens) return;\n    this.#emittedTimes.push(emittedAt);\n    this.#usages.push(usage);",
     replace: "",
   },
-  { file: "events/token_columns.ts", find: "if (generatedTokens) kept.push(this.tokenEvent(tokens));", replace: ";" },
+  {
+    file: "events/token_columns.ts",
+    find: "if (generatedTokens) kept.push(this.tokenEvent(cursor.tokens));",
+    replace: ";",
+  },
 ];

@@ -1,5 +1,5 @@
 /**
- * Giving up on something when a signal aborts.
+ * Follows abort signals.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { UpbeatError } from "../../errors.ts";
 import type { Generation } from "./generation.ts";
 
 /**
- * Refuse to begin what is not wanted any more.
+ * Throw if a signal has aborted.
  *
- * @param signal The signal that may have aborted.
- * @param what What would begin, for the error: as in "loading the model".
+ * @param signal The signal.
+ * @param what The aborted work, for the error, as in "loading the model".
  * @throws {UpbeatError} `ENGINE_CLOSED` with the signal's reason.
  */
 export function checkNotAborted(signal: AbortSignal | undefined, what: string): void {
@@ -18,13 +18,13 @@ export function checkNotAborted(signal: AbortSignal | undefined, what: string): 
 }
 
 /**
- * Wait for something, or for a signal to abort, whichever comes first.
+ * Wait for work, or for a signal to abort, whichever comes first.
  *
- * @param work What is waited for.
- * @param signal The signal; without one this only waits.
- * @param what What is given up, for the error.
- * @returns What the work resolves to.
- * @throws {UpbeatError} `ENGINE_CLOSED` with the signal's reason; else whatever the work rejects with.
+ * @param work The work.
+ * @param signal The signal; undefined: only wait.
+ * @param what The work's name, for the error.
+ * @returns The result of the work.
+ * @throws {UpbeatError} `ENGINE_CLOSED` with the signal's reason; else the error of the work.
  */
 export async function unlessAborted<Result>(
   work: Promise<Result>,
@@ -48,18 +48,18 @@ function aborted({ reason }: AbortSignal, what: string): UpbeatError {
 }
 
 /**
- * Cancel a generation when a signal aborts, and let go of the signal when the generation is over.
+ * Cancel a generation when a signal aborts, and release the signal when the generation is over.
  *
  * @param generation The generation.
- * @param signal The signal, where there is one.
+ * @param signal The signal; undefined: do nothing.
  */
 export function followSignal(generation: Generation, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
   const cancel = () => generation.cancel(isTimeout(signal.reason) ? "deadline" : "user");
   if (signal.aborted) return cancel();
   signal.addEventListener("abort", cancel, { once: true });
-  const letGo = () => signal.removeEventListener("abort", cancel);
-  generation.result.then(letGo, letGo);
+  const release = () => signal.removeEventListener("abort", cancel);
+  generation.result.then(release, release);
 }
 
 /** Whether a signal aborted as `AbortSignal.timeout()` does. */

@@ -1,5 +1,5 @@
 /**
- * Checks a request, and puts it into the executor's terms.
+ * Checks and resolves a request.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface PreparedRequest extends SegmentRequest {
   readonly sampling: SamplingParameters;
 }
 
-/** A request that can run, or everything that is wrong with it. */
+/** A request that can run, or all of its errors. */
 export type CheckedRequest =
   | {
     readonly isValid: true;
@@ -44,7 +44,7 @@ export type CheckedRequest =
  *
  * @param requestId Its number.
  * @param arrival When `generate()` was called, in milliseconds on the engine's clock.
- * @param tracking What it keeps.
+ * @param tracking What its record keeps.
  * @returns The request.
  */
 export function unknownRequest(requestId: number, arrival: number, tracking: Tracking): SegmentRequest {
@@ -63,14 +63,14 @@ export function unknownRequest(requestId: number, arrival: number, tracking: Tra
 }
 
 /**
- * Check everything a caller can get wrong. A fault does not end the check, so that all of them are reported.
+ * Check and resolve a request. An error does not end the check, so that all errors are reported.
  *
  * @param requestId The request's number.
  * @param arrival When `generate()` was called, in milliseconds on the engine's clock.
  * @param prompt Text, token ids, or chat messages.
- * @param options What the caller gave.
+ * @param options As given to `generate()`.
  * @param limits The engine's limits.
- * @returns The request, or what is wrong with it: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
+ * @returns The request, or its errors: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
  * `TOKENIZER_MISSING`, `CHAT_TEMPLATE_INVALID`.
  */
 export function checkRequest(
@@ -152,8 +152,8 @@ function checkLength(
   throw new UpbeatError(
     "PROMPT_TOO_LONG",
     room < 1
-      ? `the prompt has ${promptTokens} tokens and the engine's context ${maxContext}, one of which must be left to ` +
-        `generate: shorten the prompt${larger}`
+      ? `the prompt's ${promptTokens} tokens leave no room in the engine's context of ${maxContext} to generate one: ` +
+        `shorten the prompt${larger}`
       : `the prompt's ${promptTokens} tokens and maxTokens ${wanted} exceed the engine's context of ${maxContext}: ` +
         `set maxTokens to ${room} or less${larger}`,
     { promptTokens, maxTokens: wanted, maxContext },

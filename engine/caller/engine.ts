@@ -30,10 +30,10 @@ import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engin
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { resolveTracking, type Tracking, TRACKING_OPTIONS } from "../config/tracking.ts";
 
-/** Milliseconds that a worker has to end once it may. */
+/** Milliseconds after which the engine stops waiting for its thread to end. */
 const SHUTDOWN_TIMEOUT = 10_000;
 
-/** Milliseconds that a worker which had not ended by then has to do so in the background, before it is terminated. */
+/** Milliseconds from then on after which the thread, left in the background, is terminated. */
 const SHUTDOWN_GRACE = 60_000;
 
 /**
@@ -48,13 +48,13 @@ const SHUTDOWN_GRACE = 60_000;
  * ```
  */
 export class Engine implements AsyncDisposable {
-  /** What is loaded, and where. */
+  /** The loaded model, its device and the resolved options. */
   readonly info: EngineInfo;
-  /** The model's tokenizer; null when its folder has none, and prompts must be token ids. */
+  /** The model's tokenizer; null where its folder has none: prompts must be token ids then. */
   readonly tokenizer: Tokenizer | null;
   /**
-   * When the engine's clock began, in milliseconds of Unix time: add it to a timestamp for the time of day. It is read
-   * from the wall clock once, so differences of timestamps never depend on that clock being set.
+   * The origin of the engine's clock in Unix time, in milliseconds: add it to a timestamp for the time of day. The wall
+   * clock is read once, so setting it never changes differences of timestamps.
    */
   readonly timeOrigin: number;
 
@@ -68,7 +68,7 @@ export class Engine implements AsyncDisposable {
   #nextRequestId = 1;
   #tokenTableSent = false;
   #disposal: Promise<void> | null = null;
-  /** What ended the executor, where that was not a disposal. */
+  /** The error that ended the executor; null after a disposal. */
   #failure: UpbeatError | null = null;
 
   private constructor(
@@ -84,7 +84,7 @@ export class Engine implements AsyncDisposable {
     this.timeOrigin = timeOrigin;
     const now = createClock(timeOrigin);
     this.#live = new LiveGenerations(() => thread.holdOpen(false), limits.onStep);
-    // Two threads' clocks agree to their resolution; what follows an output must not seem to come before it.
+    // The threads' clocks agree to their resolution only: an event after an output must not have an earlier time.
     this.#now = () => Math.max(now(), this.#live.emittedAt);
     this.#log = limits.log;
     this.#tracking = limits.tracking;
@@ -102,11 +102,11 @@ export class Engine implements AsyncDisposable {
    * Load a model.
    *
    * @param model Path of a Hugging Face model folder: `config.json`, safetensors weights, `tokenizer.json`.
-   * @param options Device, threads, sizes.
+   * @param options Device, threads, sizes, tracking.
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
-   * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`: each names the thing that is wrong. `ENGINE_CLOSED` where the signal
-   * aborted; nothing is left running or allocated then.
+   * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`, each naming its subject. `ENGINE_CLOSED` where the signal aborted.
+   * After an error nothing is left running or allocated.
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
@@ -146,10 +146,9 @@ export class Engine implements AsyncDisposable {
   /**
    * Start a generation.
    *
-   * Generations that are started in one go, without an `await` between them, are scheduled together.
+   * Generations that are started without an `await` between them are scheduled together.
    *
-   * It never throws: whatever is wrong with prompt or options fails the generation, whose result rejects with a typed
-   * error.
+   * Never throws: an invalid prompt or option fails the generation, whose result rejects with a typed error.
    *
    * @param prompt Text, token ids, or chat messages for the model's template.
    * @param options Length, sampling, stops.
@@ -160,19 +159,19 @@ export class Engine implements AsyncDisposable {
     const requestId = this.#nextRequestId++;
     const unknown = unknownRequest(requestId, arrival, this.#tracking);
     if (this.#disposal !== null || this.#thread.hasEnded) {
-      return this.#refuse(unknown, [engineClosed(this.#failure)]);
+      return this.#reject(unknown, [engineClosed(this.#failure)]);
     }
-    if (this.#live.queued >= this.#maxQueue) return this.#refuse(unknown, [queueFull(this.#maxQueue)], true);
+    if (this.#live.queued >= this.#maxQueue) return this.#reject(unknown, [queueFull(this.#maxQueue)], true);
     const { info, tokenizer } = this;
     const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
     const checked = checkRequest(requestId, arrival, prompt, options, limits);
-    if (!checked.isValid) return this.#refuse(checked.request, checked.errors);
+    if (!checked.isValid) return this.#reject(checked.request, checked.errors);
     const generation = this.#submit(checked.request, checked.tokenizeMs);
     followSignal(generation, checked.signal ?? undefined);
     return generation;
   }
 
-  #refuse(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
+  #reject(request: SegmentRequest, errors: readonly UpbeatError[], transient = false): Generation {
     const generation = this.#open(request, null, () => {});
     generation.fail(errors, transient);
     this.#live.releaseEvents();
@@ -211,15 +210,16 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * The events of all requests, in time order, from now on. Any number of such streams may be open; each gets every event,
-   * and none slows the engine or another stream: see {@linkcode EventStream} for what happens to one that is read slowly.
+   * The events of all requests, in time order, from now on. Any number of such streams may be open; each gets every
+   * event, and none slows down the engine or another stream. {@linkcode EventStream} describes what happens to a slow
+   * reader.
    *
-   * An event is there as soon as nothing can come that was before it. That of a request's arrival may therefore wait for
-   * the end of a step that runs; the request's own stream has it at once.
+   * Events are released once no earlier event can still arrive. That of a request's arrival may therefore wait for the
+   * end of the running step; the request's own stream has it at once.
    *
-   * @param options How many events may wait to be read.
-   * @returns The stream, which takes events from this call on, iterated or not. It ends with the engine.
-   * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
+   * @param options The capacity of the stream.
+   * @returns The stream, which buffers events from this call on, iterated or not. It ends with the engine.
+   * @throws {UpbeatError} `INVALID_PARAMETER` unless the capacity is an integer >= 1.
    * @example
    * ```ts
    * for await (const event of engine.events()) console.log(event.requestId, formatEvent(event));
@@ -230,7 +230,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * How the engine stands, as of the executor's last message, and what it has done since it was loaded.
+   * The state of the engine as of the executor's last output, and its totals since it was loaded.
    *
    * @returns A new plain value.
    * @example
@@ -251,15 +251,17 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Stop accepting requests, end those there are, free the device and end the thread. Every result, iterator and stream of
-   * events has ended then, and it takes no longer than the drain and ten seconds: where the thread has not ended by then, its
-   * requests fail with `ENGINE_FAILED`, it goes on in the background for a minute and is terminated.
+   * Stop accepting requests, cancel or finish live ones, free the device and end the thread. When it resolves, every
+   * result, iterator and stream of events has ended. It takes no longer than the drain and ten seconds: if the thread
+   * has not ended by then, its requests fail with `ENGINE_FAILED`, and it is left in the background and terminated
+   * after a minute.
    *
-   * May be called more than once: later calls wait for the same end. One without `drain` during a drain cancels what runs.
+   * May be called more than once: later calls wait for the same end. One without `drain` during a drain cancels live
+   * requests.
    *
-   * @param options Whether to cancel or to finish what runs.
-   * @returns When everything is over.
-   * @throws {UpbeatError} `INVALID_PARAMETER`, and the engine goes on.
+   * @param options Whether live requests are cancelled or finished.
+   * @returns Resolves when everything has ended.
+   * @throws {UpbeatError} `INVALID_PARAMETER`; the engine is not disposed then.
    * @example
    * ```ts
    * await engine.dispose({ drain: true, timeout: 5_000 });
@@ -276,32 +278,32 @@ export class Engine implements AsyncDisposable {
     this.#log?.("engine: dispose", { drain, live: this.#live.size });
     if (this.#disposal === null) {
       this.#live.isDraining = drain;
-      this.#disposal = this.#end(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
+      this.#disposal = this.#endThread(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
     } else if (this.#live.isDraining && !drain) {
       this.#log?.("engine: drain cut short");
       this.#live.isDraining = false;
-      void this.#end(null);
+      void this.#endThread(null);
     } else {
       this.#log?.("engine: dispose returns the promise of the first call", { reason: "already disposed" });
     }
     return this.#disposal;
   }
 
-  /** Ends the thread; what runs may go on for as many milliseconds, null: it is cancelled. */
-  async #end(drainTime: number | null): Promise<void> {
+  /** Ends the thread. @param drainTime Milliseconds for which live requests may go on; null: they are cancelled. */
+  async #endThread(drainTime: number | null): Promise<void> {
     const drain = drainTime !== null;
     if (!drain) this.#live.cancelAll();
     const deadline = drain ? this.#now() + drainTime : null;
     await this.#thread.end({ drain, deadline, timeout: (drainTime ?? 0) + SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
   }
 
-  /** The same as {@linkcode Engine.dispose} without `drain`, at the end of an `await using` scope. */
+  /** Calls {@linkcode Engine.dispose} at the end of an `await using` scope. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
 }
 
-/** What of an engine's options concerns the caller's side alone. */
+/** The options of the caller's side. */
 interface CallerLimits {
   readonly tracking: Tracking;
   readonly maxQueue: number;
@@ -318,7 +320,7 @@ function engineClosed(failure: UpbeatError | null): UpbeatError {
 function queueFull(maxQueue: number): UpbeatError {
   return new UpbeatError(
     "QUEUE_FULL",
-    `${maxQueue} request${maxQueue === 1 ? " waits" : "s wait"} for admission already, as many as maxQueue allows: ` +
+    `${maxQueue} request${maxQueue === 1 ? " is" : "s are"} waiting for admission, the most that maxQueue allows: ` +
       "try again later, or load the engine with a larger maxQueue",
     { maxQueue },
   );

@@ -1,5 +1,5 @@
 /**
- * The events of all requests of an engine, for any number of consumers that read at their own pace.
+ * The events of all requests of an engine, for any number of consumers, each at its own pace.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { EVENT_STREAM_OPTIONS, type EventStreamOptions } from "../config/engine_
 import { resolveOptions } from "../config/option.ts";
 
 /**
- * One consumer's view of the events of all requests, in time order, from the moment of `engine.events()` on.
+ * One consumer's view of the events of all requests, in time order, from the call of `engine.events()` on.
  *
- * It holds a bounded number of events that were not read yet. When that is reached, each further event takes the place of
- * the oldest one: the engine never waits for a consumer, and a slow one loses the past, not the present.
- * {@linkcode EventStream.dropped} counts what was lost.
+ * It buffers a bounded number of unread events. When the buffer is full, each further event replaces the oldest one:
+ * the engine never waits for a consumer, and a slow consumer loses old events, not new ones. {@linkcode
+ * EventStream.dropped} counts them.
  *
- * It ends with the engine, after what was left to read. Leaving the loop, or `using` going out of scope, ends it before.
- * A stream that waits for events does not keep the process alive.
+ * It ends with the engine, after the unread events. Leaving the loop, or the end of a `using` scope, ends it earlier. A
+ * stream that waits for events does not keep the process alive.
  */
 export class EventStream implements AsyncIterableIterator<RequestEvent, void, undefined>, Disposable {
-  /** A ring of what was not read yet; it grows up to the capacity. */
+  /** A ring of unread events; it grows up to the capacity. */
   readonly #ring: (RequestEvent | null)[] = [];
   readonly #capacity: number;
   readonly #since: number;
@@ -38,12 +38,12 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
     this.#onClose = onClose;
   }
 
-  /** Events that were dropped so far because this stream was read too slowly. */
+  /** Events dropped so far because this stream was read too slowly. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Events that wait to be read. */
+  /** Unread events. */
   get buffered(): number {
     return this.#length;
   }
@@ -51,7 +51,7 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
   /**
    * The next event.
    *
-   * @returns The event as soon as it is there, or done.
+   * @returns The event as soon as there is one, or done.
    */
   async next(): Promise<IteratorResult<RequestEvent, void>> {
     while (this.#length === 0 && !this.#isClosed) {
@@ -66,7 +66,7 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
     return { done: false, value: event };
   }
 
-  /** End the stream; what was not read yet is gone. A loop that is left early calls this. */
+  /** End the stream and drop its unread events. A loop that is left early calls this. */
   return(): Promise<IteratorResult<RequestEvent, void>> {
     this.#length = 0;
     this.#ring.length = 0;
@@ -85,13 +85,13 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
     return this;
   }
 
-  /** @internal Add events in time order, unless they are from before this stream. */
+  /** @internal Add events in time order; those from before this stream are skipped. */
   push(events: readonly RequestEvent[]): void {
     for (const event of events) if (event.timestamp >= this.#since) this.#add(event);
     this.#notify();
   }
 
-  /** @internal Take no more events; those that wait can still be read. */
+  /** @internal Take no more events; unread ones can still be read. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -118,24 +118,24 @@ export class EventStream implements AsyncIterableIterator<RequestEvent, void, un
 /**
  * Brings the events of all requests to all streams in time order.
  *
- * Events reach this side out of order: an event of this side, such as the arrival of a request, is known before what the
- * executor did at the same time and sends later. So events wait here, and are released once no earlier event can still
- * arrive. Without a stream there is no listener, and no event is made for it.
+ * Events reach this side out of order: an event of this side, such as the arrival of a request, is known before what
+ * the executor did at the same time and sends later. So events wait here, and are released once no earlier event can
+ * still arrive. Without a stream there is no listener, and no event is made for it.
  */
 export class EventHub implements EventTap {
   listener: ((event: RequestEvent) => void) | null = null;
   readonly #streams = new Set<EventStream>();
   #waiting: RequestEvent[] = [];
-  /** By streams that were closed. */
+  /** Of closed streams. */
   #dropped = 0;
   #isClosed = false;
 
-  /** Streams that are open. */
+  /** Open streams. */
   get consumers(): number {
     return this.#streams.size;
   }
 
-  /** Events that streams have dropped, closed ones included. */
+  /** Events dropped by all streams, closed ones included. */
   get dropped(): number {
     let dropped = this.#dropped;
     for (const stream of this.#streams) dropped += stream.dropped;
@@ -146,9 +146,9 @@ export class EventHub implements EventTap {
    * Open a stream.
    *
    * @param options Its capacity.
-   * @param since The time now: earlier events are not for it.
-   * @returns The stream; one that has ended where the hub is closed.
-   * @throws {UpbeatError} `INVALID_PARAMETER` for a capacity that is no whole number from 1 on.
+   * @param since The current time: earlier events are skipped.
+   * @returns The stream, which has ended where the hub is closed.
+   * @throws {UpbeatError} `INVALID_PARAMETER` unless the capacity is an integer >= 1.
    */
   open(options: EventStreamOptions, since: number): EventStream {
     const { capacity } = resolveOptions(EVENT_STREAM_OPTIONS, options);

@@ -1,5 +1,5 @@
 /**
- * The main thread's side of the executor's thread: starts it, speaks to it, and learns of its end, however it comes.
+ * The caller's side of the executor's thread: starts it, exchanges messages with it, and detects its end.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { type EncodedOutput, type OutputSink, readOutput } from "../channel/step
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 
-/** What the thread is started with. */
+/** The start parameters of the thread. */
 export interface ExecutorThreadStart {
   readonly modelFolder: string;
   readonly options: ResolvedEngineOptions;
@@ -24,29 +24,29 @@ export interface ExecutorThreadStart {
   readonly log: Log | null;
   /** Called with the executor's entries; null: they are not sent. */
   readonly onLog: ((entry: LogEntry) => void) | null;
-  /** What the thread runs; `engine/executor/worker.ts` unless given. */
+  /** The thread's module; default `engine/executor/worker.ts`. */
   readonly module?: URL;
 }
 
-/** How a thread is to end. */
+/** How to end a thread. */
 export interface ThreadEnd {
-  /** Whether what runs is to finish, instead of being cancelled. */
+  /** Whether live requests finish, instead of being cancelled. */
   readonly drain: boolean;
-  /** When what still runs is cancelled all the same, on the engine's clock; null: never. */
+  /** When requests that have not finished are cancelled, on the engine's clock; null: never. */
   readonly deadline: number | null;
-  /** Milliseconds from now after which the thread is waited for no longer. */
+  /** Milliseconds to wait for the thread. */
   readonly timeout: number;
-  /** Milliseconds from then after which it is terminated. */
+  /** Milliseconds from then on after which it is terminated. */
   readonly grace: number;
 }
 
 /** A running executor. */
 export class ExecutorThread {
-  /** Resolves when the model is loaded; rejects with what prevented it. */
+  /** Resolves when the model is loaded; rejects with the error that prevented it. */
   readonly ready: Promise<EngineInfo>;
   /** Takes in the executor's outputs; set before the first request. */
   sink: OutputSink | null = null;
-  /** Called once when the executor is over: null after a shutdown, else what ended it. Its thread may still clean up. */
+  /** Called once when the executor has ended, with its error; null after a shutdown. Its thread may still clean up. */
   onEnd: (error: UpbeatError | null) => void = () => {};
 
   readonly #worker: Worker;
@@ -60,11 +60,11 @@ export class ExecutorThread {
   readonly #gone = Promise.withResolvers<void>();
   #unsent: InboxMessage[] = [];
   #isReady = false;
-  /** Whether requests have failed with their executor, whose end is told next. */
+  /** Whether requests have failed with their executor, which reports its end next. */
   #isFailing = false;
   #hasEnded = false;
   #isGone = false;
-  /** Once the thread is asked to end: until when it is waited for, and what happens then. */
+  /** After {@linkcode ExecutorThread.end}: until when the thread is waited for, and the timer of what happens then. */
   #wait: { readonly until: number; timer: ReturnType<typeof setTimeout> } | null = null;
 
   constructor(start: ExecutorThreadStart) {
@@ -90,14 +90,14 @@ export class ExecutorThread {
     });
   }
 
-  /** Whether the executor is over. */
+  /** Whether the executor has ended. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
   /**
-   * Send a message and wake the loop. Messages of one synchronous stretch of the caller's code arrive together, when it
-   * ends: so requests that are started together are scheduled together, the same way each time.
+   * Send a message and wake the loop. Messages that are posted synchronously one after the other arrive together:
+   * requests that are started together are scheduled together, deterministically.
    */
   post(message: InboxMessage): void {
     if (this.#hasEnded) return;
@@ -112,32 +112,34 @@ export class ExecutorThread {
     Atomics.notify(this.#doorbell, 0);
   }
 
-  /** Whether the thread keeps the process alive: while requests run, and not when the engine is only kept at hand. */
+  /** Sets whether the thread keeps the process alive: it does while requests are live. */
   holdOpen(hold: boolean): void {
-    // A thread that is waited for holds the process until it is gone.
+    // While its end is awaited, the thread keeps the process alive.
     if (this.#hasEnded || this.#wait !== null) return;
     if (hold) this.#worker.ref();
-    // Who waits for the end of a failing executor would otherwise wait in a process that ends.
+    // The process must not exit before a failing executor has reported its end.
     else if (!this.#isFailing) this.#worker.unref();
   }
 
   /**
-   * Ask the loop to end and wait until the thread is gone, or the time is over. While it is loading it gives up at the next
-   * layer. May be called again: the thread then has the shorter of the two times.
+   * Shut down the loop and wait for the thread to end, or for the timeout. While the model is loading, the thread stops
+   * at the next layer. May be called again; the shorter of the two timeouts applies.
    *
-   * @param end How.
+   * @param end How to end it.
    */
   async end(end: ThreadEnd): Promise<void> {
     if (this.#isGone) {
-      this.#log?.("thread: nothing to end", { reason: "the thread is already over" });
+      this.#log?.("thread: nothing to end", { reason: "the thread has already ended" });
       return;
     }
     if (this.#hasEnded) {
-      this.#log?.("thread: no shutdown message", { reason: "the executor is already over, and its thread cleans up" });
+      this.#log?.("thread: no shutdown message", {
+        reason: "the executor has already ended, and its thread cleans up",
+      });
     } else {
       const { drain, deadline } = end;
       this.post({ type: "shutdown", drain, deadline });
-      // Now: who disposes may block this thread right afterwards.
+      // Sent synchronously: the caller may block this thread right afterwards.
       this.#deliver();
       this.#log?.("thread: shutdown message posted", { drain, deadline, loading: !this.#isReady });
     }
@@ -156,8 +158,8 @@ export class ExecutorThread {
   }
 
   /**
-   * Wait no longer. Most likely the thread is in a call of the library, where nothing reaches it: when that returns, it
-   * finds the shutdown message and frees the device after all, which a thread that was terminated does not.
+   * Stop waiting. Most likely the thread is inside a call of the library, where no message reaches it: when the call
+   * returns, the thread finds the shutdown message and frees the device, which a terminated thread would not.
    */
   #giveUp(timeout: number, grace: number): void {
     const reason = `it did not end within ${timeout / 1000} s of the shutdown`;
@@ -168,7 +170,7 @@ export class ExecutorThread {
     this.#gone.resolve();
   }
 
-  /** The last resort: what the device held is lost to the process. */
+  /** The last resort: the device's memory is lost to the process. */
   #terminate(grace: number): void {
     this.#log?.("thread: terminated", { reason: `it did not end within ${grace / 1000} s of being given up` });
     void this.#worker.terminate();
@@ -176,7 +178,7 @@ export class ExecutorThread {
 
   #receive(message: OutboxMessage): void {
     if (message.type === "log") return this.#onLog?.(message.entry);
-    // What was on its way when the thread was given up is about requests that were told of it.
+    // Outputs that arrive after the thread was given up are about requests that have failed already.
     if (this.#hasEnded) return;
     switch (message.type) {
       case "progress":
@@ -200,10 +202,10 @@ export class ExecutorThread {
     }
   }
 
-  /** The executor is over: nothing more is sent to it, and whoever waits for it hears why. */
+  /** The executor has ended: nothing more is sent to it, and everything that waits for it is notified. */
   #end(error: UpbeatError | null): void {
     if (this.#hasEnded) return;
-    // What it said before comes first.
+    // Its last outputs come first.
     this.#outputs.drain();
     this.#outputs.close();
     this.#hasEnded = true;

@@ -27,12 +27,12 @@ import type { RequestTotals } from "../telemetry/engine_stats.ts";
 import { GeneratedText } from "../text/streaming/generated_text.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
-/** Where the events of all of an engine's requests pass. Without a listener no event is made for it. */
+/** The listener to the events of all requests; null: no event is created for it. */
 export interface EventTap {
   readonly listener: ((event: RequestEvent) => void) | null;
 }
 
-/** What a generation is made of. */
+/** The parts of a generation. */
 export interface GenerationSetup {
   readonly request: SegmentRequest;
   /** Time to turn the prompt into tokens; null where it was given as tokens. */
@@ -45,7 +45,7 @@ export interface GenerationSetup {
   readonly tap: EventTap;
   /** Counts and times over all requests. */
   readonly totals: RequestTotals;
-  /** Called when the executor is to end it: its caller canceled it, or it cannot go on. */
+  /** Called to cancel it on the executor's side. */
   readonly onCancel: () => void;
 }
 
@@ -66,11 +66,11 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   /** The request's number, unique within the engine. */
   readonly requestId: number;
   /**
-   * Settles when it is over. A cancelled generation resolves, with finish reason `"cancelled"`; a failed one rejects with an
-   * {@linkcode UpbeatError}.
+   * Settles when it is over. A cancelled generation resolves with finish reason `"cancelled"`; a failed one rejects
+   * with an {@linkcode UpbeatError}.
    */
   readonly result: Promise<GenerationResult>;
-  /** What is kept of its life so far, also when it fails. */
+  /** Its record so far, also when it fails. */
   readonly record: RequestRecord;
 
   readonly #setup: GenerationSetup;
@@ -88,7 +88,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   #error: UpbeatError | null = null;
   #isOver = false;
   #isCancelled = false;
-  /** A cancel whose event has no place between the executor's events yet. */
+  /** A cancel whose event is not placed among the executor's events yet. */
   #pendingCancel: { readonly time: number; readonly reason: CancelReason } | null = null;
   /** Resolves with the next output; null when nothing waits for it. */
   #wake: PromiseWithResolvers<void> | null = null;
@@ -114,17 +114,17 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#emit("ADD_ENGINE", arrival, null);
   }
 
-  /** Whether it has ended, in whatever way. */
+  /** Whether it has finished or failed. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Whether a step has computed some of it, so that it no longer waits for its first admission. */
+  /** Whether it was admitted to a batch. */
   get wasAdmitted(): boolean {
     return this.#measured.wasScheduled;
   }
 
-  /** @internal Its later events happened at this time or after it, as far as this side knows. */
+  /** @internal Later events of this side are not older than this. */
   get watermark(): number {
     return this.#pendingCancel?.time ?? Infinity;
   }
@@ -135,9 +135,9 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 
   /**
-   * End it as soon as possible; what was generated stays. Does nothing when it is over.
+   * Cancel it; the tokens generated so far stay. Does nothing when it is over.
    *
-   * @param reason What canceled it; kept in its `CANCEL` event.
+   * @param reason The reason, part of its `CANCEL` event.
    */
   cancel(reason: CancelReason = "user"): void {
     if (this.#isOver || this.#isCancelled) return;
@@ -166,8 +166,8 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 
   /**
-   * Tokens and text from the beginning on, in the pieces in which they are handed over. Where the pieces end depends on the
-   * number of tokens alone; a generation that does not fail has exactly one with a finish reason, its last.
+   * Tokens and text from the beginning on, in chunks. Where they end depends on the number of tokens alone; a
+   * generation that does not fail has exactly one chunk with a finish reason, its last.
    *
    * @throws {UpbeatError} In the loop, when the generation fails.
    * @example
@@ -206,7 +206,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     for await (const { text } of this.chunks()) if (text !== "") yield text;
   }
 
-  /** Whether its last token is the one before `end`, and ended it. A cancel comes between tokens, and has its own chunk. */
+  /** Whether the token before `end` ended it. A cancel comes between tokens, and has a chunk of its own. */
   #endsWith(end: number): boolean {
     return end === this.#columns.tokenIds.length && this.#finishReason !== null && this.#finishReason !== "cancelled";
   }
@@ -223,9 +223,9 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 
   // ---- From the executor -------------------------------------------------------------------------------------------
-  // An event that has no legal place in the request's life fails the request with the reason, and ends it over there too.
+  // An illegal event fails the request with the reason, and cancels it on the executor's side.
 
-  /** @internal A token; see `OutputSink.onToken`. @param emittedAt When it was handed over, in milliseconds. */
+  /** @internal A token; see `OutputSink.onToken`. @param emittedAt When the executor sent it, in milliseconds. */
   handleToken(
     tokenId: number,
     time: number,
@@ -237,7 +237,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     try {
       if (this.#pendingCancel !== null) this.#placeCancel(time);
       const timestamp = this.#timeOf(time);
-      // Checked here, as the event is made when it is read, and must not fail there.
+      // Checked here, as the event is created when it is read, and must not fail there.
       check(tokenId, count, "payload.tokenId", "EVENT_INVALID");
       this.#order.accept("GENERATED_TOKEN", timestamp);
       this.#measured.token(timestamp, emittedAt);
@@ -249,7 +249,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     }
   }
 
-  /** @internal Something else that happened. */
+  /** @internal Any other event but its end. */
   handleEvent(event: ExecutorEvent): void {
     if (this.#isOver) return;
     const { type, timestamp, payload } = event;
@@ -276,14 +276,14 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     }
   }
 
-  /** @internal The output that it was in is complete: iterators go on. */
+  /** @internal The output is complete: wakes iterators. */
   notify(): void {
     this.#wake?.resolve();
     this.#wake = null;
   }
 
   /**
-   * @internal Fail it for reasons outside the request's own steps.
+   * @internal Fail it from this side.
    *
    * @param errors At least one; the first one is what the result rejects with.
    * @param transient Whether the same request may succeed later.
@@ -297,14 +297,14 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   // ---- Events ------------------------------------------------------------------------------------------------------
 
   /**
-   * A time for the next event. The clocks of two threads agree to their resolution; what one thread did in answer to the
-   * other must not seem to come before it.
+   * The time of the next event. The threads' clocks agree to their resolution only: an answer of one thread to the
+   * other must not have an earlier time.
    */
   #timeOf(time: number): number {
     return Math.max(time, this.#order.lastTime);
   }
 
-  /** Adds anything but a token: to the record where it is kept, and to the stream where it is shown. */
+  /** Adds an event other than a token. */
   #emit<Type extends RequestEventType>(
     type: Type,
     time: number,
@@ -319,7 +319,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#setup.tap.listener?.(event);
   }
 
-  /** Events of the executor may be older than a cancel that it did not know of: the cancel is placed by its time. */
+  /** Places a cancel by its time: events of the executor that arrive after it may be older. */
   #placeCancel(next: number): void {
     const { time, reason } = this.#pendingCancel!;
     if (next < time) return;
@@ -333,7 +333,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#emit("FINISH", time, null, reason);
     this.record.finish(reason, stopReason);
     this.#measured.over(time, wastedSteps, reason === "cancelled" ? "cancelled" : "finished");
-    // A cancelled request ends between tokens; text that was kept back belongs to the tokens that were generated.
+    // A cancel comes between tokens: buffered text belongs to the tokens before it.
     this.#lastText = this.#text?.end() ?? "";
     this.#finishReason = reason;
     this.#isOver = true;
@@ -358,9 +358,9 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     this.#failWith([toUpbeatError(thrown)], this.#setup.now(), false);
   }
 
-  #failWith(errors: readonly UpbeatError[], moment: number, transient: boolean): void {
+  #failWith(errors: readonly UpbeatError[], failedAt: number, transient: boolean): void {
     if (this.#pendingCancel !== null) this.#placeCancel(Infinity);
-    const time = this.#timeOf(moment);
+    const time = this.#timeOf(failedAt);
     for (const error of errors) {
       this.#emit(
         transient ? "ERROR_TRANSIENT" : "ERROR_NONTRANSIENT",

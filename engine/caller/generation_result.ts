@@ -1,5 +1,5 @@
 /**
- * What a generation gives its caller besides events.
+ * The results of a generation, besides events.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { FinishReason } from "../events/finish_reason.ts";
 import type { RequestRecord } from "../events/request_record.ts";
 import type { StepLogprobs } from "../events/event_types.ts";
 
-/** Tokens counted. */
+/** Token counts. */
 export interface Usage {
   /** Tokens of the prompt, special ones included. */
   readonly promptTokens: number;
@@ -16,24 +16,24 @@ export interface Usage {
   readonly completionTokens: number;
 }
 
-/** Times and counts of a generation that has ended. */
+/** Times and counts of a generation that is over. */
 export interface GenerationMetrics extends RequestMetrics {
   readonly e2eMs: number;
 }
 
-/** What is handed over at once: a generation's first token, then `streamInterval` tokens at a time, then what is left. */
+/** A piece of a generation: its first token, then `streamInterval` tokens at a time, then the rest. */
 export interface GenerationChunk {
   /** The text that became certain with these tokens. */
   readonly text: string;
-  /** The tokens; none where a cancelled generation ends after a whole chunk. */
+  /** The tokens; none where a generation is cancelled after a whole chunk. */
   readonly tokenIds: readonly number[];
   /** Why the generation ended, in its last chunk; else null. */
   readonly finishReason: FinishReason | null;
 }
 
-/** What a generation came to. */
+/** The result of a generation. */
 export interface GenerationResult {
-  /** The generated text, without stop string and special tokens. */
+  /** The generated text, without the stop string and special tokens. */
   readonly text: string;
   /** The generated tokens, an end-of-sequence token and the tokens of a stop string included. */
   readonly tokenIds: number[];
@@ -41,14 +41,14 @@ export interface GenerationResult {
   readonly promptTokenIds: number[];
   /** Why it ended. */
   readonly finishReason: FinishReason;
-  /** The stop string or the end-of-sequence token that ended it, where one did. */
+  /** The stop string or end-of-sequence token that ended it; null where none did. */
   readonly stopReason: string | number | null;
   /** The seed that reproduces it. */
   readonly seed: number;
   readonly usage: Usage;
   readonly metrics: GenerationMetrics;
-  /** Per token, when asked for. */
+  /** Per token; null unless requested. */
   readonly logprobs: StepLogprobs[] | null;
-  /** What was kept of its life; see `trackGeneratedTokenEvents` and the other tracking options. */
+  /** Its record; `trackGeneratedTokenEvents` and the other tracking options decide what it keeps. */
   readonly record: RequestRecord;
 }

@@ -1,5 +1,5 @@
 /**
- * The generations that are not over: takes in the executor's outputs and routes them.
+ * Routes the executor's outputs to live generations, those that are not over.
  *
  * @module
  */
@@ -12,25 +12,35 @@ import type { StepReport } from "../telemetry/step_report.ts";
 import { EventHub } from "./event_stream.ts";
 import type { Generation } from "./generation.ts";
 
-/** Live generations, and what the executor last said of all of them. */
+/** A generation that is not over. */
+interface Entry {
+  readonly generation: Generation;
+  /** Whether it waits for its first admission. */
+  isQueued: boolean;
+  /** Whether something happened to it in this output. */
+  hasChanged: boolean;
+}
+
+/** Live generations, and the state of the executor as of its last output. */
 export class LiveGenerations implements OutputSink {
   /** The events of all generations, live or not. */
   readonly hub = new EventHub();
   /** As of the last output. */
   counters: ExecutorCounters = NO_COUNTERS;
-  /** When the last output was handed over, in milliseconds. */
+  /** When the executor sent the last output, in milliseconds. */
   emittedAt = 0;
-  /** Whether requests that the executor cancels are cancelled by a shutdown: a drain has a deadline that it keeps. */
+  /**
+   * Whether a drain is in progress: requests that the executor cancels at its deadline are cancelled by the shutdown.
+   */
   isDraining = false;
 
   readonly #onStep: ((report: StepReport) => void) | undefined;
   readonly #onIdle: () => void;
-  readonly #generations = new Map<number, Generation>();
-  /** Ids of those that wait for their first admission. */
-  readonly #queued = new Set<number>();
-  /** Those that something happened to in this output. */
-  readonly #changed = new Set<Generation>();
-  /** Later outputs are about this time or later. */
+  /** By request. */
+  readonly #entries = new Map<number, Entry>();
+  #queued = 0;
+  readonly #changed: Entry[] = [];
+  /** Events of later outputs are not older than this. */
   #watermark = 0;
 
   /**
@@ -44,42 +54,42 @@ export class LiveGenerations implements OutputSink {
 
   /** How many are not over. */
   get size(): number {
-    return this.#generations.size;
+    return this.#entries.size;
   }
 
   /** How many of them wait for their first admission. */
   get queued(): number {
-    return this.#queued.size;
+    return this.#queued;
   }
 
-  /** Add one, on its way to the executor. */
+  /** Add a generation that is sent to the executor. */
   add(generation: Generation): void {
-    this.#generations.set(generation.requestId, generation);
-    this.#queued.add(generation.requestId);
+    this.#entries.set(generation.requestId, { generation, isQueued: true, hasChanged: false });
+    this.#queued++;
   }
 
   /** Cancel all. */
   cancelAll(): void {
-    for (const generation of this.#generations.values()) generation.cancel("shutdown");
+    for (const { generation } of this.#entries.values()) generation.cancel("shutdown");
   }
 
-  /** The executor is over: fail all, and end the streams of events. */
+  /** The executor has ended: fail all, and end the streams of events. */
   close(cause: UpbeatError): void {
-    for (const generation of this.#generations.values()) {
-      generation.fail([cause]);
-      this.#forget(generation);
+    for (const entry of this.#entries.values()) {
+      entry.generation.fail([cause]);
+      this.#forget(entry);
     }
     this.hub.close();
-    // With the thread, its blocks are gone.
+    // Its KV blocks are freed with it.
     this.counters = { ...this.counters, running: 0, paused: 0, usedBlocks: 0, cachedBlocks: 0 };
   }
 
   /** Release events to the streams of all events, once no earlier event can still arrive. */
   releaseEvents(): void {
     if (this.hub.consumers === 0) return;
-    // Without live requests nothing is on its way from the executor.
-    let time = this.#generations.size === 0 ? Infinity : this.#watermark;
-    for (const { watermark } of this.#generations.values()) time = Math.min(time, watermark);
+    // Without live requests no output is outstanding.
+    let time = this.#entries.size === 0 ? Infinity : this.#watermark;
+    for (const { generation } of this.#entries.values()) time = Math.min(time, generation.watermark);
     this.hub.release(time);
   }
 
@@ -111,25 +121,34 @@ export class LiveGenerations implements OutputSink {
   }
 
   endOutput(steps: readonly StepReport[]): void {
-    for (const generation of this.#changed) {
+    for (const entry of this.#changed) {
+      const { generation } = entry;
+      entry.hasChanged = false;
       generation.notify();
-      if (generation.wasAdmitted) this.#queued.delete(generation.requestId);
-      if (generation.isOver) this.#forget(generation);
+      if (generation.wasAdmitted) this.#leaveQueue(entry);
+      if (generation.isOver) this.#forget(entry);
     }
-    this.#changed.clear();
+    this.#changed.length = 0;
     this.releaseEvents();
     for (const report of steps) this.#onStep?.(report);
   }
 
   #changing(requestId: number): Generation | undefined {
-    const generation = this.#generations.get(requestId);
-    if (generation !== undefined) this.#changed.add(generation);
-    return generation;
+    const entry = this.#entries.get(requestId);
+    if (entry === undefined) return undefined;
+    if (!entry.hasChanged) this.#changed.push(entry);
+    entry.hasChanged = true;
+    return entry.generation;
   }
 
-  #forget({ requestId }: Generation): void {
-    this.#generations.delete(requestId);
-    this.#queued.delete(requestId);
-    if (this.#generations.size === 0) this.#onIdle();
+  #leaveQueue(entry: Entry): void {
+    if (entry.isQueued) this.#queued--;
+    entry.isQueued = false;
+  }
+
+  #forget(entry: Entry): void {
+    this.#leaveQueue(entry);
+    this.#entries.delete(entry.generation.requestId);
+    if (this.#entries.size === 0) this.#onIdle();
   }
 }

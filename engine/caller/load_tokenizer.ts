@@ -1,5 +1,5 @@
 /**
- * The tokenizer of an engine: read and warmed up, and checked against the model.
+ * Loads an engine's tokenizer and checks it against the model.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { EngineInfo } from "../config/engine_info.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /**
- * Read a model's tokenizer, and run once what the first request needs of it.
+ * Load a model's tokenizer and warm it up.
  *
  * @param model The model folder.
  * @param now The engine's clock.
  * @returns The tokenizer; null where the folder has none.
- * @throws {UpbeatError} `TOKENIZER_…` when it cannot be read.
+ * @throws {UpbeatError} `TOKENIZER_…` where it cannot be read.
  */
 export async function loadTokenizer(model: string, now: Clock): Promise<Tokenizer | null> {
   try {
@@ -29,9 +29,9 @@ export async function loadTokenizer(model: string, now: Clock): Promise<Tokenize
 }
 
 /**
- * Check that the model has a place for every token.
+ * Check that every token id is within the model's vocabulary.
  *
- * @param tokenizer The tokenizer, where there is one.
+ * @param tokenizer The tokenizer; null: nothing to check.
  * @param info The loaded model.
  * @throws {UpbeatError} `TOKENIZER_MISMATCH`.
  */

@@ -1,5 +1,5 @@
 /**
- * Prompts: text, token ids or chat messages, as checked token ids.
+ * Turns prompts into checked token ids.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import { UpbeatError } from "../../errors.ts";
 import { type ChatMessage, ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
-/** What a generation starts from. */
+/** The prompt of a generation: text, token ids, or chat messages. */
 export type Prompt = string | readonly number[] | Int32Array | readonly ChatMessage[];
 
 /** How a prompt is turned into tokens. */
 export interface PromptOptions {
-  /** Whether text gets the special tokens that its tokenizer adds. */
+  /** Whether the tokenizer adds special tokens to text. */
   readonly addSpecialTokens?: boolean | undefined;
-  /** Further variables for the chat template. */
+  /** Additional variables of the chat template. */
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -22,13 +22,13 @@ export interface PromptOptions {
 const templates = new WeakMap<Tokenizer, ChatTemplate>();
 
 /**
- * A prompt as token ids.
+ * Turn a prompt into token ids.
  *
  * @param prompt Text, token ids or chat messages.
  * @param tokenizer The model's tokenizer; null where it has none.
  * @param vocabularySize Token ids must be below it.
- * @param options How text is encoded and messages rendered.
- * @returns Token ids, at least one.
+ * @param options How text is encoded and messages are rendered.
+ * @returns At least one token id.
  * @throws {UpbeatError} `PROMPT_INVALID`, `TOKENIZER_MISSING`, `CHAT_TEMPLATE_INVALID`.
  */
 export function preparePrompt(
@@ -39,7 +39,7 @@ export function preparePrompt(
 ): Int32Array {
   const tokenIds = encodePrompt(prompt, tokenizer, options);
   if (tokenIds.length === 0) {
-    throw new UpbeatError("PROMPT_INVALID", "the prompt has no tokens; it needs one at least, such as the BOS token");
+    throw new UpbeatError("PROMPT_INVALID", "the prompt has no tokens; it needs at least one, such as the BOS token");
   }
   for (let index = 0; index < tokenIds.length; index++) {
     const id = tokenIds[index]!;

@@ -1,6 +1,6 @@
 /**
- * Run once what the first request would otherwise wait for on the caller's thread: a runtime compiles code at its first use,
- * and the tokenizer, the chat template and the detokenizer come to 10 ms and more. The weights load meanwhile.
+ * Warms up the caller's thread while the weights load: a runtime compiles code at its first use, which would cost the
+ * first request 10 ms and more in the tokenizer, the chat template and the detokenizer.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { RequestTotals } from "../telemetry/engine_stats.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { NO_TRACKING } from "../config/tracking.ts";
 
-/** Each kind of prompt, with letters, digits, spaces and punctuation, and more than one word. */
+/** One of each kind, with letters, digits, spaces, punctuation and several words. */
 const PROMPTS: readonly Prompt[] = [
   "Once upon a time, in 2026, there was…\n",
   [{ role: "user", content: "Tell me a story, please. It's 12 o'clock!" }],
 ];
 
-/** Enough for code to be compiled well where that takes a few runs. */
+/** Enough for the optimizing compilers. */
 const ROUNDS = 8;
 
 /**
- * Prepare prompts and play a generation, and forget them.
+ * Prepare prompts and play generations of them.
  *
  * @param tokenizer The model's tokenizer.
  * @param now The engine's clock.
@@ -36,7 +36,7 @@ export async function warmUpCaller(tokenizer: Tokenizer, now: Clock): Promise<vo
   }
 }
 
-/** A model may have no chat template, or one that refuses the messages: then there is nothing to warm up. */
+/** A model may have no chat template, or one that rejects the messages: then there is nothing to warm up. */
 function attempt<Value>(prepare: () => Value): Value | null {
   try {
     return prepare();

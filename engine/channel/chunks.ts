@@ -5,8 +5,8 @@
  */
 
 /**
- * Chunks end at the first token, at each multiple of the stream interval, and where the generation ends. So both sides agree
- * on them: the executor sends whole chunks, and the caller gets the same ones however the outputs arrive.
+ * Chunks end at the first token, at each multiple of the stream interval, and where the generation ends. So both sides
+ * agree on them: the executor sends whole chunks, and the caller gets the same ones however the outputs arrive.
  *
  * @param start Tokens before the chunk.
  * @param streamInterval Tokens per chunk, after the first one.

@@ -1,10 +1,10 @@
 /**
  * Step outputs on their way from the executor's thread to the caller's, through shared memory.
  *
- * A posted message costs both threads a copy and a turn of their event loops. Numbers in a ring cost what it takes to write
- * them; what is left is the wake-up of the receiving thread (`Atomics.waitAsync`). An output that is not all numbers, or for
- * which the ring has no room because the caller's thread does not read, is posted after all: outputs are numbered, and are
- * received in the order of their numbers.
+ * A posted message costs both threads a copy and a turn of their event loops. The ring costs a copy of numbers and the
+ * wake-up of the receiving thread (`Atomics.waitAsync`). An output with values that are not numbers is posted
+ * nevertheless, and so is one for which the ring has no room because the caller's thread does not read. Outputs are
+ * numbered, and received in order.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import type { EncodedOutput } from "./step_output.ts";
 /** Numbers in the ring, a power of two: some hundred steps of a full batch. */
 const CAPACITY = 1 << 16;
 
-/** Counters in front of the numbers. */
+/** Counters before the numbers. */
 const HEADER = {
   /** Changes with each output; the receiver waits for that. */
   BELL: 0,
-  /** Numbers that were ever written, modulo 2^32. */
+  /** Total of numbers written, modulo 2^32. */
   WRITTEN: 1,
-  /** Numbers that were ever read, modulo 2^32. */
+  /** Total of numbers read, modulo 2^32. */
   READ: 2,
   LENGTH: 4,
 } as const;
 
-/** Numbers in front of an output's own: their count, and the output's place in the order. */
+/** Numbers before those of an output: their count, and the output's place in the order. */
 const ENTRY_HEADER = 2;
 
 const NO_VALUES: EncodedOutput["values"] = [];
@@ -42,7 +42,7 @@ export function createOutputRing(capacity: number = CAPACITY): SharedArrayBuffer
   );
 }
 
-/** A ring of numbers as one of the two threads sees it. Places count all numbers that were ever written. */
+/** One thread's view of a ring of numbers. A place is a total of numbers before it. */
 class Ring {
   readonly counters: Int32Array;
   readonly capacity: number;
@@ -145,15 +145,16 @@ export class OutputSender {
 export class OutputReceiver {
   readonly #ring: Ring;
   readonly #onOutput: (output: EncodedOutput) => void;
-  /** By their place in the order, posted outputs that have earlier ones in the ring. */
+  /** Posted outputs that wait for earlier ones in the ring, by their place in the order. */
   readonly #posted = new Map<number, EncodedOutput>();
-  /** The last one received. */
+  /** The place of the last output received. */
   #received = 0;
   #isClosed = false;
 
   /**
    * @param memory The ring.
-   * @param onOutput Called with each output, in the order in which they were sent. The numbers are valid during the call.
+   * @param onOutput Called with each output, in the order in which they were sent. The numbers are valid during the
+   * call.
    */
   constructor(memory: SharedArrayBuffer, onOutput: (output: EncodedOutput) => void) {
     this.#ring = new Ring(memory);
@@ -183,7 +184,7 @@ export class OutputReceiver {
     this.#ring.ring();
   }
 
-  /** Returns false where the next output is not here yet. */
+  /** Returns false where the next output has not arrived yet. */
   #receiveNext(): boolean {
     const order = this.#received + 1;
     const posted = this.#posted.get(order);
@@ -196,7 +197,7 @@ export class OutputReceiver {
     if (this.#ring.length === 0) return false;
     const { counters } = this.#ring;
     const read = counters[HEADER.READ]!;
-    // A posted one comes before it.
+    // A posted output comes first.
     if (this.#ring.get(read + 1) !== order) return false;
     this.#received = order;
     const count = this.#ring.get(read);
@@ -210,7 +211,7 @@ export class OutputReceiver {
     try {
       this.#onOutput(output);
     } catch (error) {
-      // An error of a callback is the process's, as in any other event; later outputs are received all the same.
+      // Reported to the process, as an error in an event handler; later outputs are still received.
       queueMicrotask(() => {
         throw error;
       });
@@ -222,7 +223,7 @@ export class OutputReceiver {
     while (!this.#isClosed) {
       const bell = Atomics.load(counters, HEADER.BELL);
       this.drain();
-      // Also where the bell has rung since: iterators get a turn before more is received.
+      // Even where the bell has changed since: iterators get a turn before the next output is received.
       await Atomics.waitAsync(counters, HEADER.BELL, bell).value;
     }
   }

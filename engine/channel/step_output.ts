@@ -1,19 +1,19 @@
 /**
- * The wire format of a step output: what the executor emits at once, as numbers.
+ * The wire format of a step output: everything that the executor emits at once, as numbers.
  *
- * Copying an object to another thread takes about a microsecond, and a decoding step has a token for each request. Numbers
- * go through shared memory. They are written as they are emitted and read into the calls of a sink: no object stands for an
- * output on either side.
+ * Copying an object to another thread takes about a microsecond, and a decoding step has a token for each request.
+ * Numbers go through shared memory. They are written as they are emitted, and read into calls of a sink: no object
+ * represents an output on either side.
  *
  * An output is a header of fixed length, then records, each the number of its type and its fields:
  *
- * - `GENERATED_TOKEN`: request, time, token id, 1 where it has the usage before it and 0 where not, the number of candidates
- *   or -1; unless that is -1, the log-probability, and of each candidate its token id and log-probability
+ * - `GENERATED_TOKEN`: request, time, token id, 1 where it has the usage before it and 0 where not, the number of
+ *   candidates or -1; unless that is -1, the log-probability, and of each candidate its token id and log-probability
  * - `PREFILL_CHUNK`: request, time, tokens, computed, total, cached
  * - `ADD_CONTEXT`, `PAUSE`, `RESUME`, `EVICT`: request, time
  * - `ERROR_TRANSIENT`, `ERROR_NONTRANSIENT`: request, time, the index of the error among the output's values
- * - `FINISH`: request, time, the index of the reason, wasted steps, and the token that ended it, NaN for none, or -1 - the
- *   index of the stop string among the output's values
+ * - `FINISH`: request, time, the index of the reason, wasted steps, and the stop reason: a token id, NaN for none, or
+ *   `-1 - index` of a stop string among the output's values
  * - `USAGE`: the fields of a {@linkcode StepUsage}; `STEP`: those of a {@linkcode StepReport}
  *
  * @module
@@ -25,28 +25,28 @@ import type { DeviceTimes } from "../telemetry/device_times.ts";
 import type { ExecutorCounters } from "../telemetry/executor_counters.ts";
 import type { StepReport } from "../telemetry/step_report.ts";
 
-/** What an output begins with. */
+/** The header of an output. */
 export interface OutputHeader {
-  /** When it was handed over, in milliseconds on the engine's clock. */
+  /** When the executor sent it, in milliseconds on the engine's clock. */
   readonly emittedAt: number;
-  /** Everything in later outputs happened at this time or after it. */
+  /** Events of later outputs are not older than this. */
   readonly watermark: number;
-  /** null: as before. First tokens do not wait for them. */
+  /** null: unchanged. First tokens do not wait for them. */
   readonly counters: ExecutorCounters | null;
 }
 
-/** An output on its way. */
+/** An output in transit. */
 export interface EncodedOutput {
   readonly numbers: Float64Array;
   /** What cannot be a number: errors and stop strings. */
   readonly values: readonly (RequestError | string)[];
 }
 
-/** Takes in outputs, each in order. */
+/** Receives outputs, one after the other. */
 export interface OutputSink {
-  /** An output begins: what follows is in it until {@linkcode OutputSink.endOutput}. */
+  /** An output begins; it lasts until {@linkcode OutputSink.endOutput}. */
   beginOutput(header: OutputHeader): void;
-  /** A token was generated and kept; see {@linkcode EmittedToken}. */
+  /** A token was generated and kept; `EmittedToken` describes the parameters. */
   onToken(
     requestId: number,
     tokenId: number,
@@ -54,15 +54,15 @@ export interface OutputSink {
     logprobs: StepLogprobs | null,
     usage: StepUsage | null,
   ): void;
-  /** Something else happened. */
+  /** Any other event. */
   onEvent(event: ExecutorEvent): void;
   /** A request has finished. */
   onFinish(requestId: number, time: number, completion: Completion): void;
-  /** The output is complete. @param steps The steps processed since the last one, where they are tracked. */
+  /** The output ends. @param steps Reports of the steps since the last output, where they are tracked. */
   endOutput(steps: readonly StepReport[]): void;
 }
 
-/** Records by the number of their type. */
+/** The types of records, by number. */
 const TYPES = [
   "GENERATED_TOKEN",
   "PREFILL_CHUNK",
@@ -77,7 +77,7 @@ const TYPES = [
   "STEP",
 ] as const;
 
-/** Stands for nothing: no counters, no token that ended a request, no times of the device. */
+/** No counters, or no stop reason. */
 const NONE = NaN;
 
 /** Numbers of a header: two times and the counters. */
@@ -123,12 +123,14 @@ export class OutputWriter {
   /** The last usage of this output. */
   #usage: StepUsage | null = null;
 
-  /** Whether nothing was added to this output. */
+  /** Whether this output has no record. */
   get isEmpty(): boolean {
     return this.#length === HEADER_LENGTH;
   }
 
-  /** Add a token; see {@linkcode OutputSink.onToken}. Tokens of one step share the same `usage`, which is written once. */
+  /**
+   * Add a token; see {@linkcode OutputSink.onToken}. Tokens of one step share the same `usage`, which is written once.
+   */
   token(
     requestId: number,
     tokenId: number,
@@ -182,8 +184,8 @@ export class OutputWriter {
   /**
    * Complete the output.
    *
-   * @param header What it begins with.
-   * @returns The output, which the next call of any method overwrites.
+   * @param header Its header.
+   * @returns The output, valid until the next call of any method.
    */
   complete({ emittedAt, watermark, counters }: OutputHeader): EncodedOutput {
     const numbers = this.#numbers;
@@ -217,7 +219,7 @@ export class OutputWriter {
   }
 }
 
-/** Name by name, and in the same order in {@linkcode readCounters}: a loop over names takes far longer. */
+/** Field by field, as in {@linkcode readCounters}: a loop over names takes far longer. */
 function writeCounters(counters: ExecutorCounters, numbers: Float64Array): void {
   numbers[2] = counters.steps;
   numbers[3] = counters.stepTime;
@@ -240,7 +242,7 @@ function writeCounters(counters: ExecutorCounters, numbers: Float64Array): void 
  * Read an output.
  *
  * @param output The output.
- * @param sink Called for the header, for each record, and at the end.
+ * @param sink Its receiver.
  */
 export function readOutput({ numbers, values }: EncodedOutput, sink: OutputSink): void {
   sink.beginOutput({ emittedAt: numbers[0]!, watermark: numbers[1]!, counters: readCounters(numbers) });

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { logIsAskedFor } from "../telemetry/log.ts";
+import { isLogEnabled } from "../telemetry/log.ts";
 import { ENGINE_HOOKS, ENGINE_OPTIONS, type EngineOptions } from "./engine_options.ts";
 import { pickOptions, readOptions, type Resolved, resolveOptions } from "./option.ts";
 
@@ -53,7 +53,7 @@ export function checkEngineOptions(given: EngineOptions): CheckedEngineOptions {
     ...resolveOptions(ENGINE_OPTIONS, pickOptions(ENGINE_OPTIONS, read)),
     trackSteps: hooks.onStep !== null,
     logToCaller: hooks.onLog !== null,
-    logToStandardError: logIsAskedFor(),
+    logToStandardError: isLogEnabled(),
     ranges: process.env["UPBEAT_NVTX"] === "1",
     dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
   };

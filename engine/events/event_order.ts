@@ -1,5 +1,5 @@
 /**
- * The order that a request's events come in.
+ * The order of a request's events.
  *
  * ```
  * record    := ADD_ENGINE ( admitted | rejected )
@@ -19,7 +19,7 @@ import { UpbeatError } from "../../errors.ts";
 import { DETAIL_EVENT_TYPES, LIFECYCLE_EVENT_TYPES, type RequestEventType, type StoredEvent } from "./event_types.ts";
 import type { FinishReason } from "./finish_reason.ts";
 
-/** Where a request is: not there yet, waiting for its first or next run, in a run, in an error, or over. */
+/** Where a request is: before its arrival, waiting for its first or next run, in a run, failing, or over. */
 type State = "absent" | "waiting" | "evicted" | "running" | "failing" | "over";
 
 const ALL_TYPES: readonly RequestEventType[] = [...LIFECYCLE_EVENT_TYPES, ...DETAIL_EVENT_TYPES];
@@ -29,9 +29,9 @@ const ALL_TYPES: readonly RequestEventType[] = [...LIFECYCLE_EVENT_TYPES, ...DET
  *
  * @example
  * ```ts
- * const log = new EventOrder();
- * log.accept("ADD_ENGINE", 0);
- * log.accept("GENERATED_TOKEN", 1); // throws: GENERATED_TOKEN cannot follow ADD_ENGINE; expected ERROR_TRANSIENT, …
+ * const order = new EventOrder();
+ * order.accept("ADD_ENGINE", 0);
+ * order.accept("GENERATED_TOKEN", 1); // throws: GENERATED_TOKEN cannot follow ADD_ENGINE; expected ERROR_TRANSIENT, …
  * ```
  */
 export class EventOrder {
@@ -42,7 +42,7 @@ export class EventOrder {
   #prefilling = false;
   #refused = false;
   #paused = false;
-  /** A pause is to be followed by the token that it held back. */
+  /** A pause must be followed by the token that it delayed. */
   #owesToken = false;
   #cancelAsked = false;
 
@@ -57,12 +57,13 @@ export class EventOrder {
   }
 
   /**
-   * Take the next event.
+   * Accept the next event.
    *
    * @param type Its type.
    * @param timestamp Its time in milliseconds; null where it has none.
    * @param finishReason With `FINISH`: why. Only `"cancelled"` is legal outside a run.
-   * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`: what came, after what, and what was expected. Nothing has changed then.
+   * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`, with the event, its predecessor and the legal ones. The state is
+   * unchanged.
    */
   accept(type: RequestEventType, timestamp: number | null, finishReason: FinishReason | null = null): void {
     if (!this.#isLegal(type, finishReason)) throw this.#outOfOrder(type);
@@ -139,7 +140,7 @@ export class EventOrder {
         this.#cancelAsked = true;
         break;
       case "ERROR_TRANSIENT":
-        // Before admission it is back-pressure, and the request goes on waiting.
+        // Before admission it is back-pressure: the request keeps waiting.
         if (this.#state === "waiting" && !this.#prefilling) this.#refused = true;
         else this.#state = "failing";
         break;
@@ -165,15 +166,15 @@ export class EventOrder {
 }
 
 /**
- * Check the order of a request's events, of one that is over or still going on.
+ * Check the order of a request's events, whether or not it is over.
  *
  * @param events The events of all segments.
  * @param finishReason Why it ended, where it finished.
- * @returns The log after the last of them; its `isOver` says whether the request ended.
+ * @returns The state after the last event; `isOver` is true where the request ended.
  * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`.
  */
 export function checkEventOrder(events: readonly StoredEvent[], finishReason: FinishReason | null = null): EventOrder {
-  const log = new EventOrder();
-  for (const { type, timestamp } of events) log.accept(type, timestamp, finishReason);
-  return log;
+  const order = new EventOrder();
+  for (const { type, timestamp } of events) order.accept(type, timestamp, finishReason);
+  return order;
 }

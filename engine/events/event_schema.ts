@@ -1,5 +1,5 @@
 /**
- * The rules of events, for those that the engine makes and those that a file holds.
+ * The schema of events, for those that are created and those that are read from storage.
  *
  * @module
  */

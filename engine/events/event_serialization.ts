@@ -1,5 +1,5 @@
 /**
- * Events, requests and records as plain values, for files and for other processes, and back exactly as they were.
+ * Events, requests and records as plain values, for files and other processes, and back without loss.
  *
  * In full form a token is an object like every event. In compact form it is its bare id: smaller and faster where times
  * and text are not needed. Everything else is the same in both.
@@ -14,7 +14,7 @@ import { anything, check, count, type Fields, invalid, objectOf, type Schema } f
 import { checkSegment } from "./segment_schema.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
-/** The version of the format, in everything that is written. */
+/** The version of the format, part of every serialized value. */
 export const SERIALIZATION_VERSION = 1;
 
 /** How tokens are written: as events with times, or as bare ids. */
@@ -24,7 +24,7 @@ export type EventMode = "full" | "compact";
 export interface SerializeOptions {
   /** Default `"full"`. */
   readonly mode?: EventMode;
-  /** Whether prompt tokens are written too; their number always is. Default false. */
+  /** Whether prompt tokens are written, and not only their number. Default false. */
   readonly returnPromptTokens?: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface EventContext {
 }
 
 /**
- * An event as a plain value.
+ * Serialize an event.
  *
  * @param event The event; nothing of it is shared with the result.
  * @param mode In compact form a token is its bare id.
@@ -77,10 +77,10 @@ export function serializeEvent(
 }
 
 /**
- * The event that {@linkcode serializeEvent} wrote.
+ * Read an event from {@linkcode serializeEvent}.
  *
  * @param serialized The plain value; it is not changed.
- * @param context Whose event it is; only needed for a compact token.
+ * @param context The event's request; only needed for a compact token.
  * @returns The event. A compact token has no time and no text.
  * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
  */
@@ -97,10 +97,10 @@ export function deserializeEvent(serialized: unknown, context: EventContext | nu
 }
 
 /**
- * A segment or a merged request as a plain value.
+ * Serialize a segment or a merged request.
  *
  * @param request The request; it is not changed, and nothing of it is shared with the result.
- * @param options How tokens are written, and whether the prompt's are.
+ * @param options How tokens are written.
  * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
  */
 export function serializeRequest(
@@ -118,10 +118,10 @@ export function serializeRequest(
 }
 
 /**
- * The request that {@linkcode serializeRequest} wrote.
+ * Read a request from {@linkcode serializeRequest}.
  *
  * @param serialized The plain value; it is not changed.
- * @returns The request; `promptTokenIds` is null where they were not written, and `text` is there where it was.
+ * @returns The request; `promptTokenIds` is null and `text` absent where they were not written.
  * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
  */
 export function deserializeRequest(
@@ -131,10 +131,10 @@ export function deserializeRequest(
 }
 
 /**
- * A record with all of its segments as a plain value.
+ * Serialize a record with all of its segments.
  *
  * @param record The record; it is not changed, and nothing of it is shared with the result.
- * @param options How tokens are written, and whether the prompt's are.
+ * @param options How tokens are written.
  * @returns A value for `JSON.stringify`, `postMessage` or MessagePack.
  */
 export function serializeRecord(record: RequestRecord<StoredEvent>, options: SerializeOptions = {}): SerializedRecord {
@@ -143,10 +143,11 @@ export function serializeRecord(record: RequestRecord<StoredEvent>, options: Ser
 }
 
 /**
- * The record that {@linkcode serializeRecord} wrote.
+ * Read a record from {@linkcode serializeRecord}.
  *
  * @param serialized The plain value; it is not changed.
- * @param tokenTable What tokens decode to, to merge with text; the text is null without it or without the prompt's tokens.
+ * @param tokenTable Decodes tokens when segments are merged; the text is null without it or without the prompt's
+ * tokens.
  * @returns The record.
  * @throws {UpbeatError} `EVENT_INVALID` or `RECORD_INVALID`, naming the field.
  */
@@ -168,7 +169,7 @@ export function deserializeRecord(
 
 function writeEvent(event: StoredEvent, mode: EventMode): SerializedEvent {
   const { requestId, type, timestamp, payload } = event;
-  // A token read back from compact form has nothing but its id to write.
+  // A token from compact form has nothing but its id.
   if (type === "GENERATED_TOKEN" && (mode === "compact" || timestamp === null)) return payload.tokenId;
   return { requestId, type, timestamp, payload: toPlain(payload, "payload") };
 }

@@ -20,31 +20,34 @@ export interface StepLogprobs {
   readonly tokenId: number;
   /** Its log-probability under the model's raw logits. */
   readonly logprob: number;
-  /** The likeliest tokens, falling. */
+  /** The likeliest tokens, most likely first. */
   readonly top: readonly TokenLogprob[];
 }
 
-/** What a `GENERATED_TOKEN` event carries. */
+/** The payload of a `GENERATED_TOKEN` event. */
 export interface GeneratedToken {
   /** The token's id. */
   readonly tokenId: number;
   /** The text that became certain with it; may be empty, or end an earlier token's text. */
   readonly text: string;
-  /** Log-probability of the token, when asked for. */
+  /** Log-probability of the token, where requested. */
   readonly logprob?: number;
-  /** The likeliest tokens at this step, falling, when asked for. */
+  /** The likeliest tokens at this step, most likely first, where requested. */
   readonly topLogprobs?: readonly TokenLogprob[];
-  /** When it was handed to the caller's side, on the engine's clock. This and what follows: where tokens are recorded. */
+  /**
+   * When the executor sent it to the caller's side, on the engine's clock. This and the rest: where tokens are
+   * recorded.
+   */
   readonly emittedAt?: number;
   /** The step that generated it, counted from 1. */
   readonly step?: number;
   /** KV blocks of the pool. */
   readonly blocksTotal?: number;
-  /** KV blocks that are not free: of requests, or kept for their content. */
+  /** KV blocks that are not free: in use by requests, or kept for their content. */
   readonly blocksAllocated?: number;
-  /** KV blocks that requests hold. */
+  /** KV blocks in use by requests. */
   readonly blocksActive?: number;
-  /** Tokens in the cache of the requests of the step. */
+  /** Cached tokens of the step's requests. */
   readonly activeTokens?: number;
 }
 
@@ -72,22 +75,22 @@ export interface PrefillChunk {
 export const CANCEL_REASONS = ["user", "disconnect", "deadline", "shutdown"] as const;
 
 /**
- * What canceled a generation: its caller, by `cancel()`, a signal or leaving a loop; a client that disconnected; a timeout;
- * or the engine's shutdown.
+ * What canceled a generation: its caller, by `cancel()`, a signal or leaving a loop; a client that disconnected; a
+ * timeout; or the engine's shutdown.
  */
 export type CancelReason = (typeof CANCEL_REASONS)[number];
 
-/** What each type of event carries. */
+/** The payload of each type of event. */
 export interface EventPayloads {
-  /** The request arrived: stamped at the call of `generate()`, before tokenization. Once, whatever happens to it. */
+  /** The request arrived: stamped at the call of `generate()`, before tokenization. Once per request. */
   readonly ADD_ENGINE: null;
-  /** All that is left of the sequence goes into the context in the next step. Again after every eviction. */
+  /** The rest of the prompt goes into the context in the next step. Again after every eviction. */
   readonly ADD_CONTEXT: null;
   /** A token was generated and kept. */
   readonly GENERATED_TOKEN: GeneratedToken;
-  /** Running, but held back for want of KV blocks; its own stay. */
+  /** Running, but skipped while no KV block is free; it keeps its own. */
   readonly PAUSE: null;
-  /** Its KV blocks were taken; it is queued again and will be recomputed. */
+  /** Preempted: its KV blocks were taken; it is queued again and will be recomputed. */
   readonly EVICT: null;
   /** Terminal: the request is complete, or was cancelled. */
   readonly FINISH: null;
@@ -97,18 +100,18 @@ export interface EventPayloads {
   readonly ERROR_TRANSIENT: RequestError;
   /** Something failed for good. */
   readonly ERROR_NONTRANSIENT: RequestError;
-  /** Detail: a chunk of the sequence is in the next step; the first one ends the wait in the queue. */
+  /** Detail: a chunk of the prompt is in the next step; the first one ends the wait in the queue. */
   readonly PREFILL_CHUNK: PrefillChunk;
-  /** Detail: runs again after a pause. */
+  /** Detail: it runs again after a pause. */
   readonly RESUME: null;
-  /** Detail: somebody asked for its end. */
+  /** Detail: its cancellation was requested. */
   readonly CANCEL: { readonly reason: CancelReason };
 }
 
-/** The names of all events. */
+/** All event types. */
 export type RequestEventType = keyof EventPayloads;
 
-/** The event of one type. */
+/** An event of one type. */
 export interface EventOf<Type extends RequestEventType> {
   /** The request, unique within the engine. */
   readonly requestId: number;
@@ -120,7 +123,7 @@ export interface EventOf<Type extends RequestEventType> {
   readonly payload: EventPayloads[Type];
 }
 
-/** Everything a request lives through. */
+/** Anything that happens to a request. */
 export type RequestEvent = { [Type in RequestEventType]: EventOf<Type> }[RequestEventType];
 
 /** A token read back from compact form, which has neither time nor text. */
@@ -147,16 +150,16 @@ export const LIFECYCLE_EVENT_TYPES = [
   "ERROR_NONTRANSIENT",
 ] as const satisfies readonly RequestEventType[];
 
-/** The types that are there only where details are asked for. */
+/** The types that exist only with `trackDetailEvents`. */
 export const DETAIL_EVENT_TYPES = ["PREFILL_CHUNK", "RESUME", "CANCEL"] as const satisfies readonly RequestEventType[];
 
-/** Whether a value names a type of event. */
+/** Whether a value is an event type. */
 export function isEventType(value: unknown): value is RequestEventType {
   const known: readonly unknown[] = LIFECYCLE_EVENT_TYPES;
   return known.includes(value) || isDetailType(value);
 }
 
-/** Whether a value names a type that is there only where details are asked for. */
+/** Whether a value is one of {@linkcode DETAIL_EVENT_TYPES}. */
 export function isDetailType(value: unknown): boolean {
   return (DETAIL_EVENT_TYPES as readonly unknown[]).includes(value);
 }

@@ -1,5 +1,5 @@
 /**
- * Events made and shown.
+ * Creates and formats events.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { checkEvent } from "./event_schema.ts";
 import type { EventOf, EventPayloads, RequestError, RequestEventType, StoredEvent } from "./event_types.ts";
 
 /**
- * An event whose payload is what its type demands.
+ * Create an event, with its payload checked.
  *
  * @param requestId The request, 0 or more.
  * @param type What happened.
  * @param timestamp When, in milliseconds on the engine's clock.
  * @param payload The facts that belong to the type; it is not copied.
  * @returns The event.
- * @throws {UpbeatError} `EVENT_INVALID`, naming the field: a payload where the type has none; a token without an integer
- * `tokenId`; an error whose `transient` or `requestId` disagrees with the event; an unknown type or field.
+ * @throws {UpbeatError} `EVENT_INVALID`, naming the field: a payload where the type has none; a token without an
+ * integer `tokenId`; an error whose `transient` or `requestId` disagrees with the event; an unknown type or field.
  * @example
  * ```ts
  * createEvent(7, "GENERATED_TOKEN", 12.3, { tokenId: 42, text: " the" });
@@ -32,10 +32,10 @@ export function createEvent<Type extends RequestEventType>(
 }
 
 /**
- * One event as a line for people.
+ * Format an event as one line.
  *
  * @param event The event.
- * @returns Such as `[12.345] GENERATED_TOKEN, token=42`, in milliseconds; `[-]` where there is no time.
+ * @returns As in `[12.345] GENERATED_TOKEN, token=42`, in milliseconds; `[-]` without a time.
  * @example
  * ```ts
  * formatEvent({ requestId: 1, type: "FINISH", timestamp: 12.3456, payload: null }); // "[12.346] FINISH"

@@ -1,6 +1,6 @@
 /**
- * What the executor emits. Its events are the caller's, apart from two: a token, whose event is made where it is read, and
- * the end of a request, whose reason is no part of the event.
+ * What the executor emits. Its events are those that callers see, with two exceptions: the event of a token is created
+ * where it is read, and the reason of a `FINISH` is not part of the event.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import type { EventOf, StepLogprobs } from "./event_types.ts";
 import type { FinishReason } from "./finish_reason.ts";
 
 /**
- * The types that are emitted as events. `ERROR_NONTRANSIENT` is the last event of a request that fails with the executor;
- * its `FAIL` is added on the caller's side, as for every failure.
+ * The types that are emitted as events. `ERROR_NONTRANSIENT` is the last event of a request that fails with the
+ * executor; its `FAIL` is added on the caller's side, as for every failure.
  */
 export type ExecutorEventType =
   | "ERROR_TRANSIENT"
@@ -33,7 +33,7 @@ export interface StepUsage {
   readonly blocksAllocated: number;
   /** KV blocks in use by requests. */
   readonly blocksActive: number;
-  /** Tokens in the cache of the requests of this step. */
+  /** Cached tokens of the step's requests. */
   readonly activeTokens: number;
 }
 
@@ -42,9 +42,9 @@ export interface EmittedToken {
   readonly tokenId: number;
   /** When its value was known to the host, in milliseconds; the same for all rows of a step. */
   readonly time: number;
-  /** null where the request does not ask for them. */
+  /** null unless requested. */
   readonly logprobs: StepLogprobs | null;
-  /** null where the request does not record its tokens. */
+  /** null unless the request records its tokens. */
   readonly usage: StepUsage | null;
 }
 

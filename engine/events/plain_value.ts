@@ -1,6 +1,6 @@
 /**
- * Values as plain JSON, exactly: what JSON cannot hold is put in a marked object. Plain values are also safe for
- * `postMessage` and MessagePack.
+ * Values as plain JSON, without loss: numbers and arrays that JSON cannot hold become marked objects. Plain values are
+ * also safe for `postMessage` and MessagePack.
  *
  * - NaN, the infinities and -0: `{ "$number": "-Infinity" }`
  * - a typed array: `{ "$array": { "dtype": "I32", "shape": [3], "data": [1, 2, 3] } }`
@@ -15,7 +15,7 @@ export type PlainValue = null | boolean | number | string | readonly PlainValue[
   readonly [name: string]: PlainValue;
 };
 
-/** Numbers in a row. */
+/** A typed array. */
 type NumberArray =
   | Int8Array
   | Uint8Array
@@ -50,13 +50,13 @@ const SPECIAL_NUMBERS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * A value as plain JSON. Nothing of it is shared with the original.
+ * Convert a value to plain JSON, which shares nothing with it.
  *
- * @param value Objects, arrays, typed arrays, strings, numbers, booleans and null; properties that are undefined are left
- * out.
- * @param path What the value is called in an error.
+ * @param value Objects, arrays, typed arrays, strings, numbers, booleans and null; properties that are undefined are
+ * left out.
+ * @param path The value's name in an error.
  * @returns The plain value.
- * @throws {UpbeatError} `RECORD_INVALID`, naming the place of anything else.
+ * @throws {UpbeatError} `RECORD_INVALID`, naming the place of any other value.
  */
 export function toPlain(value: unknown, path = "value"): PlainValue {
   return write(value, [path]);
@@ -97,12 +97,13 @@ function dtypeOf(value: object): Dtype | null {
 }
 
 /**
- * The value that {@linkcode toPlain} wrote.
+ * Convert plain JSON from {@linkcode toPlain} back to the value.
  *
- * @param plain The plain value; it is not changed, and nothing of it is shared.
- * @param path What the value is called in an error.
+ * @param plain The plain value; it is not changed, and shares nothing with the result.
+ * @param path The value's name in an error.
  * @returns The value.
- * @throws {UpbeatError} `RECORD_INVALID`, naming the place: an unknown number, dtype or shape, or what is not plain.
+ * @throws {UpbeatError} `RECORD_INVALID`, naming the place of an unknown number, dtype or shape, or of a value that is
+ * not plain.
  */
 export function fromPlain(plain: unknown, path = "value"): unknown {
   return read(plain, [path]);
@@ -131,7 +132,9 @@ function readNumber(plain: unknown, path: Path): number {
   return number;
 }
 
-/** Visits a child and adds its name to the path; after an error the path is not restored, because it is not used again. */
+/**
+ * Visits a child and adds its name to the path; after an error the path is not restored, because it is not used again.
+ */
 function within<Result>(
   name: string | number,
   child: unknown,
@@ -144,7 +147,7 @@ function within<Result>(
   return result;
 }
 
-/** The error for a value that is not what it must be. */
+/** The error for a value that breaks a rule. */
 function invalidValue([first, ...names]: Path, rule: string, value: unknown): UpbeatError {
   const field = names.reduce<string>(
     (name, part) => name + (typeof part === "number" ? `[${part}]` : `.${part}`),
@@ -153,13 +156,13 @@ function invalidValue([first, ...names]: Path, rule: string, value: unknown): Up
   return invalid(field, rule, value, "RECORD_INVALID");
 }
 
-/** A field of any name: assigning to `__proto__` would set something else. */
+/** Sets a field of any name: assigning to `__proto__` would set the prototype. */
 function setField<Value>(object: Record<string, Value>, name: string, value: Value): void {
   if (name !== "__proto__") object[name] = value;
   else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** Checked element by element: a typed array would silently wrap or round what does not fit. */
+/** Checked element by element: a typed array would silently wrap or round values that do not fit. */
 function readArray(plain: unknown, path: Path): NumberArray {
   const { dtype, shape, data } = (read(plain, path) ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof dtype !== "string" || !Object.hasOwn(ARRAY_TYPES, dtype)) {

@@ -1,5 +1,5 @@
 /**
- * What is kept of a request: an ordered list of segments, one more with every eviction.
+ * The record of a request: an ordered list of segments, one more with every eviction.
  *
  * @module
  */
@@ -19,21 +19,21 @@ export const RECORD_STATUSES = ["queued", "running", "paused", "evicted", "finis
 /** Where a request is. A segment that ended in an eviction stays `"evicted"`. */
 export type RecordStatus = (typeof RECORD_STATUSES)[number];
 
-/** What a segment is to generate. */
+/** The input of a segment. */
 export interface SegmentRequest {
   /** The request, unique within the engine. */
   readonly requestId: number;
-  /** When `generate()` was called, in milliseconds on the engine's clock; of the request, not of the segment. */
+  /** When `generate()` was called, in milliseconds on the engine's clock; the same in all segments. */
   readonly arrival: number;
-  /** What it starts from, earlier segments' tokens included; null where it is not known. */
+  /** The prompt, with the tokens of earlier segments; null where it is not known. */
   readonly promptTokenIds: readonly number[] | Int32Array | null;
-  /** Tokens of it. The random generator's position is the position in the sequence, so it needs no field of its own. */
+  /** Tokens of the prompt. Sampling depends on the position in the sequence alone, so its state needs no field. */
   readonly promptLength: number;
-  /** How many of them earlier segments generated: the last ones, which penalties count as output. */
+  /** How many of them earlier segments generated: the last ones, which penalties treat as output. */
   readonly generatedBefore: number;
-  /** Tokens it may generate. */
+  /** Tokens it may generate, at most. */
   readonly maxTokens: number;
-  /** How tokens are chosen, seed included; null where the request was refused before that was known. */
+  /** How tokens are sampled, with the seed; null where the request was rejected before that was resolved. */
   readonly sampling: SamplingParameters | null;
   readonly eosTokenIds: readonly number[];
   readonly stopStrings: readonly string[];
@@ -45,7 +45,7 @@ export interface RequestSegment<Event extends StoredEvent = RequestEvent> extend
   readonly status: RecordStatus;
   /** Why it finished; null while it has not. */
   readonly finishReason: FinishReason | null;
-  /** The stop string or the end-of-sequence token that ended it, where one did. */
+  /** The stop string or end-of-sequence token that ended it; null where none did. */
   readonly stopReason: string | number | null;
   /** From the request's arrival to the first token of this segment, in milliseconds. */
   readonly ttftMs: number | null;
@@ -53,11 +53,11 @@ export interface RequestSegment<Event extends StoredEvent = RequestEvent> extend
   readonly tokenIds: readonly number[];
   /** Per token; null where they were not asked for, or before the first token. */
   readonly logprobs: readonly StepLogprobs[] | null;
-  /** The events that are kept. */
+  /** The events that its tracking options keep. */
   readonly events: readonly Event[];
 }
 
-/** All segments of a request as one, as if it had never been evicted. */
+/** All segments of a request merged, as if it had never been evicted. */
 export interface MergedRequest<Event extends StoredEvent = RequestEvent> extends RequestSegment<Event> {
   /** The text, decoded from all tokens at once; null without a tokenizer. */
   readonly text: string | null;
@@ -69,9 +69,9 @@ type OpenSegment<Event extends StoredEvent> =
   & { -readonly [Field in "status" | "finishReason" | "stopReason"]: RequestSegment[Field] };
 
 /**
- * A segment in which nothing has happened yet.
+ * Create an empty segment.
  *
- * @param request What it is to generate.
+ * @param request Its input.
  * @returns The segment.
  */
 export function newSegment<Event extends StoredEvent = RequestEvent>(request: SegmentRequest): RequestSegment<Event> {
@@ -99,12 +99,12 @@ export function newSegment<Event extends StoredEvent = RequestEvent>(request: Se
 export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   readonly #segments: OpenSegment<Event>[];
   readonly #tokenTable: TokenTable | null;
-  /** Where the lists of the last segment are while the request is in progress; null for a record of given segments. */
+  /** The last segment's range of the columns; null for a record of given segments. */
   #range: ColumnRange | null = null;
 
   /**
-   * @param segments One at least; their lists are copied.
-   * @param tokenTable What tokens decode to; null: merging gives no text.
+   * @param segments At least one; their lists are copied.
+   * @param tokenTable Decodes tokens when segments are merged; null: the text is null.
    * @throws {UpbeatError} `RECORD_INVALID` without segments, or with segments of different requests.
    */
   constructor(segments: readonly RequestSegment<Event>[], tokenTable: TokenTable | null = null) {
@@ -132,12 +132,12 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
     return this.#segments;
   }
 
-  /** Where the request is. */
+  /** The status of the last segment. */
   get status(): RecordStatus {
     return this.#current.status;
   }
 
-  /** From the request's arrival to its first token in milliseconds; null before. Takes no look at events. */
+  /** From the request's arrival to its first token, in milliseconds; null before. Independent of recorded events. */
   get ttftMs(): number | null {
     return this.#segments.find(({ ttftMs }) => ttftMs !== null)?.ttftMs ?? null;
   }
@@ -149,8 +149,8 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   /**
    * @internal The record of a request in progress: its segments are ranges of the request's columns.
    *
-   * @param request What it is to generate.
-   * @param columns Its tokens and events, which others add.
+   * @param request Its input.
+   * @param columns Its tokens and events; `Generation` adds to them.
    * @param tokenTable As of the constructor.
    */
   static of(request: SegmentRequest, columns: TokenColumns, tokenTable: TokenTable | null): RequestRecord {
@@ -167,15 +167,15 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
     current.status = STATUS_AFTER[type] ?? current.status;
   }
 
-  /** @internal Why it finished. */
+  /** @internal Set why it finished. */
   finish(reason: FinishReason, stopReason: string | number | null): void {
     this.#current.finishReason = reason;
     this.#current.stopReason = stopReason;
   }
 
   /**
-   * Start a new segment where an eviction cuts the last one: what was generated becomes part of the prompt and is taken off
-   * the token budget, the lists start empty, and everything else is carried over.
+   * Start a new segment where an eviction cuts the last one: what was generated becomes part of the prompt and is taken
+   * off the token budget, the lists start empty, and everything else is carried over.
    *
    * @returns The new segment.
    */
@@ -208,8 +208,8 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   }
 
   /**
-   * All segments as one: identity, prompt and sampling of the first, status and finish reason of the last, and all
-   * tokens, log-probabilities and events in order. The record itself stays as it is.
+   * Merge all segments: identity, prompt and sampling of the first, status and finish reason of the last, and all
+   * tokens, log-probabilities and events in order. The record is not changed.
    *
    * @returns The request, as if it had never been evicted.
    */
@@ -237,7 +237,7 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
   }
 }
 
-/** What an event makes of a request's status, where it makes something. */
+/** A request's status after an event, where the event changes it. */
 const STATUS_AFTER: Partial<Record<RequestEventType, RecordStatus>> = {
   PREFILL_CHUNK: "running",
   ADD_CONTEXT: "running",
@@ -257,20 +257,24 @@ function copySegment<Event extends StoredEvent>(segment: RequestSegment<Event>):
   };
 }
 
-/** A range of a request's columns, which ends with them until it is cut. */
+/** A range of a request's columns; it grows with them until it is cut. */
 class ColumnRange {
   readonly #columns: TokenColumns;
   readonly #arrival: number;
   readonly #start: ColumnCursor;
   #end: ColumnCursor | null = null;
+  /** The kept events before the cursor; each is created when it is first read. */
+  readonly #events: RequestEvent[] = [];
+  readonly #cursor: ColumnCursor;
 
   constructor(columns: TokenColumns, arrival: number) {
     this.#columns = columns;
     this.#arrival = arrival;
     this.#start = columns.end;
+    this.#cursor = columns.end;
   }
 
-  /** End here. Returns the range that follows. */
+  /** Ends the range here. Returns the one after it. */
   cut(): ColumnRange {
     this.#end = this.#columns.end;
     return new ColumnRange(this.#columns, this.#arrival);
@@ -292,11 +296,15 @@ class ColumnRange {
   }
 
   get events(): RequestEvent[] {
-    return this.#columns.recorded(this.#start, this.#end ?? this.#columns.end);
+    this.#columns.readKept(this.#cursor, this.#end ?? this.#columns.end, this.#events);
+    return this.#events;
   }
 }
 
-/** A segment whose lists are read from a range: a plain value for all who read it. */
+/**
+ * A segment whose lists are read from a range. Its accessors are own and enumerable, so that it is copied like a plain
+ * value.
+ */
 function segmentOver<Event extends StoredEvent>(
   segment: RequestSegment<Event>,
   range: ColumnRange,

@@ -1,5 +1,5 @@
 /**
- * Schemas of plain values: one form for payloads of events and for stored records.
+ * Schemas of plain values, for payloads of events and for stored records.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface Violation {
   readonly place: string;
   /** As in `must be a string`. */
   readonly rule: string;
-  /** What is there instead. */
+  /** The offending value. */
   readonly value: unknown;
 }
 
@@ -21,7 +21,7 @@ export type Schema = (value: unknown) => Violation | null;
 /** An object's fields, by name. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Values that pass a test; the rule is what an error says of the others. */
+/** Values that pass a test; an error states the rule for others. */
 export function matching(isValid: (value: unknown) => boolean, rule: string): Schema {
   return (value) => isValid(value) ? null : { place: "", rule, value };
 }
@@ -55,17 +55,17 @@ export function oneOf(allowed: readonly unknown[], rule: string = `must be one o
   return matching((value) => allowed.includes(value), rule);
 }
 
-/** What either schema allows; the second one says what is wrong. */
+/** Values that conform to either schema; an error states the rule of the second one. */
 export function either(first: Schema, second: Schema): Schema {
   return (value) => first(value) === null ? null : second(value);
 }
 
-/** null, or what a schema allows. */
+/** null, or a value that conforms to a schema. */
 export function orNull(other: Schema): Schema {
   return (value) => value === null ? null : other(value);
 }
 
-/** An array of what a schema allows. */
+/** An array of values that conform to a schema. */
 export function listOf(element: Schema): Schema {
   return (value) => {
     if (!Array.isArray(value)) return { place: "", rule: "must be an array", value };
@@ -133,7 +133,7 @@ export type InvalidCode = "EVENT_INVALID" | "RECORD_INVALID";
  *
  * @param value The value.
  * @param rules Its schema.
- * @param name What it is called in an error; empty: its fields are called by their names alone.
+ * @param name The value's name in an error; empty: fields are named without it.
  * @param code The error's code.
  * @throws {UpbeatError} Naming the place within the value.
  */

@@ -1,5 +1,5 @@
 /**
- * The rules of stored segments.
+ * The schema of stored segments.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
   text,
 } from "./schema.ts";
 
-/** What a stored segment holds besides its events. */
+/** A stored segment without its events. */
 export type StoredSegment = Omit<RequestSegment, "events"> & { readonly text?: string | null };
 
 /** The schema of each field of an object type. */
@@ -55,7 +55,7 @@ const logprobs = objectOf({ tokenId: count, logprob, top: listOf(candidate) } sa
 
 const ids = listOf(count);
 
-/** Prompts given as 32-bit ids stay so. */
+/** A prompt that was given as an `Int32Array` stays one. */
 const promptIds = either(matching((value) => value instanceof Int32Array, ""), ids);
 
 const SEGMENT = objectOf(
@@ -84,7 +84,7 @@ const SEGMENT = objectOf(
  * Check a stored segment.
  *
  * @param fields Its fields, without version and events.
- * @param name What it is called in an error.
+ * @param name The segment's name in an error.
  * @returns The segment; `promptTokenIds` is null where they were not stored.
  * @throws {UpbeatError} `RECORD_INVALID`, naming the field that is missing, wrong or not known.
  */

@@ -1,5 +1,5 @@
 /**
- * A request's life so far: tokens in columns, from which an event is made when one is read, and all else as events.
+ * The tokens of a request in columns, from which events are created when they are read, and all its other events.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Tracking } from "../config/tracking.ts";
 import type { EventOf, GeneratedToken, RequestEvent, StepLogprobs } from "./event_types.ts";
 import type { StepUsage } from "./executor_event.ts";
 
-/** A place between events: how many tokens and how many other events come before it. */
+/** A position between events: the number of tokens and of other events before it. */
 export interface ColumnCursor {
   tokens: number;
   events: number;
@@ -21,17 +21,17 @@ export class TokenColumns {
   readonly tokenTimes: number[] = [];
   /** The text that became certain with each. */
   readonly texts: string[] = [];
-  /** One per token where the request asks for them; else empty. */
+  /** One per token where requested; else empty. */
   readonly logprobs: StepLogprobs[] = [];
 
   readonly #requestId: number;
   readonly #tracking: Tracking;
-  /** When each was handed over; one per token where tokens are recorded, else empty. */
+  /** When the executor sent each; one per token where tokens are recorded, else empty. */
   readonly #emittedTimes: number[] = [];
-  /** How the KV cache stood at each; likewise. */
+  /** The usage of the KV cache at each; likewise. */
   readonly #usages: (StepUsage | null)[] = [];
   readonly #events: RequestEvent[] = [];
-  /** How many tokens come before each event. */
+  /** Number of tokens before each event. */
   readonly #positions: number[] = [];
 
   /**
@@ -43,7 +43,7 @@ export class TokenColumns {
     this.#tracking = tracking;
   }
 
-  /** The place after all that was added. */
+  /** The position after everything that was added. */
   get end(): ColumnCursor {
     return { tokens: this.tokenIds.length, events: this.#events.length };
   }
@@ -55,15 +55,14 @@ export class TokenColumns {
   }
 
   /**
-   * Add a token, of which every part was checked. Whether there are log-probabilities is the same for all of a request's
-   * tokens.
+   * Add a token. All tokens of a request have log-probabilities, or none has.
    *
    * @param tokenId The token.
-   * @param time When it was known to the host, in milliseconds: not before what was added last.
+   * @param time When it was known to the host, in milliseconds; not before the last event.
    * @param text The text that became certain with it.
-   * @param logprobs null where the request does not ask for them.
-   * @param usage How the KV cache stood, where that is known.
-   * @param emittedAt When it was handed over, in milliseconds.
+   * @param logprobs null unless requested.
+   * @param usage The usage of the KV cache, where known.
+   * @param emittedAt When the executor sent it, in milliseconds.
    */
   addToken(
     tokenId: number,
@@ -85,23 +84,29 @@ export class TokenColumns {
   /**
    * The event of a token.
    *
-   * @param index The token, counted from 0; it must be there.
+   * @param index The token, counted from 0; it must exist.
    * @returns A new event.
    */
   tokenEvent(index: number): EventOf<"GENERATED_TOKEN"> {
-    let payload: GeneratedToken = { tokenId: this.tokenIds[index]!, text: this.texts[index]! };
+    const payload: Writable<GeneratedToken> = { tokenId: this.tokenIds[index]!, text: this.texts[index]! };
     const logprobs = this.logprobs[index];
-    if (logprobs !== undefined) payload = { ...payload, logprob: logprobs.logprob, topLogprobs: logprobs.top };
+    if (logprobs !== undefined) {
+      payload.logprob = logprobs.logprob;
+      payload.topLogprobs = logprobs.top;
+    }
     const emittedAt = this.#emittedTimes[index];
-    if (emittedAt !== undefined) payload = { ...payload, emittedAt, ...this.#usages[index] };
+    if (emittedAt !== undefined) {
+      payload.emittedAt = emittedAt;
+      Object.assign(payload, this.#usages[index]);
+    }
     return { requestId: this.#requestId, type: "GENERATED_TOKEN", timestamp: this.tokenTimes[index]!, payload };
   }
 
   /**
    * The next event for a reader.
    *
-   * @param cursor Where the reader is; moved on.
-   * @returns The event, or null when there is none yet.
+   * @param cursor The reader's position; advanced.
+   * @returns The event; null at the end.
    */
   next(cursor: ColumnCursor): RequestEvent | null {
     const event = this.#events[cursor.events];
@@ -113,25 +118,24 @@ export class TokenColumns {
   }
 
   /**
-   * The events of a range that the request's record keeps.
+   * Adds the next events that the request's record keeps to a list.
    *
-   * @param start The range's first place.
-   * @param end Its last place.
-   * @returns New objects for tokens, where they are recorded.
+   * @param cursor The reader's position; advanced.
+   * @param end The position to stop at.
+   * @param kept The list; token events are new objects.
    */
-  recorded(start: ColumnCursor, end: ColumnCursor): RequestEvent[] {
+  readKept(cursor: ColumnCursor, end: ColumnCursor, kept: RequestEvent[]): void {
     const { generatedTokens, pauses } = this.#tracking;
-    const kept: RequestEvent[] = [];
-    let { tokens } = start;
-    const keepTokens = (until: number) => {
-      for (; tokens < until; tokens++) if (generatedTokens) kept.push(this.tokenEvent(tokens));
+    const readTokens = (until: number) => {
+      for (; cursor.tokens < until; cursor.tokens++) if (generatedTokens) kept.push(this.tokenEvent(cursor.tokens));
     };
-    for (let index = start.events; index < end.events; index++) {
-      keepTokens(this.#positions[index]!);
-      const event = this.#events[index]!;
+    for (; cursor.events < end.events; cursor.events++) {
+      readTokens(this.#positions[cursor.events]!);
+      const event = this.#events[cursor.events]!;
       if (pauses || (event.type !== "PAUSE" && event.type !== "RESUME")) kept.push(event);
     }
-    keepTokens(end.tokens);
-    return kept;
+    readTokens(end.tokens);
   }
 }
+
+type Writable<Type> = { -readonly [Field in keyof Type]: Type[Field] };

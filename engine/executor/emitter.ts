@@ -1,5 +1,5 @@
 /**
- * What the executor emits: the events of requests in order, one output per flush.
+ * Emits the events of requests in order, one output per flush.
  *
  * @module
  */
@@ -23,12 +23,12 @@ export interface OutputPort {
   /**
    * Send an output to the caller's side.
    *
-   * @param output Valid during the call; null: nothing happened since the last one.
+   * @param output Valid during the call; null: nothing to send.
    */
   send(output: EncodedOutput | null): void;
 }
 
-/** What an emitter is made of. */
+/** The parts of an emitter. */
 export interface EmitterParts {
   readonly port: OutputPort;
   readonly now: Clock;
@@ -42,16 +42,16 @@ export interface EmitterParts {
  * Writes events as they happen, and sends them as one output per {@linkcode Emitter.flush}.
  *
  * A request's events leave in the order in which they are added, each once. Tokens are buffered until their chunk is
- * complete: they leave with the token that ends the chunk, or before the request's next event of any other type. A token
- * that ends its request stays buffered until {@linkcode Emitter.finish}, so that both are in one output.
+ * complete: they leave with the token that ends the chunk, or before the request's next event of any other type. A
+ * token that ends its request stays buffered until {@linkcode Emitter.finish}, so that both are in one output.
  */
 export class Emitter {
   readonly #parts: EmitterParts;
   readonly #writer = new OutputWriter();
-  /** The last tokens of requests, not yet written; taken out when they are, so that none is sent twice. */
+  /** Tokens not yet written, by request; removed when they are written, so that none is sent twice. */
   readonly #buffered = new Map<Request, EmittedToken[]>();
 
-  /** @param parts What it is made of. */
+  /** @param parts Its parts. */
   constructor(parts: EmitterParts) {
     this.#parts = parts;
   }
@@ -62,7 +62,7 @@ export class Emitter {
    * @param request The request.
    * @param type What happened.
    * @param time When, in milliseconds; not before the request's last event.
-   * @param payload The facts that belong to the type.
+   * @param payload The payload of the type.
    */
   event<Type extends ExecutorEventType>(
     request: Request,
@@ -87,14 +87,14 @@ export class Emitter {
   }
 
   /**
-   * Add a token, which is the last one of the request's `tokenIds`; `ending` must be set where it ends the request.
+   * Add a token: the last one of the request's `tokenIds`. `ending` must be set where it ends the request.
    *
    * @param request The request.
-   * @param results What the step gave.
+   * @param results The results of its step.
    * @param row The request's row in it.
    * @param time When the token was known to the host, in milliseconds.
-   * @param usage How the KV cache stood; only requests that record their tokens get it.
-   * @returns Whether the next output has it; else it is buffered.
+   * @param usage The usage of the KV cache; only sent for requests that record their tokens.
+   * @returns Whether it is in the next output; else it is buffered.
    */
   token(request: Request, results: StepResults, row: number, time: number, usage: StepUsage | null): boolean {
     const tokenId = results.tokens[row]!;
@@ -119,8 +119,8 @@ export class Emitter {
    *
    * @param request The request; its steps in flight are wasted.
    * @param time When, in milliseconds.
-   * @param reason Why.
-   * @param stopReason The stop string or token that ended it, where one did.
+   * @param reason The finish reason.
+   * @param stopReason The stop string or token that ended it; null where none did.
    */
   finish(request: Request, time: number, reason: FinishReason, stopReason: string | number | null): void {
     this.#release(request);
@@ -139,10 +139,10 @@ export class Emitter {
   }
 
   /**
-   * Send everything but buffered tokens, or nothing.
+   * Send everything but buffered tokens; null where that is nothing.
    *
-   * @param next Later events, buffered tokens aside, happened at this time or after it.
-   * @param counters null: as before.
+   * @param next Later events, apart from buffered tokens, are not older than this.
+   * @param counters null: unchanged.
    */
   flush(next: number, counters: (() => ExecutorCounters) | null): void {
     const { port, now, reports } = this.#parts;
@@ -153,7 +153,7 @@ export class Emitter {
     port.send(this.#writer.complete({ counters: counters?.() ?? null, emittedAt: now(), watermark }));
   }
 
-  /** Send nothing, where a flush is due: their number per iteration is fixed. */
+  /** Send null in place of a flush: their number per iteration is fixed. */
   skip(): void {
     this.#parts.port.send(null);
   }

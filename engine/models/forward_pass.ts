@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Dtype, Symbols } from "../../ffi/abi.ts";
+import { DTYPE, type Dtype, type Symbols } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
-import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
-import type { Matrix, Place } from "./memory_plan.ts";
+import type { Pointer, StreamHandle } from "../../ffi/types.ts";
+import type { CacheDtype } from "./memory.ts";
 
 /** Addresses of a step's inputs on the device, all int32. */
 export interface StepPointers {
@@ -28,20 +28,6 @@ export interface StepPointers {
   readonly maxBlocks: number;
 }
 
-/** A loaded model's handles, addresses and sizes. */
-export interface ModelMemory {
-  /** Handle of each matrix, by its index. */
-  readonly weights: readonly WeightHandle[];
-  /** Address of each place, by its index. */
-  readonly addresses: readonly Pointer[];
-  /** Token rows that activations have room for. */
-  readonly maxTokens: number;
-  /** Element type of the KV caches. */
-  readonly cacheDtype: Dtype;
-  /** Tokens per KV block. */
-  readonly blockSize: number;
-}
-
 /**
  * The forward pass of one step at a time. Layers enqueue ops through {@linkcode symbols}; nothing waits, and nothing is
  * allocated.
@@ -58,32 +44,35 @@ export class ForwardPass {
 
   readonly symbols: Symbols;
   readonly stream: StreamHandle;
-  readonly memory: ModelMemory;
+  /** Addresses of the step's inputs. */
   readonly inputs: StepPointers;
+  /** Token rows that activations have room for. */
+  readonly maxTokens: number;
+  /** Element type of the KV caches. */
+  readonly cacheDtype: Dtype;
+  /** Tokens per KV block. */
+  readonly blockSize: number;
   readonly #device: Device;
 
   /**
    * @param device The device.
    * @param stream The stream that everything is enqueued on.
-   * @param memory The loaded model.
+   * @param limits The largest step and the KV cache.
    * @param inputs Addresses of each step's inputs.
    */
-  constructor(device: Device, stream: StreamHandle, memory: ModelMemory, inputs: StepPointers) {
+  constructor(
+    device: Device,
+    stream: StreamHandle,
+    limits: { readonly maxBatchTokens: number; readonly kvDtype: CacheDtype; readonly blockSize: number },
+    inputs: StepPointers,
+  ) {
     this.#device = device;
     this.symbols = device.symbols;
     this.stream = stream;
-    this.memory = memory;
     this.inputs = inputs;
-  }
-
-  /** The address of a place. */
-  at({ index }: Place): Pointer {
-    return this.memory.addresses[index]!;
-  }
-
-  /** The handle of a matrix. */
-  handle({ index }: Matrix): WeightHandle {
-    return this.memory.weights[index]!;
+    this.maxTokens = limits.maxBatchTokens;
+    this.cacheDtype = DTYPE[limits.kvDtype];
+    this.blockSize = limits.blockSize;
   }
 
   /** Throw the error that a negative status stands for. */

@@ -1,12 +1,12 @@
 /**
- * What a model keeps on its device, as plain values: weights, activations, KV caches and tables.
+ * What a model keeps on its device: weights, activations, KV caches and tables.
  *
- * Layers declare these while a model is composed, before any memory is taken (`model_builder.ts`); the sum of them is
- * the memory estimate, and loading a model is placing each. A loaded model keeps a table of addresses; `index` is a
- * value's entry.
+ * Layers declare these while a model is composed, before any memory is taken (`model_builder.ts`). The sum of them is
+ * the memory estimate, and loading the model is what sets their addresses and handles.
  *
  * @module
  */
+import type { Pointer, WeightHandle } from "../../ffi/types.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
 
 /** Rows of a matrix (or elements of a vector: rows of one column) as stored in a file. */
@@ -29,8 +29,8 @@ export interface WeightPart {
 
 /** A weight matrix `[rows, columns]` made of one or more tensors of one dtype, stacked by rows in this order. */
 export interface Matrix {
-  /** Its entry in the table of weight handles. */
-  readonly index: number;
+  /** Set when the model is loaded. */
+  handle: WeightHandle;
   /** Element type of all parts. */
   readonly dtype: WeightDtype;
   /** Rows (outputs) of all parts together. */
@@ -45,8 +45,8 @@ export interface Matrix {
 
 /** A range of device memory. */
 export interface Place {
-  /** Its entry in the table of addresses. */
-  readonly index: number;
+  /** Set when the model is loaded. */
+  pointer: Pointer;
 }
 
 /** A weight vector, F32, made of one or more tensors of any dtype, one after the other: a norm or a bias. */

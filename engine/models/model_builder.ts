@@ -5,6 +5,7 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
+import type { Pointer, WeightHandle } from "../../ffi/types.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
 import type {
   Activation,
@@ -25,6 +26,10 @@ export type ModuleRows = readonly [name: string, rows: number];
 /** The C ABI counts rows in an int32. */
 const MAX_ROWS = 2 ** 31 - 1;
 
+/** Stand for an address and a handle until the model is loaded. */
+const UNPLACED = undefined as unknown as Pointer;
+const UNLOADED = undefined as unknown as WeightHandle;
+
 /** What was declared so far; all builders of a model share it. */
 class Declarations implements MemoryPlan {
   readonly sections: (Matrix | Vector)[][] = [[]];
@@ -32,8 +37,6 @@ class Declarations implements MemoryPlan {
   readonly joints: Joint[] = [];
   readonly caches: KvCache[] = [];
   readonly rotaryTables: RotaryTable[] = [];
-  matrices = 0;
-  places = 0;
 }
 
 /** Declares weights and memory of a model. Names are relative to a module of the checkpoint. */
@@ -114,7 +117,7 @@ export class ModelBuilder {
   vector(...tensors: readonly ModuleRows[]): Vector {
     const parts = tensors.map(([name, length]) => this.#tensors.find(this.#prefix + name, [length]));
     const length = parts.reduce((sum, part) => sum + part.rows, 0);
-    return this.#addWeight({ index: this.#declared.places++, length, parts });
+    return this.#addWeight({ pointer: UNPLACED, length, parts });
   }
 
   /**
@@ -164,7 +167,7 @@ export class ModelBuilder {
     const { activations } = this.#declared;
     const known = activations.find((other) => other.name === name && other.columns === columns && other.rows === rows);
     if (known !== undefined) return known;
-    const activation = { index: this.#declared.places++, name, columns, rows };
+    const activation = { pointer: UNPLACED, name, columns, rows };
     activations.push(activation);
     return activation;
   }
@@ -181,12 +184,12 @@ export class ModelBuilder {
     if (known !== undefined) return known;
     let units = 0;
     const parts = widths.map((width) => {
-      const part = { index: this.#declared.places++, units: width / unit, firstUnit: units };
+      const part = { pointer: UNPLACED, units: width / unit, firstUnit: units };
       units += part.units;
       return part;
     });
-    const indices = { index: this.#declared.places++ };
-    const joint = { index: this.#declared.places++, unit, units, parts, indices };
+    const indices = { pointer: UNPLACED };
+    const joint = { pointer: UNPLACED, unit, units, parts, indices };
     joints.push(joint);
     return joint;
   }
@@ -199,7 +202,7 @@ export class ModelBuilder {
    */
   kvCache(kvHeads: number, headDim: number): KvCache {
     const declared = this.#declared;
-    const cache = { keys: { index: declared.places++ }, values: { index: declared.places++ }, kvHeads, headDim };
+    const cache = { keys: { pointer: UNPLACED }, values: { pointer: UNPLACED }, kvHeads, headDim };
     declared.caches.push(cache);
     return cache;
   }
@@ -211,7 +214,7 @@ export class ModelBuilder {
    * @param inverseFrequencies F64 `[headDim / 2]`, radians per position.
    */
   rotaryTable(headDim: number, inverseFrequencies: Float64Array): RotaryTable {
-    const table = { index: this.#declared.places++, headDim, inverseFrequencies };
+    const table = { pointer: UNPLACED, headDim, inverseFrequencies };
     this.#declared.rotaryTables.push(table);
     return table;
   }
@@ -225,7 +228,7 @@ export class ModelBuilder {
         rows,
       });
     }
-    return this.#addWeight({ index: this.#declared.matrices++, dtype, rows, columns, isMultiplied, parts });
+    return this.#addWeight({ handle: UNLOADED, dtype, rows, columns, isMultiplied, parts });
   }
 
   #addWeight<Weight extends Matrix | Vector>(weight: Weight): Weight {

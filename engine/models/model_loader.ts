@@ -51,7 +51,7 @@ export interface Model {
  *
  * @param device The device; it owns all memory.
  * @param stream The stream that reads the files, and that forward passes are enqueued on.
- * @param plan The model.
+ * @param plan The model; a plan is loaded once.
  * @param limits The largest step and the KV cache.
  * @param inputs Addresses of each step's inputs.
  * @param onProgress Called as weights arrive; when it throws, loading ends.
@@ -70,17 +70,11 @@ export function loadModel(
   weightSeed = 0,
 ): Model {
   const { network, memory } = plan;
-  const { weights, addresses } = loadWeights(device, stream, plan, limits.activations, onProgress, weightSeed);
-  placeMemory(device, stream, memory, limits, addresses);
-  const pass = new ForwardPass(device, stream, {
-    weights,
-    addresses,
-    maxTokens: limits.maxBatchTokens,
-    cacheDtype: DTYPE[limits.kvDtype],
-    blockSize: limits.blockSize,
-  }, inputs);
+  loadWeights(device, stream, plan, limits.activations, onProgress, weightSeed);
+  placeMemory(device, stream, memory, limits);
+  const pass = new ForwardPass(device, stream, limits, inputs);
   return {
-    logits: addresses[network.logits.index]!,
+    logits: network.logits.pointer,
     forward(tokens, requests, logitRows) {
       pass.tokens = pass.rows = tokens;
       pass.requests = requests;
@@ -96,36 +90,34 @@ function placeMemory(
   stream: StreamHandle,
   { activations, caches, rotaryTables, joints }: MemoryPlan,
   { maxBatchTokens, maxBatchRequests, maxContext, kvDtype, kvBlocks, blockSize }: ModelLimits,
-  addresses: Pointer[],
 ): void {
   const { symbols } = device;
-  for (const { index, rows, columns } of activations) {
-    const maxRows = rows === "tokens" ? maxBatchTokens : maxBatchRequests;
-    addresses[index] = device.allocate(maxRows * columns * 4).pointer;
+  for (const activation of activations) {
+    const maxRows = activation.rows === "tokens" ? maxBatchTokens : maxBatchRequests;
+    activation.pointer = device.allocate(maxRows * activation.columns * 4).pointer;
   }
   for (const { keys, values, kvHeads, headDim } of caches) {
     const bytes = device.kvCacheBytes(DTYPE[kvDtype], kvBlocks, blockSize, kvHeads, headDim);
-    for (const { index } of [keys, values]) addresses[index] = device.allocate(bytes).pointer;
+    for (const cache of [keys, values]) cache.pointer = device.allocate(bytes).pointer;
   }
-  for (const { index, headDim, inverseFrequencies } of rotaryTables) {
-    const table = addresses[index] = device.allocate(maxContext * headDim * 4).pointer;
+  for (const table of rotaryTables) {
+    const { headDim, inverseFrequencies } = table;
+    table.pointer = device.allocate(maxContext * headDim * 4).pointer;
     using staging = device.allocateHost(inverseFrequencies.byteLength);
     new Float64Array(staging.view).set(inverseFrequencies);
-    device.check(symbols.upbeat_rotary_table(stream, staging.pointer, 1, maxContext, headDim, table));
+    device.check(symbols.upbeat_rotary_table(stream, staging.pointer, 1, maxContext, headDim, table.pointer));
     device.synchronize(stream);
   }
   for (const joint of joints) {
-    const { units, parts } = joint;
-    const source = device.allocate(maxBatchTokens * units * joint.unit * 4);
-    for (const { index, firstUnit } of parts) {
-      addresses[index] = source.at(maxBatchTokens * firstUnit * joint.unit * 4);
-    }
-    addresses[joint.index] = source.pointer;
+    const { unit, units, parts, indices } = joint;
+    const memory = device.allocate(maxBatchTokens * units * unit * 4);
+    joint.pointer = memory.pointer;
+    for (const part of parts) part.pointer = memory.at(maxBatchTokens * part.firstUnit * unit * 4);
     const bytes = maxBatchTokens * units * 4;
-    const indices = addresses[joint.indices.index] = device.allocate(bytes).pointer;
+    indices.pointer = device.allocate(bytes).pointer;
     using staging = device.allocateHost(bytes);
     writeJoinIndices(new Int32Array(staging.view), joint, maxBatchTokens);
-    device.check(symbols.upbeat_copy_to_device(stream, indices, staging.pointer, bytes));
+    device.check(symbols.upbeat_copy_to_device(stream, indices.pointer, staging.pointer, bytes));
     device.synchronize(stream);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { DTYPE } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
-import type { Pointer, StreamHandle, WeightHandle } from "../../ffi/types.ts";
+import type { StreamHandle } from "../../ffi/types.ts";
 import { DummyWeights } from "./dummy_weights.ts";
 import { isMatrix, type Matrix, type Vector } from "./memory_plan.ts";
 import type { ModelPlan } from "./model_plan.ts";
@@ -15,14 +15,6 @@ export type ActivationType = "float32" | "bfloat16";
 
 /** Called as weights arrive on the device. */
 export type WeightProgress = (loadedBytes: number, totalBytes: number) => void;
-
-/** Weights on a device. */
-export interface LoadedWeights {
-  /** Handle of each matrix, by its index. */
-  readonly weights: WeightHandle[];
-  /** Address of each vector, by its index among all places. */
-  readonly addresses: Pointer[];
-}
 
 /** Vectors start on cache lines. */
 const VECTOR_ALIGNMENT = 64;
@@ -37,7 +29,6 @@ const VECTOR_ALIGNMENT = 64;
  * @param activations What the matrices are multiplied with.
  * @param onProgress Called once the first section is enqueued, and as each arrives; when it throws, nothing more is loaded.
  * @param dummySeed Seed of weights that are in no file: matrices are random, norms 1, biases 0.
- * @returns The weights.
  * @throws {UpbeatError} `WEIGHTS_INVALID` when a file cannot be read, `DEVICE_OUT_OF_MEMORY`, `DEVICE_FAULT`;
  *   `DEVICE_UNAVAILABLE` when the device has no kernels for these activations.
  */
@@ -48,19 +39,19 @@ export function loadWeights(
   activations: ActivationType,
   onProgress: WeightProgress,
   dummySeed: number,
-): LoadedWeights {
+): void {
   const { sections } = plan.memory;
   const vectors = sections.flat().filter((weight): weight is Vector => !isMatrix(weight));
   const vectorBytes = vectors.reduce((sum, vector) => sum + alignedBytes(vector), 0);
   const vectorMemory = device.allocate(Math.max(VECTOR_ALIGNMENT, vectorBytes));
   let vectorOffset = 0;
   const dummies = new DummyWeights(device, stream, dummySeed);
-  const loaded: LoadedWeights = { weights: [], addresses: [] };
   let enqueuedBytes = 0;
 
-  function loadMatrix({ index, dtype, rows, columns, isMultiplied, parts }: Matrix): void {
+  function loadMatrix(matrix: Matrix): void {
+    const { dtype, rows, columns, isMultiplied, parts } = matrix;
     const input = isMultiplied && activations === "bfloat16" ? DTYPE.BF16 : DTYPE.F32;
-    const weight = loaded.weights[index] = device.createWeight(DTYPE[dtype], rows, columns, input);
+    const weight = matrix.handle = device.createWeight(DTYPE[dtype], rows, columns, input);
     let row = 0;
     for (const part of parts) {
       if (part.file === null) dummies.fillRows(weight, row, part);
@@ -72,7 +63,7 @@ export function loadWeights(
 
   function loadVector(vector: Vector): void {
     let offset = vectorOffset;
-    loaded.addresses[vector.index] = vectorMemory.at(offset);
+    vector.pointer = vectorMemory.at(offset);
     for (const part of vector.parts) {
       const destination = vectorMemory.at(offset);
       if (part.file === null) dummies.fillVector(destination, part);
@@ -100,7 +91,6 @@ export function loadWeights(
   }
   waitForSection();
   dummies.release();
-  return loaded;
 }
 
 function alignedBytes({ length }: Vector): number {

@@ -1,9 +1,9 @@
 /**
- * The one clock of an engine: monotonic milliseconds with microsecond resolution, the same on every thread.
+ * The one clock of an engine: monotonic milliseconds with microsecond resolution, shared by all threads.
  *
  * `performance.now()` counts from its own thread's start in both runtimes, and so does `process.hrtime()`; only
- * `performance.timeOrigin` relates two threads. It is read from the wall clock once, when a thread starts; what follows
- * is monotonic, so a later step of the wall clock changes nothing.
+ * `performance.timeOrigin` relates two threads. It is read from the wall clock once, when a thread starts; times after
+ * that are monotonic, so setting the wall clock has no effect on them.
  *
  * @module
  */
@@ -12,26 +12,26 @@
 export type Clock = () => number;
 
 /**
- * Where an engine's time begins.
+ * The origin of a new engine's clock.
  *
- * @returns The Unix time of this moment in milliseconds, to give to {@linkcode createClock} on every thread.
+ * @returns The current Unix time in milliseconds, for {@linkcode createClock} on every thread.
  */
 export function clockOrigin(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Milliseconds that the wall clock and the monotonic one may differ by, as the former is read in whole milliseconds. */
+/** Milliseconds by which the two clocks may differ, as the wall clock has whole milliseconds. */
 const WALL_CLOCK_RESOLUTION = 2;
 
 /**
- * An engine's origin for a thread that is about to start. Such a thread reads the wall clock as it is then; if that was
- * set since this thread read it, all of its times would be off by as much.
+ * The origin for a thread that is about to start. That thread reads the wall clock anew; if it was set since this
+ * thread read it, all of that thread's times would be off by the difference.
  *
- * @param origin What {@linkcode clockOrigin} gave on this thread.
- * @returns What to give to {@linkcode createClock} on the new thread: the origin, moved as the wall clock was.
+ * @param origin The origin on this thread.
+ * @returns The origin for {@linkcode createClock} on the new thread: moved by as much as the wall clock was set.
  */
 export function clockOriginForThread(origin: number): number {
-  // The two clocks are not read at the same moment; the closest of a few readings is the one that nothing came between.
+  // The clocks are read one after the other: of a few readings, the closest one was not interrupted.
   const readings = Array.from({ length: 5 }, () => Date.now() - clockOrigin());
   const step = readings.reduce((closest, reading) => (Math.abs(reading) < Math.abs(closest) ? reading : closest));
   return Math.abs(step) < WALL_CLOCK_RESOLUTION ? origin : origin + step;
@@ -40,8 +40,8 @@ export function clockOriginForThread(origin: number): number {
 /**
  * The engine's clock, on the calling thread.
  *
- * @param origin What {@linkcode clockOrigin} gave when the engine was made.
- * @returns A function that gives milliseconds since the origin, in whole microseconds.
+ * @param origin The engine's origin.
+ * @returns A function that returns milliseconds since the origin, in whole microseconds.
  * @example
  * ```ts
  * const now = createClock(clockOrigin());
@@ -54,7 +54,7 @@ export function createClock(origin: number): Clock {
 }
 
 /**
- * A time without the digits that the clock does not have.
+ * Round a time to the clock's resolution.
  *
  * @param milliseconds Any number of milliseconds.
  * @returns Milliseconds in whole microseconds.

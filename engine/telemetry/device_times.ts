@@ -5,14 +5,14 @@
  */
 /** When the device worked on a step, in milliseconds on the engine's clock. */
 export interface DeviceTimes {
-  /** It began with the step's inputs. */
+  /** It started on the step's inputs. */
   readonly begin: number;
-  /** The forward pass was computed. */
+  /** The forward pass ended. */
   readonly forwardEnd: number;
-  /** It began to choose tokens. */
+  /** Sampling started. */
   readonly samplingBegin: number;
   /** The tokens were on the host. */
   readonly end: number;
-  /** For how long it had nothing to do since the end of the step before, and within this one. */
+  /** Milliseconds for which it was idle since the previous step's end, and within this step. */
   readonly idle: number;
 }

@@ -1,30 +1,30 @@
 /**
- * How an engine stands, and what it has done since it was loaded.
+ * The state of an engine, and its totals since it was loaded.
  *
  * @module
  */
 import { LatencyHistogram, type LatencySummary } from "./latency_histogram.ts";
 import type { ExecutorCounters } from "./executor_counters.ts";
 
-/** An engine's state and its counts; a plain value. */
+/** An engine's state and totals; a plain value. */
 export interface EngineStats {
-  /** Requests that hold a place in the batch now. */
+  /** Requests in the batch now that are not paused. */
   readonly running: number;
   /** Requests that wait for admission now, evicted ones included. */
   readonly waiting: number;
-  /** Requests that hold a place in the batch and wait for KV blocks now. */
+  /** Requests in the batch now that are paused until KV blocks are free. */
   readonly paused: number;
-  /** Requests that ended by themselves. */
+  /** Requests that ran to completion. */
   readonly finished: number;
   /** Requests that were cancelled. */
   readonly cancelled: number;
-  /** Requests that failed, those included that were refused at once. */
+  /** Requests that failed, rejected ones included. */
   readonly failed: number;
   /** KV blocks of the pool now. */
   readonly kvBlocks: {
-    /** Held by requests. */
+    /** In use by requests. */
     readonly used: number;
-    /** Held by nobody, with content that is kept for later prompts; they are as good as free. */
+    /** Free, with content that is kept for later prompts. */
     readonly cached: number;
     /** All of them. */
     readonly total: number;
@@ -33,42 +33,42 @@ export interface EngineStats {
   readonly prefixCache: {
     /** Prompt tokens of admitted requests. */
     readonly queriedTokens: number;
-    /** How many of them were found. */
+    /** How many of these were found. */
     readonly hitTokens: number;
-    /** The latter's part of the former; null when no request was admitted yet. */
+    /** `hitTokens / queriedTokens`; null before the first admission. */
     readonly hitRate: number | null;
   };
-  /** What was done for want of KV blocks. */
+  /** Requests that made way for others when KV blocks ran out. */
   readonly preemptions: {
     /** Times that a request was paused. */
     readonly pauses: number;
-    /** Times that a request lost its blocks and was computed again. */
+    /** Times that a request lost its blocks and was recomputed. */
     readonly evictions: number;
   };
   /** Steps run. */
   readonly steps: number;
-  /** Rows computed whose token nobody saw. */
+  /** Rows whose token was computed and dropped. */
   readonly wastedSteps: number;
   /** Milliseconds spent on steps. */
   readonly stepMs: number;
-  /** Milliseconds of them spent waiting for the device. */
+  /** How many of these were spent waiting for the device. */
   readonly deviceWaitMs: number;
   /** The engine-wide stream of events. */
   readonly events: {
-    /** Streams that are read now. */
+    /** Open streams. */
     readonly consumers: number;
-    /** Events that streams have dropped, since the engine was loaded, because they were read too slowly. */
+    /** Events dropped by streams that were read too slowly, since the engine was loaded. */
     readonly dropped: number;
   };
-  /** Times over all requests since the engine was loaded, each counted as soon as it is known. */
+  /** Latencies over all requests since the engine was loaded, each counted as soon as it is known. */
   readonly latency: {
     /** From the call of `generate()` to the first token, of every request that got one. */
     readonly ttftMs: LatencySummary;
     /** From each token to the next of the same request, pauses and evictions included. */
     readonly interTokenMs: LatencySummary;
-    /** From the call of `generate()` to the first step that computed some of it, of every request that was admitted. */
+    /** From the call of `generate()` to the first step with some of its prompt, of every request that was admitted. */
     readonly queueMs: LatencySummary;
-    /** From the call of `generate()` to the end, of every request that ended by itself. */
+    /** From the call of `generate()` to the end, of every request that ran to completion. */
     readonly e2eMs: LatencySummary;
   };
 }
@@ -76,7 +76,7 @@ export interface EngineStats {
 /** How a request ended. */
 export type RequestOutcome = "finished" | "cancelled" | "failed";
 
-/** Counts and times over all requests of an engine. */
+/** Counts and latencies over all requests of an engine. */
 export class RequestTotals {
   finished = 0;
   cancelled = 0;
@@ -94,17 +94,17 @@ export class RequestTotals {
    */
   ended(outcome: RequestOutcome, e2eMs: number): void {
     this[outcome]++;
-    // How long others took says when they were given up, not how fast the engine is.
+    // Other requests ended when they were cancelled or failed, which says nothing of the engine's speed.
     if (outcome === "finished") this.endToEnd.record(e2eMs);
   }
 }
 
-/** What {@linkcode engineStats} is made from. */
+/** The inputs of {@linkcode engineStats}. */
 export interface StatsSources {
-  /** As of the executor's last message. */
+  /** As of the executor's last output. */
   readonly counters: ExecutorCounters;
   readonly totals: RequestTotals;
-  /** Requests that have not ended, as this side knows. */
+  /** Requests that are not over on the caller's side. */
   readonly live: number;
   readonly kvBlocks: number;
   readonly events: EngineStats["events"];
@@ -113,14 +113,14 @@ export interface StatsSources {
 /**
  * The stats of an engine.
  *
- * @param sources What is known on the caller's side.
+ * @param sources The state of the caller's side.
  * @returns A new plain value.
  */
 export function engineStats({ counters, totals, live, kvBlocks, events }: StatsSources): EngineStats {
   const { running, paused, usedBlocks, cachedBlocks, prefixQueriedTokens, prefixHitTokens } = counters;
   return {
     running,
-    // Requests that are on their way to the executor wait too, and it does not know of them.
+    // Includes requests that have not reached the executor yet.
     waiting: Math.max(0, live - running - paused),
     paused,
     finished: totals.finished,

@@ -3,33 +3,33 @@
  *
  * @module
  */
-/** Counters of the executor's work, since it started, and how things stand now. */
+/** Counters of the executor's work since it started, and its current state. */
 export interface ExecutorCounters {
   /** Steps run. */
   readonly steps: number;
-  /** Milliseconds that the loop ran: all but its waiting for messages. */
+  /** Milliseconds for which the loop was not idle. */
   readonly stepTime: number;
   /** Milliseconds of them spent waiting for the device. */
   readonly waitTime: number;
-  /** KV blocks that requests hold now. */
+  /** KV blocks in use by requests now. */
   readonly usedBlocks: number;
-  /** KV blocks that nobody holds and whose content is kept for later prompts. */
+  /** KV blocks that are free, with content that is kept for later prompts. */
   readonly cachedBlocks: number;
-  /** Requests that hold a slot now and are not paused. */
+  /** Requests in the batch now that are not paused. */
   readonly running: number;
-  /** Requests that hold a slot now and wait for KV blocks. */
+  /** Requests in the batch now that are paused until KV blocks are free. */
   readonly paused: number;
-  /** Requests that wait for a slot now, evicted ones included. */
+  /** Requests that wait for admission now, evicted ones included. */
   readonly waiting: number;
   /** Times that a request was paused. */
   readonly pauses: number;
   /** Times that a request was evicted. */
   readonly evictions: number;
-  /** Rows computed whose token nobody saw. */
+  /** Rows whose token was computed and dropped. */
   readonly wastedSteps: number;
   /** Prompt tokens of admitted requests. */
   readonly prefixQueriedTokens: number;
-  /** How many of them were found in the prefix cache. */
+  /** How many of these were found in the prefix cache. */
   readonly prefixHitTokens: number;
 }
 

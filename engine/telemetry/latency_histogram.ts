@@ -1,19 +1,19 @@
 /**
- * How times are distributed, in little space however many there are.
+ * Distributions of times in bounded space.
  *
  * @module
  */
 import { DDSketch } from "@datadog/sketches-js";
 
-/** By how much a quantile of a {@linkcode LatencySummary} may differ from the exact one, as a part of the latter. */
+/** The relative error of a quantile in a {@linkcode LatencySummary}, at most. */
 export const LATENCY_RELATIVE_ERROR = 0.01;
 
 /**
- * A distribution of times in milliseconds; null where there is none. `count`, `min`, `max` and `mean` are exact. A quantile
- * q is the value of rank ⌊q (count − 1)⌋, counted from 0, within {@linkcode LATENCY_RELATIVE_ERROR} of it.
+ * A distribution of times in milliseconds; null without any. `count`, `min`, `max` and `mean` are exact. A quantile q
+ * is the value of rank ⌊q (count − 1)⌋, counted from 0, to within {@linkcode LATENCY_RELATIVE_ERROR}.
  */
 export interface LatencySummary {
-  /** How many times were measured. */
+  /** Number of measurements. */
   readonly count: number;
   readonly min: number | null;
   readonly max: number | null;
@@ -36,8 +36,8 @@ const NOTHING: LatencySummary = {
 };
 
 /**
- * Counts times in logarithmic bins (DDSketch, Masson et al. 2019). From a microsecond to a day there are some 1300 bins, so
- * none are ever joined, and the error holds for all times.
+ * Counts times in logarithmic bins (DDSketch, Masson et al. 2019). From a microsecond to a day there are some 1300
+ * bins, so bins are never merged, and the error bound holds for all times.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export class LatencyHistogram {
   readonly #sketch = new DDSketch({ relativeAccuracy: LATENCY_RELATIVE_ERROR });
 
   /**
-   * Count a time.
+   * Record a time.
    *
    * @param milliseconds The time, 0 or more, in whole microseconds.
    */
@@ -58,11 +58,11 @@ export class LatencyHistogram {
     this.#sketch.accept(milliseconds);
   }
 
-  /** What was counted so far. */
+  /** The distribution so far. */
   summary(): LatencySummary {
     const { count, min, max, sum } = this.#sketch;
     if (count === 0) return NOTHING;
-    // A bin's middle may lie beyond the last value in it.
+    // The middle of a bin may lie beyond its last value.
     const quantile = (q: number) => Math.min(Math.max(this.#sketch.getValueAtQuantile(q), min), max);
     return {
       count,

@@ -1,8 +1,8 @@
 /**
- * The debug log: where an engine stood when it did not go on.
+ * The debug log: how far an engine got when it hangs.
  *
- * Both threads write it, at the points that every start and every end passes, so that what hangs can be read off. It
- * still works while the engine is taken apart: what cannot be handed over is written to standard error.
+ * Both threads write an entry at each point that every start and every end passes. It still works during teardown: an
+ * entry that cannot be sent to the caller is written to standard error.
  *
  * @module
  */
@@ -13,42 +13,44 @@ import type { Clock } from "./clock.ts";
 /** Facts about a point, as plain values. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
-/** One line of the log: a point that a thread passed, and facts about it in fields of their own. */
+/** An entry of the log: a point that a thread passed, with facts about it as further fields. */
 export interface LogEntry {
   /** Milliseconds on the engine's clock. */
   readonly time: number;
   readonly thread: LogThread;
-  /** What was passed, as in `"worker: device opened"`. */
+  /** As in `"worker: device opened"`. */
   readonly point: string;
   readonly [field: string]: string | number | boolean | null;
 }
 
-/** Whose point it is: that of whoever called, or of the thread that runs the model. */
+/** The thread that imported the library, or the one that runs the model. */
 export type LogThread = "caller" | "executor";
 
 /**
- * Says that a point was passed. It never throws. Where nothing is logged there is none: call it as `log?.("…")`.
+ * Logs that a point was passed. Never throws. It is null where nothing is logged: call it as `log?.("…")`.
  *
- * @param point What was passed.
+ * @param point The point.
  * @param fields Facts about it.
  */
 export type Log = (point: string, fields?: LogFields) => void;
 
-/** Where a thread's entries go. */
+/** The targets of a thread's entries. */
 export interface LogTargets {
-  /** Whether each is written to standard error, at once, so that it is there whatever the other thread does. */
+  /** Whether each is written to standard error, synchronously, so that none is lost if the other thread hangs. */
   readonly standardError: boolean;
-  /** Takes an entry and says whether it did; null: nobody wants them. What it does not take goes to standard error. */
+  /**
+   * Takes an entry and returns whether it did; an entry that it does not take is written to standard error. null: none.
+   */
   readonly take: ((entry: LogEntry) => boolean) | null;
 }
 
 /**
  * A thread's log.
  *
- * @param thread Whose it is.
+ * @param thread The thread.
  * @param now The engine's clock.
- * @param targets Where entries go.
- * @returns What to call at a point; null where nobody would hear of it.
+ * @param targets The targets of entries.
+ * @returns The log; null without a target.
  */
 export function createLog(thread: LogThread, now: Clock, targets: LogTargets): Log | null {
   const { standardError, take } = targets;
@@ -68,17 +70,17 @@ function isTaken(take: (entry: LogEntry) => boolean, entry: LogEntry): boolean {
   }
 }
 
-/** What an engine logs with on its caller's thread. */
+/** The log on the caller's thread. */
 export interface CallerLog {
   readonly log: Log | null;
-  /** Takes the entries that the executor sends; null: it is not to send any. */
+  /** Takes the entries that the executor sends; null: it does not send any. */
   readonly onLog: ((entry: LogEntry) => void) | null;
 }
 
 /**
- * The caller's log, and what takes the executor's entries.
+ * Create the caller's log and the receiver of the executor's entries.
  *
- * @param onLog The user's function; an error in it costs an entry its place there, and nothing else.
+ * @param onLog The user's function; if it throws, the entry is written to standard error.
  * @param standardError Whether both threads write their entries to standard error.
  * @param now The engine's clock.
  * @returns Both.
@@ -92,7 +94,7 @@ export function callerLog(
   return {
     log: createLog("caller", now, { standardError, take }),
     onLog: take === null ? null : (entry) => {
-      // The executor has written it already where it writes them.
+      // Where entries go to standard error, the executor has written it already.
       if (!take(entry) && !standardError) writeLogEntry(entry);
     },
   };
@@ -101,7 +103,7 @@ export function callerLog(
 function isTakenBy(onLog: (entry: LogEntry) => void, entry: LogEntry): boolean {
   try {
     const returned: unknown = onLog(entry);
-    // A rejection that nobody handles would end the process.
+    // An unhandled rejection would end the process.
     if (returned instanceof Promise) returned.catch(() => {});
     return true;
   } catch {
@@ -109,13 +111,13 @@ function isTakenBy(onLog: (entry: LogEntry) => void, entry: LogEntry): boolean {
   }
 }
 
-/** Whether the environment asks for the log on standard error: `UPBEAT_LOG=debug`. */
-export function logIsAskedFor(): boolean {
+/** Whether the environment enables the log on standard error: `UPBEAT_LOG=debug`. */
+export function isLogEnabled(): boolean {
   return process.env["UPBEAT_LOG"] === "debug";
 }
 
 /**
- * An entry as a line for people.
+ * Format an entry as one line.
  *
  * @param entry The entry.
  * @returns As in `upbeat: 12.345 ms executor, worker: device opened (threads 8)`.
@@ -126,15 +128,18 @@ export function formatLogEntry({ time, thread, point, ...fields }: LogEntry): st
   return `upbeat: ${time.toFixed(3)} ms ${thread}, ${point}${known}`.replaceAll("\n", " ");
 }
 
-/** A pipe that nobody reads must not hold the engine: after as many milliseconds the rest of a line is given up. */
+/**
+ * A pipe that is not read must not block the engine: after this many attempts, one per millisecond, the line is
+ * dropped.
+ */
 const WRITE_ATTEMPTS = 20;
 
 const encoder = new TextEncoder();
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Write an entry to standard error before this returns: a stream of the runtime would need the event loop, which the
- * executor's thread never sees. It never throws.
+ * Write an entry to standard error synchronously: a stream of the runtime would need the event loop, which never runs
+ * on the executor's thread. Never throws.
  *
  * @param entry The entry.
  */

@@ -1,16 +1,16 @@
 /**
- * Times and counts of one request, from the moments of its life.
+ * Times and counts of one request, from its events.
  *
  * @module
  */
 import { toMicroseconds } from "./clock.ts";
 import type { RequestOutcome, RequestTotals } from "./engine_stats.ts";
 
-/** Times of one request in milliseconds and counts; null where there is no such thing. */
+/** Times of one request, in milliseconds, and counts; null where undefined. */
 export interface RequestMetrics {
   /** Time to turn the prompt into tokens; null where it was given as tokens. */
   readonly tokenizeMs: number | null;
-  /** From the call of `generate()` to the first step that computed some of it. */
+  /** From the call of `generate()` to the first step with some of its prompt. */
   readonly queueMs: number | null;
   /** From there to the first token. */
   readonly prefillMs: number | null;
@@ -20,7 +20,7 @@ export interface RequestMetrics {
   readonly decodeMs: number | null;
   /** Mean time per token after the first; null with fewer than two tokens. */
   readonly tpotMs: number | null;
-  /** Times between tokens, one fewer than tokens; null unless token events are recorded and there are two. */
+  /** Times between tokens, one fewer than tokens; null with fewer than two, or unless token events are recorded. */
   readonly itlMs: readonly number[] | null;
   /** From the call of `generate()` to the end; null until then. */
   readonly e2eMs: number | null;
@@ -28,15 +28,14 @@ export interface RequestMetrics {
   readonly cachedTokens: number | null;
   /** How often it was evicted. */
   readonly preemptions: number;
-  /** Steps that computed a token which nobody saw; null where it did not finish. */
+  /** Steps that computed a token which was dropped; null where it did not finish. */
   readonly wastedSteps: number | null;
-  /** How long the first token's value was known before it was handed to the caller's side. */
+  /** From when the first token's value was known until the executor sent it to the caller's side. */
   readonly emissionLagMs: number | null;
 }
 
 /**
- * What {@linkcode RequestMetrics} is made from, in constant time and space per moment. What is known goes into the totals
- * over all requests at once.
+ * Accumulates {@linkcode RequestMetrics}, in constant time and space per event, and the totals over all requests.
  */
 export class MetricsAccumulator {
   readonly #arrival: number;
@@ -68,12 +67,12 @@ export class MetricsAccumulator {
     return this.#scheduled !== null;
   }
 
-  /** Time to the first token, from the original arrival, whatever happened in between. */
+  /** Time to the first token, from the original arrival. */
   get ttftMs(): number | null {
     return since(this.#arrival, this.#firstToken);
   }
 
-  /** A chunk was scheduled, with this many of its tokens found in the prefix cache. */
+  /** A prompt chunk was scheduled; `cachedTokens` of the prompt were found in the prefix cache. */
   chunk(time: number, cachedTokens: number): void {
     if (this.#scheduled !== null) return;
     this.#scheduled = time;
@@ -81,7 +80,7 @@ export class MetricsAccumulator {
     this.#totals.queue.record(toMicroseconds(time - this.#arrival));
   }
 
-  /** A token was known at `time` and handed over at `emittedAt`. */
+  /** A token was known at `time` and sent at `emittedAt`. */
   token(time: number, emittedAt: number): void {
     this.#tokens++;
     const last = this.#lastToken;

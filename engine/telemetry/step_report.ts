@@ -1,13 +1,13 @@
 /**
- * The report of one step: its times, what it computed, and the state of the pool at its launch.
+ * Reports of steps.
  *
  * @module
  */
 import type { DeviceTimes } from "./device_times.ts";
 
 /**
- * One step of the executor: when, in milliseconds on the engine's clock; what it computed; and how things stood when it
- * was launched.
+ * One step of the executor: its times, in milliseconds on the engine's clock; what it computed; and the state of batch
+ * and KV cache at its launch.
  */
 export interface StepReport {
   /** The step's number, counted from 1. */
@@ -18,7 +18,7 @@ export interface StepReport {
   readonly forwardLaunched: number;
   /** When the launch of its sampling began. */
   readonly sampling: number;
-  /** When everything was enqueued. */
+  /** When all of it was enqueued. */
   readonly launched: number;
   /** When the executor began to wait for the device. */
   readonly waiting: number;
@@ -38,23 +38,23 @@ export interface StepReport {
   readonly launchDelayMs: number;
   /** Requests in the step. */
   readonly requests: number;
-  /** How many of them computed a chunk of what was known at their admission: a prompt, or more after an eviction. */
+  /** How many of these computed a prompt chunk; after an eviction, generated tokens count as prompt. */
   readonly prefillRequests: number;
-  /** Tokens of those chunks. */
+  /** Tokens of these chunks. */
   readonly prefillTokens: number;
   /** Tokens of the other requests, one each. */
   readonly decodeTokens: number;
   /** Tokens that the step sampled. */
   readonly sampledTokens: number;
-  /** KV blocks that requests held. */
+  /** KV blocks in use by requests. */
   readonly usedBlocks: number;
-  /** KV blocks that nobody held and whose content was kept. */
+  /** Free KV blocks whose content was kept. */
   readonly cachedBlocks: number;
-  /** Requests that held a slot and were not paused. */
+  /** Requests in the batch that were not paused. */
   readonly runningRequests: number;
-  /** Requests that held a slot and waited for KV blocks. */
+  /** Requests in the batch that were paused. */
   readonly pausedRequests: number;
-  /** Requests that waited for a slot, evicted ones included. */
+  /** Requests that waited for admission, evicted ones included. */
   readonly waitingRequests: number;
   /** @deprecated Renamed to {@linkcode StepReport.resultsAt}. */
   readonly known?: number;

@@ -61,33 +61,32 @@ export function attention(module: ModelBuilder, config: DecoderConfig, features:
   return {
     attended,
     attend(pass, normed) {
-      const { symbols, stream, inputs, rows } = pass;
-      const { cacheDtype, blockSize } = pass.memory;
+      const { symbols, stream, inputs, rows, cacheDtype, blockSize } = pass;
       projectQkv(pass, normed);
       pass.check(symbols.upbeat_rotary_cache(
         stream,
-        pass.at(qkv),
+        qkv.pointer,
         inputs.positions,
         inputs.slotMapping,
-        pass.at(rotary),
-        queryNorm === undefined ? null : pass.at(queryNorm),
-        keyNorm === undefined ? null : pass.at(keyNorm),
+        rotary.pointer,
+        queryNorm?.pointer ?? null,
+        keyNorm?.pointer ?? null,
         headNorm?.epsilon ?? 0,
         rows,
         heads,
         kvHeads,
         headDim,
-        pass.at(cache.keys),
-        pass.at(cache.values),
+        cache.keys.pointer,
+        cache.values.pointer,
         cacheDtype,
         blockSize,
       ));
       pass.check(symbols.upbeat_attention(
         stream,
-        pass.at(qkv),
+        qkv.pointer,
         qkv.columns,
-        pass.at(cache.keys),
-        pass.at(cache.values),
+        cache.keys.pointer,
+        cache.values.pointer,
         cacheDtype,
         inputs.blockTables,
         inputs.maxBlocks,
@@ -101,7 +100,7 @@ export function attention(module: ModelBuilder, config: DecoderConfig, features:
         blockSize,
         scale,
         slidingWindow ?? 0,
-        pass.at(attended),
+        attended.pointer,
       ));
     },
     project: (pass, attended, hidden) => project(pass, output, attended, hidden, hidden),

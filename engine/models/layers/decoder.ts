@@ -95,11 +95,11 @@ function selectLogitRows(pass: ForwardPass, input: Activation, output: Activatio
   const { symbols, stream, inputs, tokens, logitRows } = pass;
   pass.check(symbols.upbeat_gather_rows(
     stream,
-    pass.at(input),
+    input.pointer,
     inputs.logitRows,
     tokens,
     logitRows,
     input.columns,
-    pass.at(output),
+    output.pointer,
   ));
 }

@@ -45,7 +45,7 @@ export function tokenEmbedding(model: ModelBuilder, config: DecoderConfig): Toke
     hidden,
     embed(pass) {
       const { symbols, stream, inputs, rows } = pass;
-      pass.check(symbols.upbeat_embedding(stream, pass.handle(weight), inputs.tokens, rows, pass.at(hidden)));
+      pass.check(symbols.upbeat_embedding(stream, weight.handle, inputs.tokens, rows, hidden.pointer));
     },
   };
 }

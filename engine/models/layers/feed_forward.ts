@@ -38,7 +38,7 @@ export function gatedFeedForward(
   return (pass, normed, hidden) => {
     projectGateUp(pass, normed);
     pass.check(
-      pass.symbols.upbeat_silu_multiply(pass.stream, pass.at(gateUp), pass.rows, ffnSize, pass.at(gated)),
+      pass.symbols.upbeat_silu_multiply(pass.stream, gateUp.pointer, pass.rows, ffnSize, gated.pointer),
     );
     project(pass, down, gated, hidden, hidden);
   };

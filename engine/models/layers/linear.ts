@@ -25,12 +25,12 @@ export function project(
 ): void {
   pass.check(pass.symbols.upbeat_linear(
     pass.stream,
-    pass.handle(weight),
-    pass.at(input),
-    bias === null ? null : pass.at(bias),
-    residual === null ? null : pass.at(residual),
+    weight.handle,
+    input.pointer,
+    bias?.pointer ?? null,
+    residual?.pointer ?? null,
     pass.rows,
-    pass.at(output),
+    output.pointer,
   ));
 }
 
@@ -63,15 +63,15 @@ export function stackedLinear(
   const { unit, units } = joint;
   return (pass, input) => {
     for (const { projection, part } of products) project(pass, projection, input, part);
-    const { symbols, stream, memory, rows } = pass;
+    const { symbols, stream, maxTokens, rows } = pass;
     pass.check(symbols.upbeat_gather_rows(
       stream,
-      pass.at(joint),
-      pass.at(joint.indices),
-      memory.maxTokens * units,
+      joint.pointer,
+      joint.indices.pointer,
+      maxTokens * units,
       rows * units,
       unit,
-      pass.at(output),
+      output.pointer,
     ));
   };
 }

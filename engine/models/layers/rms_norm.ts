@@ -24,7 +24,7 @@ export function rmsNorm(module: ModelBuilder, config: DecoderConfig): RmsNorm {
   return (pass, input) => {
     const { symbols, stream, rows } = pass;
     pass.check(
-      symbols.upbeat_rms_norm(stream, pass.at(input), pass.at(weight), epsilon, rows, hiddenSize, pass.at(normed)),
+      symbols.upbeat_rms_norm(stream, input.pointer, weight.pointer, epsilon, rows, hiddenSize, normed.pointer),
     );
     return normed;
   };

@@ -113,7 +113,7 @@ test("killing the executor's thread fails every request, ends all iterators, and
       assertEquals(await codeOf(engine.generate([1]).result), "ENGINE_CLOSED");
       await engine.dispose();
       const { reason } = entries.find(({ point }) => point === "thread: nothing to end")!;
-      assertEquals(reason, "the thread is already over");
+      assertEquals(reason, "the thread has already ended");
     });
   });
 });

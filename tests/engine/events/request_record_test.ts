@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { test } from "node:test";
 import { checkEventOrder } from "../../../engine/events/event_order.ts";
 import type { RequestEvent, RequestEventType } from "../../../engine/events/event_types.ts";
@@ -182,6 +182,15 @@ test("a record of given segments is cut as one in progress is, and keeps its lis
     "queued",
     0,
   ]]);
+});
+
+test("a segment of a request in progress grows, and makes each event once", () => {
+  const begun = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN]);
+  const [segment] = begun.record.segments;
+  const before = [...segment!.events];
+  play(begun, [TOKEN, "EVICT"]);
+  assertEquals([segment!.tokenIds, typesOf(segment!)], [[40, 41], ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN]]);
+  assert(before.every((event, index) => segment!.events[index] === event));
 });
 
 test("a segment keeps only what its request tracks, and only its own range", () => {
