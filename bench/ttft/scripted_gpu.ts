@@ -39,7 +39,7 @@ export function createLibrary(): DeviceLibrary {
   const device = new ScriptedDevice({
     clock: "real",
     checks: "latest",
-    keepsLists: false,
+    keepsHistory: false,
     durations: {
       forward: ({ isPrefill }) => (isPrefill ? GPU_TIMINGS.prefill : GPU_TIMINGS.decode),
       copy: GPU_TIMINGS.copy,

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import fc from "fast-check";
 import { test } from "node:test";
 import type { InboxMessage } from "../../../engine/channel/messages.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
+import { type ScriptedEngineSetup, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
-  atOnce,
+  allAtStart,
   cancel,
   chunksOf,
   eventsOf,
@@ -16,8 +16,8 @@ import {
   type ScriptedRun,
 } from "../../support/scripted/scripted_run.ts";
 
-/** A device on which every part of an iteration takes time of its own. */
-const BUSY: ScriptedEngineSetUp = {
+/** A device and a host on which every part of an iteration takes some time. */
+const BUSY: ScriptedEngineSetup = {
   device: {
     durations: { forward: ({ tokens }) => 700 + 30 * tokens, sampling: 90, copy: 7 },
     costs: { upbeat_sample: 250, upbeat_graph_launch: 110, upbeat_attention: 40 },
@@ -26,29 +26,29 @@ const BUSY: ScriptedEngineSetUp = {
   rowCost: 15,
 };
 
-/** A cancelled generation's chunks end as always, then with one that says so, unless its last token came first. */
+/** Checks that chunks end at the usual tokens and with the cancellation, unless the request was complete before it. */
 async function assertCancelled(run: ScriptedRun, id: number, streamInterval = 1): Promise<void> {
   const chunks = await chunksOf(run, id);
   const tokens = run.engine.tokens(id).length;
-  const isWhole = tokens === run.requests.get(id)!.maxTokens;
+  const isComplete = tokens === run.requests.get(id)!.maxTokens;
   assertEquals(chunks.map(({ finishReason }) => finishReason), [
     ...chunks.slice(1).map(() => null),
-    isWhole ? "length" : "cancelled",
+    isComplete ? "length" : "cancelled",
   ]);
   const counts = Array.from({ length: tokens }, (_, index) => index + 1);
   const ends = counts.filter((count) => count === 1 || count % streamInterval === 0);
-  // A cancel comes between tokens: what ends a chunk is not held back for it.
-  if (!isWhole || ends.at(-1) !== tokens) ends.push(tokens);
+  // A token that completes a chunk is emitted at once, so that a later cancel gets a chunk of its own.
+  if (!isComplete || ends.at(-1) !== tokens) ends.push(tokens);
   assertEquals(chunks.map(({ tokenIds }) => tokenIds.length), ends.map((end, index) => end - (ends[index - 1] ?? 0)));
 }
 
-test("a cancel at any step ends the request once, with the tokens it has, and nobody else", async () => {
+test("a cancel at any step ends that request alone, once, with the tokens it has", async () => {
   const requests = [submission(1, { prompt: 9, maxTokens: 6 }), submission(2, { prompt: 3, maxTokens: 9 })];
   for (const mode of ALL_MODES) {
     for (const streamInterval of [1, 4]) {
       const ends = new Set<number>();
       for (let forwards = 0; forwards <= 12; forwards++) {
-        const run = runScript([...atOnce(requests), { forwards, message: cancel(1) }], {
+        const run = runScript([...allAtStart(requests), { forwards, message: cancel(1) }], {
           ...BUSY,
           ...MODES[mode],
           maxBatchTokens: 4,
@@ -63,39 +63,39 @@ test("a cancel at any step ends the request once, with the tokens it has, and no
   }
 });
 
-test("a cancel at any time ends the request once, with the tokens it has, and nobody else", async () => {
+test("a cancel at any time ends that request alone, once, with the tokens it has", async () => {
   const requests = [submission(1, { prompt: 9, maxTokens: 4 }), submission(2, { prompt: 3, maxTokens: 6 })];
   for (const mode of ALL_MODES) {
-    const setUp = { ...BUSY, ...MODES[mode], maxBatchTokens: 4 };
-    const end = finishOf(runScript(atOnce(requests), setUp), 1).time;
+    const setup = { ...BUSY, ...MODES[mode], maxBatchTokens: 4 };
+    const end = finishOf(runScript(allAtStart(requests), setup), 1).time;
     const step = end / 45;
     for (let at = 0; at <= end + 2 * step; at += step) {
-      const run = runScript([...atOnce(requests), { at, message: cancel(1) }], setUp);
+      const run = runScript([...allAtStart(requests), { at, message: cancel(1) }], setup);
       await assertCancelled(run, 1);
     }
   }
 });
 
-test("no step is launched for a request once its cancel has arrived", () => {
+test("no step is launched for a request after its cancel has arrived", () => {
   for (const mode of ALL_MODES) {
     for (let forwards = 1; forwards < 9; forwards++) {
       const message = submission(1, { prompt: 9, maxTokens: 50 });
-      const { engine } = runScript([...atOnce([message]), { forwards, message: cancel(1) }], {
+      const { engine } = runScript([...allAtStart([message]), { forwards, message: cancel(1) }], {
         ...BUSY,
         ...MODES[mode],
         maxBatchTokens: 4,
       });
       assertEquals(engine.device.accounting.forwardCount, forwards);
-      // What was in flight is told: nothing was computed for nobody.
+      // The token in flight is emitted, not wasted.
       assertEquals(engine.tokens(1).length, Math.max(0, forwards - 2));
     }
   }
 });
 
-test("a cancel in answer to the first token gives the chunk of that token, then one end", async () => {
+test("a cancel in reply to the first token leaves the chunk of that token, then one end", async () => {
   for (const mode of ALL_MODES) {
     for (const maxTokens of [2, 9]) {
-      const run = runScript(atOnce([submission(1, { maxTokens }), submission(2, { prompt: 20, maxTokens: 9 })]), {
+      const run = runScript(allAtStart([submission(1, { maxTokens }), submission(2, { prompt: 20, maxTokens: 9 })]), {
         ...BUSY,
         ...MODES[mode],
         streamInterval: 4,
@@ -116,17 +116,17 @@ test("a cancel in answer to the first token gives the chunk of that token, then 
   }
 });
 
-test("a cancelled request that is in flight is freed once, however often and late it is cancelled", () => {
+test("a request in flight is freed once when it is cancelled repeatedly and late", () => {
   const shared = Array.from({ length: 13 }, (_, index) => 50 + index);
   for (const mode of ALL_MODES) {
     for (let forwards = 0; forwards < 10; forwards++) {
       const requests = [1, 2, 3].map((id) =>
         submission(id, { prompt: shared, maxTokens: 5, sampling: { seed: id, temperature: 1 } })
       );
-      const again: readonly InboxMessage[] = [cancel(1), cancel(1), cancel(99), cancel(2)];
+      const cancels: readonly InboxMessage[] = [cancel(1), cancel(1), cancel(99), cancel(2)];
       const run = runScript([
-        ...atOnce(requests),
-        ...again.map((message) => ({ forwards, message })),
+        ...allAtStart(requests),
+        ...cancels.map((message) => ({ forwards, message })),
         { forwards: forwards + 1, message: cancel(1) },
         { forwards: 1000, message: cancel(1) },
       ], { ...BUSY, ...MODES[mode], prefixCache: true, maxBatchTokens: 8 });
@@ -135,12 +135,12 @@ test("a cancelled request that is in flight is freed once, however often and lat
   }
 });
 
-test("a cancel that crosses the end of a request, and its wasted step, changes nothing", () => {
+test("a cancel that crosses the end of its request during the wasted step has no effect", () => {
   const message = submission(1, { maxTokens: 9 });
   for (const mode of ALL_MODES) {
-    const [, second] = runScript(atOnce([message]), MODES[mode]).engine.tokens(1);
+    const [, second] = runScript(allAtStart([message]), MODES[mode]).engine.tokens(1);
     for (let forwards = 1; forwards < 6; forwards++) {
-      const script = [...atOnce([{ ...message, eosTokenIds: [second!] }, submission(2)]), {
+      const script = [...allAtStart([{ ...message, eosTokenIds: [second!] }, submission(2)]), {
         forwards,
         message: cancel(1),
       }];
@@ -150,18 +150,18 @@ test("a cancel that crosses the end of a request, and its wasted step, changes n
   }
 });
 
-test("a prefill that is cancelled while a chunk of it is in flight gives no token, and its blocks to others", async () => {
+test("a prefill cancelled with a chunk in flight gets no token, and its blocks are reused", async () => {
   const prompt = Array.from({ length: 40 }, (_, index) => 60 + index);
   for (const mode of ALL_MODES) {
     for (const execution of ["late", "exact", "eager"] as const) {
       for (let forwards = 1; forwards <= 4; forwards++) {
-        // The second one waits for the blocks of the first, the third finds what was confirmed of it.
+        // The second request waits for blocks of the first, and the third finds its confirmed blocks in the cache.
         const requests = [
           submission(1, { prompt, maxTokens: 8 }),
           submission(2, { prompt: 30, maxTokens: 9 }),
           submission(3, { prompt, maxTokens: 3 }),
         ];
-        const run = runScript([...atOnce(requests), { forwards, message: cancel(1) }], {
+        const run = runScript([...allAtStart(requests), { forwards, message: cancel(1) }], {
           ...BUSY,
           ...MODES[mode],
           device: { ...BUSY.device, execution },
@@ -173,23 +173,23 @@ test("a prefill that is cancelled while a chunk of it is in flight gives no toke
         assertEquals(eventsOf(run, 1, "PREFILL_CHUNK").length, forwards);
         assertEquals([2, 3].map((id) => finishOf(run, id).reason), ["length", "length"]);
         const { forwards: launched } = run.engine.device.accounting;
-        // Its blocks change hands when its last step has been read, and not before.
+        // Its blocks are allocated again only once its last step has been read.
         assertGreater(launched[forwards]!.enqueued, launched[forwards - 1]!.end);
       }
     }
   }
 });
 
-test("a request that waits, is paused or was evicted is cancelled wherever it is", () => {
+test("a request is cancelled in any state: waiting, refused, decoding, paused or preempted", () => {
   const requests = [1, 2, 3, 4].map((id) => submission(id, { prompt: 5, maxTokens: 14 }));
   for (const mode of ALL_MODES) {
-    const setUp = { ...BUSY, ...MODES[mode], blocks: 7, maxBatchRequests: 3 };
-    const all = runScript(atOnce(requests), setUp);
+    const setup = { ...BUSY, ...MODES[mode], blocks: 7, maxBatchRequests: 3 };
+    const all = runScript(allAtStart(requests), setup);
     assertGreater(all.engine.counters.evictions, 0);
     const found = new Set<string>();
     for (let forwards = 0; forwards < all.engine.device.accounting.forwardCount; forwards += 2) {
       for (const id of [1, 2, 3, 4]) {
-        const run = runScript([...atOnce(requests), { forwards, message: cancel(id) }], setUp);
+        const run = runScript([...allAtStart(requests), { forwards, message: cancel(id) }], setup);
         if (finishOf(run, id).reason === "cancelled") found.add(run.engine.events(id).at(-2)?.type ?? "nothing");
       }
     }
@@ -212,7 +212,7 @@ test("every request has exactly one end under random cancels", () => {
         { at, message: submission(index + 1, rest) },
         ...cancels.map((after) => ({ at: at + after, message: cancel(index + 1) })),
       ]);
-      // The run itself checks the ends of all.
+      // runScript() checks that each request ends once.
       runScript(script, { ...BUSY, ...MODES[mode], blocks: 16, maxBatchTokens: 9, streamInterval: 3 });
     }),
     { seed: 20261122, numRuns: 120 },

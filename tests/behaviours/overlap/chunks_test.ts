@@ -2,10 +2,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { test } from "node:test";
 import type { GenerationChunk } from "../../../mod.ts";
 import type { TokenContext } from "../../support/scripted/scripted_device.ts";
-import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
+import { type ScriptedArrival, type ScriptedEngineSetup, submission } from "../../support/scripted/scripted_engine.ts";
 import {
   ALL_MODES,
-  atOnce,
+  allAtStart,
   chunksOf,
   eventsOf,
   expectedStream,
@@ -17,7 +17,7 @@ import {
   tokenOf,
 } from "../../support/scripted/scripted_run.ts";
 
-/** Long and short prompts, every way of choosing tokens, and every way to end. */
+/** Long and short prompts, all sampling parameters and all finish reasons. */
 const REQUESTS = [
   submission(1, { prompt: 3, maxTokens: 30 }),
   submission(2, { prompt: 41, maxTokens: 17, sampling: { seed: 7, temperature: 0.8, topP: 0.9 } }),
@@ -39,13 +39,13 @@ const REQUESTS = [
   }),
 ];
 
-/** Both arrive together, and into a running batch. */
+/** Arrivals at once, and into a running batch. */
 const ARRIVALS: readonly (readonly ScriptedArrival[])[] = [
-  atOnce(REQUESTS),
+  allAtStart(REQUESTS),
   REQUESTS.map((message, index) => ({ at: 1.7 * index, message })),
 ];
 
-const SET_UP: ScriptedEngineSetUp = {
+const SETUP: ScriptedEngineSetup = {
   maxBatchTokens: 10,
   maxBatchRequests: 5,
   blocks: 80,
@@ -55,13 +55,13 @@ const SET_UP: ScriptedEngineSetUp = {
 /** The chunks of all requests. */
 async function chunksOfAll(
   script: readonly ScriptedArrival[],
-  setUp: ScriptedEngineSetUp,
+  setup: ScriptedEngineSetup,
 ): Promise<GenerationChunk[][]> {
-  const run = runScript(script, setUp);
+  const run = runScript(script, setup);
   return await Promise.all([...run.requests.keys()].map((id) => chunksOf(run, id)));
 }
 
-/** How many tokens there are in each chunk of a stream. */
+/** The number of tokens of each chunk of a stream. */
 function chunkLengths(tokens: number, interval: number): number[] {
   const lengths: number[] = [];
   let length = 0;
@@ -74,11 +74,11 @@ function chunkLengths(tokens: number, interval: number): number[] {
   return lengths;
 }
 
-test("chunks are equal one by one in every mode, at each stream interval, with prompts in many pieces", async () => {
+test("chunks are equal in every mode, at each stream interval, with chunked prompts", async () => {
   for (const script of ARRIVALS) {
     for (const streamInterval of [1, 4, 1000]) {
       const [plain, ...others] = await Promise.all(
-        ALL_MODES.map((mode) => chunksOfAll(script, { ...SET_UP, ...MODES[mode], streamInterval })),
+        ALL_MODES.map((mode) => chunksOfAll(script, { ...SETUP, ...MODES[mode], streamInterval })),
       );
       for (const other of others) assertEquals(other, plain!);
       for (const [index, message] of REQUESTS.entries()) {
@@ -87,32 +87,32 @@ test("chunks are equal one by one in every mode, at each stream interval, with p
         assertEquals(chunks.map(({ tokenIds }) => tokenIds.length), chunkLengths(stream.length, streamInterval));
         assertEquals(chunks.map(({ finishReason }) => finishReason), [...chunks.slice(1).map(() => null), reason]);
       }
-      // A stop string is not in the text, and everybody has some text.
+      // The stop string is not part of the text, and no text is empty.
       const texts = plain!.map((chunks) => chunks.map(({ text }) => text).join(""));
       assert(!texts[2]!.includes("timethe") && texts.every((text) => text.length > 0));
     }
   }
 });
 
-test("ends of every kind are among the requests whose chunks are compared", () => {
+test("the compared requests include all finish reasons", () => {
   const ends = REQUESTS.map((message) => expectedStream(message));
   const kinds = new Set(ends.map(({ reason, stopReason }) => `${reason} ${typeof stopReason}`));
   assertEquals([...kinds].sort(), ["length object", "stop number", "stop string"]);
 });
 
-test("a generation of one token is one chunk with its reason, in every mode", async () => {
+test("a generation of one token is one chunk with its finish reason, in every mode", async () => {
   for (const mode of ALL_MODES) {
-    // Alone, with others, and behind a prompt in pieces.
+    // Alone, with others, and after a chunked prompt.
     const requests = [submission(1, { maxTokens: 1 }), submission(2), submission(3, { prompt: 25, maxTokens: 1 })];
-    for (const script of [atOnce(requests.slice(0, 1)), atOnce(requests)]) {
-      const run = runScript(script, { ...SET_UP, ...MODES[mode], streamInterval: 4 });
+    for (const script of [allAtStart(requests.slice(0, 1)), allAtStart(requests)]) {
+      const run = runScript(script, { ...SETUP, ...MODES[mode], streamInterval: 4 });
       for (const [id, { maxTokens, ...message }] of run.requests) {
         if (maxTokens !== 1) continue;
         const [{ tokenId }] = expectedStream({ ...message, maxTokens }).stream as [{ tokenId: number }];
         const chunks = await chunksOf(run, id);
         assertEquals(chunks.map(({ tokenIds, finishReason }) => [tokenIds, finishReason]), [[[tokenId], "length"]]);
         assertEquals(finishOf(run, id).wastedSteps, 0);
-        // In one output with its end: it is never sent early.
+        // In the output with its end, as it is never emitted early.
         assertEquals(
           outputOfToken(run, id, 0).events.findLast(({ requestId }) => requestId === id)!.type,
           "FINISH",
@@ -122,12 +122,12 @@ test("a generation of one token is one chunk with its reason, in every mode", as
   }
 });
 
-test("a stop token that comes first is one chunk with its reason, in every mode", async () => {
+test("a stop token sampled first is one chunk with its finish reason, in every mode", async () => {
   const message = submission(1, { maxTokens: 9 });
   const [{ tokenId }] = expectedStream(message).stream as [{ tokenId: number }];
   for (const mode of ALL_MODES) {
     const run = runScript(
-      atOnce([{ ...message, eosTokenIds: [tokenId] }, submission(2, { maxTokens: 6 })]),
+      allAtStart([{ ...message, eosTokenIds: [tokenId] }, submission(2, { maxTokens: 6 })]),
       MODES[mode],
     );
     assertEquals(await chunksOf(run, 1), [{ text: "", tokenIds: [tokenId], finishReason: "stop" }]);
@@ -137,7 +137,7 @@ test("a stop token that comes first is one chunk with its reason, in every mode"
   }
 });
 
-/** The token that is "!". */
+/** The token "!". */
 const EXCLAMATION = 33;
 
 test("a stop string that is the first token is one chunk without its text, in every mode", async () => {
@@ -146,43 +146,45 @@ test("a stop string that is the first token is one chunk without its text, in ev
   };
   for (const mode of ALL_MODES) {
     const message = submission(1, { maxTokens: 9, stopStrings: ["!"] });
-    const run = runScript(atOnce([message]), { ...MODES[mode], device: { script } });
+    const run = runScript(allAtStart([message]), { ...MODES[mode], device: { script } });
     const chunks = await chunksOf(run, 1);
     assertEquals(chunks, [{ text: "", tokenIds: [EXCLAMATION], finishReason: "stop" }]);
     assertEquals(finishOf(run, 1).stopReason, "!");
   }
 });
 
-test("first tokens have the same log-probabilities in every mode, and early ones all of them", () => {
+test("first tokens have the same log-probabilities in every mode, early ones included", () => {
   const requests = [0, 1, 5].map((logprobs) =>
     submission(logprobs + 1, { prompt: 9, maxTokens: 3, sampling: { logprobs } })
   );
-  const told = ALL_MODES.map((mode) => {
-    const run = runScript(atOnce(requests), { ...MODES[mode], maxBatchTokens: 7 });
+  const firstTokens = ALL_MODES.map((mode) => {
+    const run = runScript(allAtStart(requests), { ...MODES[mode], maxBatchTokens: 7 });
     return requests.map(({ id }) => {
       return tokenOf(eventsOf(run, id, "GENERATED_TOKEN")[0]!);
     });
   });
-  for (const other of told) assertEquals(other, told[0]!);
-  assertEquals(told[2]!.map(({ topLogprobs }) => topLogprobs!.length), [0, 1, 5]);
-  for (const [index, first] of told[2]!.entries()) assertEquals(first, expectedStream(requests[index]!).stream[0]!);
+  for (const other of firstTokens) assertEquals(other, firstTokens[0]!);
+  assertEquals(firstTokens[2]!.map(({ topLogprobs }) => topLogprobs!.length), [0, 1, 5]);
+  for (const [index, first] of firstTokens[2]!.entries()) {
+    assertEquals(first, expectedStream(requests[index]!).stream[0]!);
+  }
 });
 
-test("samples of one prompt have streams of their own, the same in every mode, with and without shared blocks", async () => {
+test("samples of one prompt have distinct streams, equal in every mode, with and without shared blocks", async () => {
   const prompt = Array.from({ length: 22 }, (_, index) => 40 + index);
   const requests = [1, 2, 3, 4, 5].map((id) =>
     submission(id, { prompt, maxTokens: 9, sampling: { seed: id, temperature: 1 } })
   );
   for (const prefixCache of [false, true]) {
-    const told = await Promise.all(
-      ALL_MODES.map((mode) => chunksOfAll(atOnce(requests), { ...SET_UP, ...MODES[mode], prefixCache })),
+    const byMode = await Promise.all(
+      ALL_MODES.map((mode) => chunksOfAll(allAtStart(requests), { ...SETUP, ...MODES[mode], prefixCache })),
     );
-    for (const other of told) assertEquals(other, told[0]!);
-    assertEquals(new Set(told[0]!.map((chunks) => chunks.flatMap(({ tokenIds }) => tokenIds).join())).size, 5);
+    for (const other of byMode) assertEquals(other, byMode[0]!);
+    assertEquals(new Set(byMode[0]!.map((chunks) => chunks.flatMap(({ tokenIds }) => tokenIds).join())).size, 5);
   }
 });
 
-test("cached tokens are 0 in the first pass and more in the second, and known with the first token", () => {
+test("cached tokens are 0 for the first request and more for the second, and precede the first token", () => {
   const prompt = Array.from({ length: 18 }, (_, index) => 40 + index);
   for (const mode of ALL_MODES) {
     const script = [{ at: 0, message: submission(1, { prompt }) }, { at: 100, message: submission(2, { prompt }) }];

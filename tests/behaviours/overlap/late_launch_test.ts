@@ -1,14 +1,21 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { test } from "node:test";
 import { Random } from "../../ops/random.ts";
-import { type ScriptedEngineSetUp, submission } from "../../support/scripted/scripted_engine.ts";
-import { atOnce, cancel, eventsOf, finishOf, outputOfToken, runScript } from "../../support/scripted/scripted_run.ts";
+import { type ScriptedEngineSetup, submission } from "../../support/scripted/scripted_engine.ts";
+import {
+  allAtStart,
+  cancel,
+  eventsOf,
+  finishOf,
+  outputOfToken,
+  runScript,
+} from "../../support/scripted/scripted_run.ts";
 
 /** Times of a GPU, in milliseconds. */
 const [DECODE, PREFILL] = [3, 12];
 
 /** An engine for a decoding batch and requests that arrive. */
-function setUp(lateLaunch: boolean, jitter: () => number = () => 0): ScriptedEngineSetUp {
+function setup(lateLaunch: boolean, jitter: () => number = () => 0): ScriptedEngineSetup {
   return {
     device: {
       durations: {
@@ -28,7 +35,7 @@ function setUp(lateLaunch: boolean, jitter: () => number = () => 0): ScriptedEng
 }
 
 const running = (count: number, maxTokens: number) =>
-  atOnce(Array.from({ length: count }, (_, index) => submission(index + 1, { prompt: 4, maxTokens })));
+  allAtStart(Array.from({ length: count }, (_, index) => submission(index + 1, { prompt: 4, maxTokens })));
 
 /** Number of times the device was idle between two steps. */
 function gapsOf({ engine }: ReturnType<typeof runScript>): number {
@@ -42,7 +49,7 @@ test("a request that arrives during a step joins the next one, until shortly bef
   const saved = PHASES.map((at) => {
     const newcomer = { at, message: submission(99, { prompt: 20, maxTokens: 3 }) };
     const [late, immediate] = [true, false].map((lateLaunch) => {
-      const run = runScript([...running(16, 80), newcomer], setUp(lateLaunch));
+      const run = runScript([...running(16, 80), newcomer], setup(lateLaunch));
       return eventsOf(run, 99, "GENERATED_TOKEN")[0]!.timestamp - at;
     });
     // If the next step was launched before the request arrived, the request waits for all of that step.
@@ -56,21 +63,21 @@ test("a request that arrives during a step joins the next one, until shortly bef
 
 test("the device never waits for a late launch when step durations are constant", () => {
   for (const rows of [1, 32]) {
-    const gaps = [true, false].map((lateLaunch) => gapsOf(runScript(running(rows, 200), setUp(lateLaunch))));
+    const gaps = [true, false].map((lateLaunch) => gapsOf(runScript(running(rows, 200), setup(lateLaunch))));
     assertEquals(gaps[0], gaps[1]);
   }
 });
 
 test("the device rarely waits for a late launch when step durations vary", () => {
   const random = new Random(7);
-  const run = runScript(running(8, 200), setUp(true, () => random.integer(-200, 200) / 1000));
+  const run = runScript(running(8, 200), setup(true, () => random.integer(-200, 200) / 1000));
   const { idleTime, busyTime } = run.engine.device.accounting;
   assertLess(idleTime, 0.002 * busyTime);
 });
 
 test("a step that ends sooner than predicted is read at once, and the next one is launched before the predicted end", () => {
   let calls = 0;
-  const { engine, error } = runScript(running(4, 60), setUp(true, () => ++calls === 40 ? -0.7 : 0));
+  const { engine, error } = runScript(running(4, 60), setup(true, () => ++calls === 40 ? -0.7 : 0));
   assertEquals(error, null);
   const { forwards } = engine.device.accounting;
   const short = forwards.findIndex(({ start, end }) => end - start < 0.5 * DECODE);
@@ -87,14 +94,14 @@ test("late launches neither change nor lose tokens when requests and cancels arr
   }));
   const cancels = [3, 9, 14].map((id) => ({ at: 9 * id, message: cancel(id) }));
   // Each run checks itself against the expected streams.
-  const runs = [true, false].map((lateLaunch) => runScript([...script, ...cancels], setUp(lateLaunch)));
+  const runs = [true, false].map((lateLaunch) => runScript([...script, ...cancels], setup(lateLaunch)));
   for (const run of runs) for (const id of run.requests.keys()) assert(finishOf(run, id).time > 0);
 });
 
 test("tokens are emitted before sampling is dispatched when the launch was delayed, and the device stays busy", () => {
   const [sampling, steps] = [400, 60];
   const lags = [true, false].map((lateLaunch) => {
-    const base = setUp(lateLaunch);
+    const base = setup(lateLaunch);
     const device = { ...base.device, costs: { ...base.device!.costs, upbeat_sample: sampling } };
     const run = runScript(running(32, steps), { ...base, device });
     const { gaps, forwards } = run.engine.device.accounting;
@@ -110,7 +117,7 @@ test("tokens are emitted before sampling is dispatched when the launch was delay
 });
 
 test("a launch delay counts as waiting for the device", () => {
-  const { engine } = runScript(running(4, 60), setUp(true));
+  const { engine } = runScript(running(4, 60), setup(true));
   const { forwards, forwardCount } = engine.device.accounting;
   const { stepTime, waitTime } = engine.counters;
   const computing = forwards.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -122,7 +129,7 @@ test("a launch delay counts as waiting for the device", () => {
 test("a cancel takes effect no later when launches are delayed", () => {
   for (const at of PHASES) {
     const [late, immediate] = [true, false].map((lateLaunch) => {
-      return finishOf(runScript([...running(2, 80), { at, message: cancel(1) }], setUp(lateLaunch)), 1).time;
+      return finishOf(runScript([...running(2, 80), { at, message: cancel(1) }], setup(lateLaunch)), 1).time;
     });
     assert(late! <= immediate! + 0.05, `${late} ${immediate}`);
   }

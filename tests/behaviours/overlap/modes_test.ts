@@ -19,7 +19,7 @@ const MODES = {
 
 const story = (about: string): Prompt => [{ role: "user", content: `Tell me a story about ${about}.` }];
 
-/** Long and short prompts, every way of choosing tokens, and every way to end. */
+/** Long and short prompts, all sampling parameters and all finish reasons. */
 const REQUESTS: readonly { readonly prompt: Prompt; readonly options: GenerateOptions }[] = [
   { prompt: story("a fox"), options: { maxTokens: 40, temperature: 0 } },
   { prompt: "Once upon a time", options: { maxTokens: 1, temperature: 0 } },
@@ -37,18 +37,18 @@ const REQUESTS: readonly { readonly prompt: Prompt; readonly options: GenerateOp
   options: { ...options, maxTokens: Math.min(options.maxTokens, sized(1000, 7)) },
 }));
 
-/** What must be the same in every mode: all that is told, but for times. */
-interface Told {
+/** All output of a request except times, which must be equal in every mode. */
+interface Output {
   readonly chunks: readonly GenerationChunk[];
   readonly logprobs: unknown;
   readonly stopReason: string | number | null;
 }
 
-/** Everything at once, in steps too small for the prompts. */
-function tell(options: EngineOptions, requests = REQUESTS): Promise<Told[]> {
+/** Generates all requests at once, with chunked prompts. */
+function generateAll(options: EngineOptions): Promise<Output[]> {
   return withEngine({ maxBatchTokens: 24, blockSize: 8, ...options }, async (engine) => {
-    const generations = requests.map(({ prompt, options }) => engine.generate(prompt, options));
-    const told = await Promise.all(generations.map(async (generation) => {
+    const generations = REQUESTS.map(({ prompt, options }) => engine.generate(prompt, options));
+    const outputs = await Promise.all(generations.map(async (generation) => {
       const chunks = await Array.fromAsync(generation.chunks());
       const { logprobs, stopReason, text, tokenIds, finishReason } = await generation.result;
       assertEquals(chunks.map((chunk) => chunk.text).join(""), text);
@@ -57,7 +57,7 @@ function tell(options: EngineOptions, requests = REQUESTS): Promise<Told[]> {
       return { chunks, logprobs, stopReason };
     }));
     assertEquals(engine.stats().kvBlocks.used, 0);
-    return told;
+    return outputs;
   });
 }
 
@@ -66,20 +66,20 @@ async function withEngine<Result>(options: EngineOptions, use: (engine: Engine) 
   return await use(engine);
 }
 
-test("the shipped model gives equal chunks in every mode, one by one, for each stream interval", async () => {
+test("the bundled model generates equal chunks in every mode, at each stream interval", async () => {
   for (const streamInterval of sized([1, 4, 1000], [3])) {
-    const told: Told[][] = [];
-    for (const mode of Object.values(MODES)) told.push(await tell({ ...mode, streamInterval }));
-    const [plain, ...others] = told;
+    const byMode: Output[][] = [];
+    for (const mode of Object.values(MODES)) byMode.push(await generateAll({ ...mode, streamInterval }));
+    const [plain, ...others] = byMode;
     for (const other of others) assertEquals(other, plain!);
     assert(plain!.every(({ chunks }) => chunks[0]!.tokenIds.length === 1));
-    // One token is one chunk, with its reason.
+    // One token is one chunk, with its finish reason.
     assertEquals(plain![1]!.chunks.map(({ tokenIds, finishReason }) => [tokenIds.length, finishReason]), [[
       1,
       "length",
     ]]);
     if (IS_EMULATED) continue;
-    // Ends of every kind are among them.
+    // All finish reasons occur.
     const reasons = new Set(
       plain!.map(({ chunks, stopReason }) => `${chunks.at(-1)!.finishReason} ${typeof stopReason}`),
     );
@@ -87,7 +87,7 @@ test("the shipped model gives equal chunks in every mode, one by one, for each s
   }
 });
 
-test("the shipped model gives one chunk in every mode when the first token ends the sequence", async () => {
+test("the bundled model generates one chunk in every mode when the first token ends the sequence", async () => {
   for (const mode of Object.values(MODES)) {
     await withEngine(mode, async (engine) => {
       const [eos] = engine.info.model.eosTokenIds;
@@ -99,7 +99,7 @@ test("the shipped model gives one chunk in every mode when the first token ends 
   }
 });
 
-test("the shipped model's cached tokens are known with the first token, in every mode", async () => {
+test("metrics.cachedTokens is available with the first token, in every mode", async () => {
   const prompt = "Once upon a time there was a mouse who lived in an old mill by the river.";
   for (const mode of Object.values(MODES)) {
     await withEngine({ ...mode, blockSize: 4 }, async (engine) => {
@@ -118,9 +118,9 @@ test("the shipped model's cached tokens are known with the first token, in every
   }
 });
 
-test("the shipped model wastes a step where overlap cannot know of the end, and none where it can", async () => {
+test("overlap wastes a step when the end cannot be foreseen, and none when it can", async () => {
   for (const [name, mode] of Object.entries(MODES)) {
-    // A delayed launch may see how the last step ended.
+    // A delayed launch may come after the end of the last step.
     await withEngine({ ...mode, lateLaunch: false }, async (engine) => {
       const [eos] = engine.info.model.eosTokenIds;
       const byLength = await engine.generate("Once", { maxTokens: 5, temperature: 0, ignoreEos: true }).result;
@@ -132,7 +132,7 @@ test("the shipped model wastes a step where overlap cannot know of the end, and 
   }
 });
 
-test("load() warns once when early first tokens are asked for without overlap, and ignores them", async () => {
+test("load() warns once and ignores earlyFirstToken when overlap is off", async () => {
   const warnings: string[] = [];
   const listen = (warning: Error) => warnings.push(warning.message);
   process.on("warning", listen);

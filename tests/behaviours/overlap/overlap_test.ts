@@ -7,7 +7,7 @@ import type { Completion } from "../../../engine/events/executor_event.ts";
 import {
   ScriptedExecutor,
   type ScriptedMessage,
-  type ScriptedSetUp,
+  type ScriptedSetup,
   SHUTDOWN,
   submit,
 } from "../../support/scripted/scripted_executor.ts";
@@ -16,14 +16,14 @@ import { cancel, MODES, shutdown } from "../../support/scripted/scripted_run.ts"
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const drain = (deadline: number | null = null) => shutdown(true, deadline);
 
-function run(script: readonly ScriptedMessage[], options: Partial<LoopOptions>, setUp: ScriptedSetUp = {}) {
-  const executor = new ScriptedExecutor(script, { ...setUp, options });
+function run(script: readonly ScriptedMessage[], options: Partial<LoopOptions>, setup: ScriptedSetup = {}) {
+  const executor = new ScriptedExecutor(script, { ...setup, options });
   executor.run();
   assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
   return executor;
 }
 
-/** What must be the same in every mode. */
+/** A request's tokens and end, which must be equal in every mode. */
 function stream(executor: ScriptedExecutor, id: number): unknown[] {
   return executor.events(id).flatMap(({ type, payload }): unknown[] => {
     if (type === "GENERATED_TOKEN") return [payload.tokenId];
@@ -37,7 +37,7 @@ function finishOf(executor: ScriptedExecutor, id: number): Completion {
   return ends[0]!.payload;
 }
 
-test("run() launches the next step before the last one is read", () => {
+test("run() launches each step before it reads the previous one", () => {
   const { runner } = run([at(0, submit(1, 5, 4))], MODES.overlap);
   assertEquals(runner.calls, [
     ...["forward 1", "sampling 1"],
@@ -60,7 +60,7 @@ test("run() never launches a step for a request whose last token is in flight", 
   }
 });
 
-test("run() drops the one token that overlap computes behind an end-of-sequence token, and counts it", () => {
+test("run() discards and counts the token that overlap computes after an end-of-sequence token", () => {
   for (const [name, options] of Object.entries(MODES)) {
     const executor = run([at(0, submit(1, 5, 9, { eosTokenIds: [107] }))], options);
     assertEquals(executor.tokens(1), [105, 106, 107]);
@@ -70,15 +70,15 @@ test("run() drops the one token that overlap computes behind an end-of-sequence 
   }
 });
 
-test("run() hands over a first token before the step's other tokens, and its last one with its end alone", () => {
-  // Request 1 decodes while request 2 is prefilled; request 3 has one token only.
+test("run() emits a first token before the step's other tokens, unless it is also the last one", () => {
+  // Request 1 decodes while requests 2 and 3 are prefilled; request 3 generates a single token.
   const script = [at(0, submit(1, 3, 8)), at(2, submit(2, 3, 4)), at(2, submit(3, 3, 1))];
   const early = run(script, MODES.early);
   const tokensOf = (index: number) =>
     early.outputs[index]!.events.flatMap(({ requestId, type }) => type === "GENERATED_TOKEN" ? [requestId] : []);
   const withFirst = early.outputs.findIndex((_, index) => tokensOf(index).includes(2));
   assertEquals([tokensOf(withFirst), tokensOf(withFirst + 1)], [[2], [1, 3]]);
-  assertEquals(early.story(3), ["chunk 3 3/3", "context", "token x1", "finish length"]);
+  assertEquals(early.summary(3), ["chunk 3 3/3", "context", "token x1", "finish length"]);
   const late = run(script, MODES.overlap);
   assert(
     late.outputs.some(({ events }) => {
@@ -89,9 +89,9 @@ test("run() hands over a first token before the step's other tokens, and its las
   for (const id of [1, 2, 3]) assertEquals(stream(early, id), stream(late, id));
 });
 
-test("run() calls send() as often in every iteration, whatever there is to say", () => {
-  // A step is launched and read in one iteration of the plain loop, and in two of the overlap loop, of which the first one
-  // reads nothing where nothing was in flight; the last call ends the loop, the one before it rests.
+test("run() calls send() equally often in every iteration", () => {
+  // The plain loop launches and reads a step in one iteration. The overlap loop reads it in the next one, so its first
+  // iteration reads nothing. The last two calls are that of #rest and that of the end.
   const script = [at(0, submit(1, 3, 8)), at(2, submit(2, 9, 4))];
   for (const [options, perStep, first] of [[MODES.plain, 2, 0], [MODES.overlap, 1, 1], [MODES.early, 2, 1]] as const) {
     const executor = run(script, options, { maxBatchTokens: 4 });
@@ -99,7 +99,7 @@ test("run() calls send() as often in every iteration, whatever there is to say",
   }
 });
 
-test("run() tells what begins while nothing else is in flight before it is read", () => {
+test("run() emits the start of a first step before it reads the step", () => {
   for (const options of Object.values(MODES)) {
     const { outputs } = run([at(0, submit(1, 3, 4))], options);
     const types = outputs.map(({ events }) => events.map(({ type }) => type));
@@ -107,7 +107,7 @@ test("run() tells what begins while nothing else is in flight before it is read"
   }
 });
 
-test("run() hands over early first tokens without counters, and everything else with them", () => {
+test("run() sends counters with all outputs except early first tokens", () => {
   for (const [name, options] of Object.entries(MODES)) {
     const { outputs } = run([at(0, submit(1, 3, 4)), at(2, submit(2, 3, 4))], options);
     const without = outputs.filter(({ counters }) => counters === null);
@@ -119,17 +119,17 @@ test("run() hands over early first tokens without counters, and everything else 
   }
 });
 
-test("run() hands over tokens at the stream interval, and everything before other things that happen", () => {
+test("run() sends tokens at the stream interval, and buffered ones before other events", () => {
   for (const options of Object.values(MODES)) {
     const executor = run([at(0, submit(1, 3, 10))], { ...options, streamInterval: 4 });
     const counts = executor.outputs.map(({ events }) => events.filter(({ type }) => type === "GENERATED_TOKEN").length);
     assertEquals(counts.filter((count) => count > 0), [1, 3, 4, 2]);
     const paused = run([1, 2].map((id) => at(0, submit(id, 3, 4))), { ...options, streamInterval: 100 }, { blocks: 3 });
-    assertEquals(paused.story(2).slice(2, 5), ["token x2", "pause", "resume"]);
+    assertEquals(paused.summary(2).slice(2, 5), ["token x2", "pause", "resume"]);
   }
 });
 
-test("run() tells until when everything is told: nothing older comes later", () => {
+test("run() sends no event from before the last watermark", () => {
   const script = [1, 2, 3, 4].map((id) => at(3 * id, submit(id, 6, 7)));
   for (const options of Object.values(MODES)) {
     for (const streamInterval of [1, 4]) {
@@ -144,20 +144,20 @@ test("run() tells until when everything is told: nothing older comes later", () 
   }
 });
 
-test("run() reads what is in flight before it takes blocks from anybody", () => {
+test("run() reads the step in flight before it pauses or preempts a request", () => {
   for (const options of [MODES.overlap, MODES.early]) {
     const executor = run([1, 2].map((id) => at(0, submit(id, 3, 9))), options, { blocks: 3, maxBatchTokens: 4 });
     assertGreater(executor.counters.evictions, 0);
     for (const id of [1, 2]) {
       assertEquals(executor.tokens(id), Array.from({ length: 9 }, (_, index) => 100 * id + 3 + index));
-      // No token is told between a pause or an eviction and what follows it.
-      const story = executor.story(id).join(" ");
-      assert(!/(pause|evict) token/.test(story), story);
+      // No token follows a pause or a preemption directly.
+      const summary = executor.summary(id).join(" ");
+      assert(!/(pause|evict) token/.test(summary), summary);
     }
   }
 });
 
-test("run() ends a cancelled request once what is in flight of it has been read", () => {
+test("run() ends a cancelled request once its steps in flight have been read", () => {
   for (const options of Object.values(MODES)) {
     for (let step = 0; step <= 9; step++) {
       const executor = run([at(0, submit(1, 9, 6)), at(0, submit(2, 3, 9)), at(step, cancel(1))], options, {
@@ -171,7 +171,7 @@ test("run() ends a cancelled request once what is in flight of it has been read"
   }
 });
 
-test("run() lets running requests end before a shutdown that drains, and cancels them at its deadline", () => {
+test("run() completes requests before a draining shutdown, and cancels them at its deadline", () => {
   const requests = [1, 2, 3, 4, 5, 6].map((id) => at(0, submit(id, 4, 5)));
   for (const options of Object.values(MODES)) {
     const drained = run([...requests, at(2, drain())], options, { maxBatchRequests: 2 });
@@ -181,15 +181,15 @@ test("run() lets running requests end before a shutdown that drains, and cancels
     });
     const reasons = [1, 2, 3, 4, 5, 6].map((id) => finishOf(late, id).reason);
     assert(reasons.includes("cancelled"), reasons.join());
-    // A second one with more time, or with any, takes nothing of the first one's haste.
-    const patient = run([...requests, at(2, drain(60)), at(3, drain())], options, { maxBatchRequests: 2 });
-    assertEquals([1, 2, 3, 4, 5, 6].map((id) => finishOf(patient, id).reason), reasons);
-    const hurried = [...requests, at(2, drain()), at(4, SHUTDOWN)];
-    assertEquals(finishOf(run(hurried, options, { maxBatchRequests: 2 }), 6).reason, "cancelled");
+    // A second shutdown without a deadline does not extend the first one's.
+    const extended = run([...requests, at(2, drain(60)), at(3, drain())], options, { maxBatchRequests: 2 });
+    assertEquals([1, 2, 3, 4, 5, 6].map((id) => finishOf(extended, id).reason), reasons);
+    const interrupted = [...requests, at(2, drain()), at(4, SHUTDOWN)];
+    assertEquals(finishOf(run(interrupted, options, { maxBatchRequests: 2 }), 6).reason, "cancelled");
   }
 });
 
-test("run() fails every live request once, with all tokens that were read, when the device breaks at any step", () => {
+test("run() fails every live request once when the device fails at any step", () => {
   for (const options of Object.values(MODES)) {
     for (let failAt = 0; failAt < 8; failAt++) {
       const script = [1, 2, 3].map((id) => at(0, submit(id, 4, 9)));
@@ -205,7 +205,7 @@ test("run() fails every live request once, with all tokens that were read, when 
   }
 });
 
-test("run() gives the same streams in every mode, whatever arrives, ends and is cancelled when", () => {
+test("run() generates the same streams in every mode for random arrivals, ends and cancels", () => {
   const request = fc.record({
     step: fc.nat(20),
     promptLength: fc.integer({ min: 1, max: 24 }),
@@ -228,16 +228,16 @@ test("run() gives the same streams in every mode, whatever arrives, ends and is 
           const message = at(step, submit(id, promptLength, maxTokens, { eosTokenIds }));
           return cancelAt === null ? [message] : [message, at(step + cancelAt, cancel(id))];
         });
-        const setUp = { blocks, maxBatchTokens, maxBatchRequests, prefixCache };
-        const [plain, ...others] = Object.values(MODES).map((mode) => run(script, { ...mode, streamInterval }, setUp));
+        const setup = { blocks, maxBatchTokens, maxBatchRequests, prefixCache };
+        const [plain, ...others] = Object.values(MODES).map((mode) => run(script, { ...mode, streamInterval }, setup));
         for (const [index, { cancelAt }] of requests.entries()) {
           const expected = stream(plain!, index + 1);
           for (const other of others) {
-            const told = stream(other, index + 1);
-            if (cancelAt === null) assertEquals(told, expected);
-            // When a cancel comes between steps is not the same in two modes.
-            const length = Math.min(told.length, expected.length) - 1;
-            assertEquals(told.slice(0, length), expected.slice(0, length));
+            const actual = stream(other, index + 1);
+            if (cancelAt === null) assertEquals(actual, expected);
+            // A cancel takes effect at different tokens in different modes.
+            const length = Math.min(actual.length, expected.length) - 1;
+            assertEquals(actual.slice(0, length), expected.slice(0, length));
             finishOf(other, index + 1);
           }
         }

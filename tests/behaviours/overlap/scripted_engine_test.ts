@@ -16,19 +16,19 @@ import {
 import {
   type ScriptedArrival,
   ScriptedEngine,
-  type ScriptedEngineSetUp,
+  type ScriptedEngineSetup,
   submission,
 } from "../../support/scripted/scripted_engine.ts";
 import { tinyConfig, tinyPlan } from "../../support/scripted/device/tiny_plan.ts";
 
 const EXECUTIONS = ["late", "exact", "eager"] as const;
 
-/** Deterministic variety. */
+/** A deterministic pseudorandom number. */
 function varied(index: number, salt: number, below: number): number {
   return ((index + 1) * 2654435761 + salt * 40503) % 4294967291 % below;
 }
 
-/** Requests with every part of sampling among them; every third begins like the others of its family. */
+/** Requests with all sampling parameters; every third one shares a prefix with the others of its kind. */
 const REQUESTS = Array.from({ length: 40 }, (_, index) => {
   const sampling: SamplingOptions = {
     seed: 1000 + index,
@@ -43,9 +43,9 @@ const REQUESTS = Array.from({ length: 40 }, (_, index) => {
   return submission(index + 1, { prompt, maxTokens: 1 + varied(index, 2, 30), sampling });
 });
 
-/** Run to the end, and check what must hold whatever was run. */
-function run(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}): ScriptedEngine {
-  const engine = new ScriptedEngine(script, setUp);
+/** Runs a script to its end and checks that nothing was violated or leaked. */
+function run(script: readonly ScriptedArrival[], setup: ScriptedEngineSetup = {}): ScriptedEngine {
+  const engine = new ScriptedEngine(script, setup);
   engine.run();
   engine[Symbol.dispose]();
   assertEquals(engine.violations, []);
@@ -54,7 +54,7 @@ function run(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}
   return engine;
 }
 
-/** Every request's stream must be the one computed without a device. */
+/** Checks that every request's stream is the one computed without a device. */
 function assertStreams(engine: ScriptedEngine, requests = REQUESTS): void {
   for (const { id, promptTokenIds, sampling, maxTokens } of requests) {
     const tokens = engine.events(id).flatMap((event) => (event.type === "GENERATED_TOKEN" ? [tokenOf(event)] : []));
@@ -63,7 +63,7 @@ function assertStreams(engine: ScriptedEngine, requests = REQUESTS): void {
   }
 }
 
-test("the executor gives every request its stream in crowded batches with chunked prefill", () => {
+test("every request gets its stream in full batches with chunked prefill", () => {
   const script = REQUESTS.map((message, index) => ({ at: index * 0.5, message }));
   for (const execution of EXECUTIONS) {
     const engine = run(script, {
@@ -75,11 +75,11 @@ test("the executor gives every request its stream in crowded batches with chunke
   }
 });
 
-test("streams do not depend on how much of them is checked", () => {
+test("streams do not depend on the extent of the checks", () => {
   assertStreams(run(REQUESTS.map((message) => ({ at: 0, message })), { device: { checks: "latest" }, layers: 2 }));
 });
 
-test("the executor gives every request its stream with a prefix cache", () => {
+test("every request gets its stream with a prefix cache", () => {
   const engine = run(REQUESTS.map((message, index) => ({ at: index, message })), {
     device: { durations: { forward: 1000 } },
     prefixCache: true,
@@ -88,7 +88,7 @@ test("the executor gives every request its stream with a prefix cache", () => {
   assertGreater(engine.counters.prefixHitTokens, 0);
 });
 
-test("the executor gives every request its stream when a small pool makes it evict", () => {
+test("every request gets its stream when a small pool forces preemption", () => {
   for (const prefixCache of [false, true]) {
     const engine = run(REQUESTS.map((message) => ({ at: 0, message })), {
       blocks: 19,
@@ -100,7 +100,7 @@ test("the executor gives every request its stream when a small pool makes it evi
   }
 });
 
-test("the script decides which token comes out", () => {
+test("the script chooses the sampled tokens", () => {
   const eos = 7;
   const script = ({ outputTokens, proposed }: TokenContext) => {
     return outputTokens.length === 3 ? eos : proposed;
@@ -111,7 +111,7 @@ test("the script decides which token comes out", () => {
   assertEquals([engine.tokens(1).at(-1), engine.finishReason(1)], [eos, "stop"]);
 });
 
-test("time is what the device takes and what the host costs", () => {
+test("time is the device's durations and the host's costs", () => {
   const engine = run([{ at: 2, message: submission(1, { maxTokens: 3 }) }], {
     device: {
       durations: { forward: ({ isPrefill }) => (isPrefill ? 12_000 : 3000), sampling: 100, copy: 10 },
@@ -120,17 +120,17 @@ test("time is what the device takes and what the host costs", () => {
     sendCost: 50,
     overlap: false,
   });
-  // A step is two copies, the forward pass, and sampling, whose dispatch hides behind the forward pass.
+  // A step is two copies, the forward pass and sampling, whose dispatch overlaps the forward pass.
   const times = engine.events(1).flatMap(({ type, timestamp }) => (type === "GENERATED_TOKEN" ? [timestamp] : []));
   assertEquals(times.map((time) => time.toFixed(3)), ["14.130", "17.300", "20.470"]);
-  // The first delivery tells that the step has begun.
+  // The first output is sent when the step has been launched.
   assertEquals(engine.outputs.slice(0, 2).map(({ receivedAt }) => receivedAt.toFixed(3)), ["2.450", "14.180"]);
   assertEquals(engine.device.accounting.forwards.map(({ tokens }) => tokens), [5, 1, 1]);
-  // The plain loop leaves the device alone while it hands tokens over.
+  // The plain loop leaves the device idle while it emits tokens.
   assertEquals(engine.device.accounting.gaps.filter(({ from }) => from > 2).length, 2);
 });
 
-test("messages arrive at their time, or in answer to what was handed over", () => {
+test("messages arrive at their times, or in reply to an output", () => {
   const engine = run([
     { at: 0, message: submission(1, { maxTokens: 50 }) },
     { at: 10.5, message: { type: "cancel", id: 1 } },
@@ -147,7 +147,7 @@ test("messages arrive at their time, or in answer to what was handed over", () =
   assertEquals([engine.tokens(2).length, engine.finishReason(2)], [1, "cancelled"]);
 });
 
-test("messages arrive once so many forward passes were launched", () => {
+test("messages arrive after their number of launched forward passes", () => {
   const engine = run([
     { at: 0, message: submission(1, { maxTokens: 50 }) },
     { forwards: 3, message: submission(2, { maxTokens: 50 }) },
@@ -158,7 +158,7 @@ test("messages arrive once so many forward passes were launched", () => {
   assertEquals([engine.tokens(2).length, engine.finishReason(2)], [50, "length"]);
 });
 
-test("a fault in the n-th forward pass fails what runs, a stalled one is told as such", () => {
+test("a fault, a stall or an error of the n-th forward pass fails the live request with its code", () => {
   for (
     const [kind, code] of [["fault", "DEVICE_FAULT"], ["stall", "DEVICE_STALLED"], ["error", "DEVICE_FAULT"]] as const
   ) {
@@ -173,44 +173,44 @@ test("a fault in the n-th forward pass fails what runs, a stalled one is told as
   }
 });
 
-/** Run a request that something is done to between its second and third token. */
-function runBroken(breakIt: (engine: ScriptedEngine) => void): ScriptedEngine {
+/** Runs a request and corrupts the engine's state between its second and third token. */
+function runCorrupted(corrupt: (engine: ScriptedEngine) => void): ScriptedEngine {
   let outputs = 0;
   const engine: ScriptedEngine = new ScriptedEngine([{ at: 0, message: submission(1, { prompt: 9, maxTokens: 6 }) }], {
     overlap: false,
     onOutput: ({ events }) => {
       // With its second token.
       const hasToken = events.some(({ type }) => type === "GENERATED_TOKEN");
-      if (hasToken && ++outputs === 2) breakIt(engine);
+      if (hasToken && ++outputs === 2) corrupt(engine);
     },
   });
   engine.run();
   return engine;
 }
 
-/** As an engine would do that has lost track of its blocks. */
-function exchangeFirstBlock({ blocks }: Request, block: number, pool: KvBlockPool): void {
+/** Replaces a request's first block, as an engine with corrupt block lists would. */
+function replaceFirstBlock({ blocks }: Request, block: number, pool: KvBlockPool): void {
   pool.release([blocks[0]!]);
   blocks[0] = block;
 }
 
-test("a block that is not the request's own is told, and changes the tokens", () => {
+test("a block of no request is a violation, and changes the tokens", () => {
   const { promptTokenIds, sampling } = submission(1, { prompt: 9 });
   const expected = scriptedTokens(promptTokenIds, sampling, 6);
-  const unwritten = runBroken(({ scheduler, pool }) => {
-    exchangeFirstBlock(scheduler.admitted[0]!, pool.allocate(1)[0]!, pool);
+  const unwritten = runCorrupted(({ scheduler, pool }) => {
+    replaceFirstBlock(scheduler.admitted[0]!, pool.allocate(1)[0]!, pool);
   });
   assertMatch(unwritten.violations[0]!, /request 0 of 11 tokens reads position 0 .* was never written/);
   assertEquals(unwritten.tokens(1).slice(0, 2), expected.slice(0, 2));
   assertNotEquals(unwritten.tokens(1)[2], expected[2]);
 
-  const swapped = runBroken(({ scheduler }) => {
+  const swapped = runCorrupted(({ scheduler }) => {
     scheduler.admitted[0]!.blocks.reverse();
   });
-  assertMatch(swapped.violations[0]!, /reads position 0 .* holds a token of position 8/);
+  assertMatch(swapped.violations[0]!, /reads position 0 .* has a token of position 8/);
 });
 
-test("a block of another sequence at the same positions is told", () => {
+test("a block of another sequence at the same positions is a violation", () => {
   const script = [1, 2].map((id) => ({ at: 0, message: submission(id, { prompt: 7, maxTokens: 6 }) }));
   let outputs = 0;
   const engine: ScriptedEngine = new ScriptedEngine(script, {
@@ -218,28 +218,28 @@ test("a block of another sequence at the same positions is told", () => {
       const [first, second] = engine.scheduler.admitted;
       if (++outputs !== 2) return;
       engine.pool.share(second!.blocks[0]!);
-      exchangeFirstBlock(first!, second!.blocks[0]!, engine.pool);
+      replaceFirstBlock(first!, second!.blocks[0]!, engine.pool);
     },
   });
   engine.run();
   assertMatch(
     engine.violations[0]!,
-    /reads position 4 from slot \d+, which was computed behind other tokens than it reads/,
+    /reads position 4 from slot \d+, which was computed after other tokens/,
   );
 });
 
-test("a token table that is not what attention saw is told", () => {
-  const engine = runBroken(({ scheduler, runner }) => {
+test("a token table that differs from what attention read is a violation", () => {
+  const engine = runCorrupted(({ scheduler, runner }) => {
     const request = scheduler.admitted[0]!;
     request.promptTokenIds[2]!++;
     runner.admit(request);
   });
-  assertMatch(engine.violations[0]!, /the token table holds another one of 11 tokens/);
+  assertMatch(engine.violations[0]!, /the token table has another one of 11 tokens/);
 });
 
-test("a failure strikes work that is in a graph", () => {
+test("a failure is injected into work of a graph", () => {
   using engine = new ScriptedEngine([{ at: 0, message: submission(1, { maxTokens: 9 }) }], {
-    // The call that computes the prompt, the one that is captured, and the second launch of the graph.
+    // Call 4 is the second launch of the graph, after the prefill, the capture and the first launch.
     device: { failures: [{ at: "upbeat_attention", call: 4, kind: "fault" }] },
   });
   assertEquals(assertThrows(() => engine.run(), UpbeatError).code, "DEVICE_FAULT");
@@ -251,7 +251,7 @@ test("padding rows write nothing and get no token", () => {
   using device = openDevice({ library: scripted.library });
   const stream = device.createStream();
   const { symbols } = device;
-  /** Device memory with numbers in it. */
+  /** Device memory with the given values. */
   const upload = (...values: number[]) => {
     const host = device.allocateHost(values.length * 4);
     new Int32Array(host.view).set(values);
@@ -259,21 +259,21 @@ test("padding rows write nothing and get no token", () => {
     device.check(symbols.upbeat_copy_to_device(stream, memory.pointer, host.pointer, values.length * 4));
     return memory;
   };
-  const place = (...values: number[]) => upload(...values).pointer;
+  const pointerTo = (...values: number[]) => upload(...values).pointer;
   const config = tinyConfig(2);
-  // A prompt of one token in the first row, and nothing in the second one.
-  // What is negative would come to lie before the table.
+  // A prompt of one token in the first row, and padding in the second one.
+  // A write to a negative index would change the element before the table.
   const tableMemory = upload(-7, 77, 0, 0, 0);
   const table = tableMemory.at(4);
-  const tokens = place(0, 0);
+  const tokens = pointerTo(0, 0);
   const inputs = {
     tokens,
-    positions: place(0, 0),
-    slotMapping: place(8, -1),
-    queryStarts: place(0, 1, 2),
-    sequenceLengths: place(1, 0),
-    blockTables: place(2, 0, 2, 0),
-    logitRows: place(0, -1),
+    positions: pointerTo(0, 0),
+    slotMapping: pointerTo(8, -1),
+    queryStarts: pointerTo(0, 1, 2),
+    sequenceLengths: pointerTo(1, 0),
+    blockTables: pointerTo(2, 0, 2, 0),
+    logitRows: pointerTo(0, -1),
     maxBlocks: 2,
   };
   const limits: ModelLimits = {
@@ -286,13 +286,13 @@ test("padding rows write nothing and get no token", () => {
     activations: "float32",
   };
   const model = loadModel(device, stream, tinyPlan(config), limits, inputs, () => {});
-  const floats = place(...new Array<number>(16).fill(0));
+  const floats = pointerTo(...new Array<number>(16).fill(0));
   // POSITION, HISTORY_START, HISTORY_LENGTH and PROMPT_LENGTH of the first row.
-  const ints = place(1, 0, 0, 0, 1, 0, 1, 1, -1, 0, 0, 0, ...new Array<number>(12).fill(0));
-  const sampled = place(5, 5);
+  const ints = pointerTo(1, 0, 0, 0, 1, 0, 1, 1, -1, 0, 0, 0, ...new Array<number>(12).fill(0));
+  const sampled = pointerTo(5, 5);
   const result = device.allocateHost(32);
 
-  device.check(symbols.upbeat_gather_tokens(stream, table, place(0, -1), 2, 4, tokens));
+  device.check(symbols.upbeat_gather_tokens(stream, table, pointerTo(0, -1), 2, 4, tokens));
   model.forward(2, 2, 2);
   device.check(symbols.upbeat_sample(
     stream,
@@ -309,7 +309,7 @@ test("padding rows write nothing and get no token", () => {
     null,
     null,
   ));
-  device.check(symbols.upbeat_scatter_tokens(stream, sampled, place(1, -1), 2, 4, table));
+  device.check(symbols.upbeat_scatter_tokens(stream, sampled, pointerTo(1, -1), 2, 4, table));
   device.check(symbols.upbeat_copy_to_host(stream, result.pointer, tableMemory.pointer, 20));
   device.check(symbols.upbeat_copy_to_host(stream, result.at(20), sampled, 8));
   device.synchronize(stream);

@@ -12,43 +12,47 @@ import {
 import type { ScriptedArrival } from "../../support/scripted/scripted_engine.ts";
 import { ALL_MODES, chunksOf, MODES, runScript } from "../../support/scripted/scripted_run.ts";
 
-// Every run checks its own streams, ends, deliveries, blocks and what the device has seen; see scripted_run.ts.
+// Every run checks its streams, ends, outputs, blocks and the device's violations; see scripted_run.ts.
 
 const parameters = (numRuns: number) => ({
   seed: 20261122,
   numRuns: Math.ceil(numRuns * PATIENCE),
-  // Making a counterexample smaller takes minutes: that is for who looks for it.
+  // Shrinking a counterexample takes minutes, so it is left to longer searches.
   endOnFailure: PATIENCE <= 1,
 });
 
-/** Run a case with more messages, in one way. */
-function runCase({ setUp, arrivals }: ScriptedCase, mode: keyof typeof MODES, more: readonly ScriptedArrival[] = []) {
-  // What arrives behind a shutdown is refused on the caller's side.
-  const last = Math.min(...more.flatMap((arrival) => {
+/** Runs a case in one mode, with further messages. */
+function runCase(
+  { setup, arrivals }: ScriptedCase,
+  mode: keyof typeof MODES,
+  further: readonly ScriptedArrival[] = [],
+) {
+  // The caller's side rejects requests after a shutdown.
+  const last = Math.min(...further.flatMap((arrival) => {
     return arrival.message.type === "shutdown" && "at" in arrival ? [arrival.at] : [];
   }));
-  return runScript([...arrivals.filter(({ at }) => at < last), ...more], { ...setUp, ...MODES[mode] });
+  return runScript([...arrivals.filter(({ at }) => at < last), ...further], { ...setup, ...MODES[mode] });
 }
 
-test("chunks are equal in every mode, whatever arrives when in an engine of whatever size", async () => {
+test("chunks are equal in every mode for random arrivals and engines", async () => {
   const seen = { evictions: 0, pauses: 0, wastedSteps: 0, prefixHitTokens: 0 };
   await fc.assert(
     fc.asyncProperty(scriptedCases, async (scripted) => {
-      const told = await Promise.all(ALL_MODES.map(async (mode) => {
+      const byMode = await Promise.all(ALL_MODES.map(async (mode) => {
         const run = runCase(scripted, mode);
         for (const counter of Object.keys(seen) as (keyof typeof seen)[]) seen[counter] += run.engine.counters[counter];
         return await Promise.all(scripted.arrivals.map(({ message }) => chunksOf(run, message.id)));
       }));
-      for (const other of told) assertEquals(other, told[0]!);
-      assert(told[0]!.every((chunks) => chunks.at(-1)!.finishReason !== null));
+      for (const other of byMode) assertEquals(other, byMode[0]!);
+      assert(byMode[0]!.every((chunks) => chunks.at(-1)!.finishReason !== null));
     }),
     parameters(50),
   );
-  // The cases are worth something only if they make the engine do all of this.
+  // The cases must cover all of these.
   for (const count of Object.values(seen)) assertGreater(count, 0);
 });
 
-test("every request has one end and a prefix of its stream, whatever is cancelled and shut down when", () => {
+test("every request has one end and a prefix of its stream for random cancels and shutdowns", () => {
   fc.assert(
     fc.property(
       scriptedCases,
@@ -63,7 +67,7 @@ test("every request has one end and a prefix of its stream, whatever is cancelle
   );
 });
 
-test("every live request fails once with the real cause, whatever goes wrong when", () => {
+test("every live request fails once with the real cause for random failures", () => {
   let failed = 0;
   fc.assert(
     fc.property(
@@ -72,8 +76,8 @@ test("every live request fails once with the real cause, whatever goes wrong whe
       fc.option(shutdowns, { nil: [] }),
       failures,
       fc.constantFrom(...ALL_MODES),
-      ({ setUp, arrivals }, cancelled, shutDown, failure, mode) => {
-        const scripted = { setUp: { ...setUp, failures: [failure] }, arrivals };
+      ({ setup, arrivals }, cancelled, shutDown, failure, mode) => {
+        const scripted = { setup: { ...setup, failures: [failure] }, arrivals };
         const { error } = runCase(scripted, mode, [...cancelled, ...shutDown]);
         if (error === null) return;
         failed++;

@@ -19,15 +19,15 @@ import {
   tokenTable,
 } from "../../support/scripted/scripted_run.ts";
 
-/** Requests in all; a long run has some ten thousand. */
+/** Total requests; tens of thousands for a long run. */
 const REQUESTS = Number(process.env["UPBEAT_TEST_SOAK_REQUESTS"] ?? 1500);
-/** Requests that are live at the same time. */
+/** Number of requests live at a time. */
 const CALLERS = 24;
 const STREAM_INTERVAL = 3;
-/** Bytes by which the heap may grow between two looks at it, in which thousands of requests came and went. */
+/** Bytes by which the heap may grow from the first third of the requests to the last. */
 const SLACK = 2_000_000;
 
-/** A sequence of numbers that is the same each time. (Numerical Recipes' linear congruential generator.) */
+/** A seeded pseudorandom generator (the linear congruential one of Numerical Recipes). */
 class Dice {
   #state: number;
 
@@ -35,22 +35,22 @@ class Dice {
     this.#state = seed;
   }
 
-  /** @returns A number below `limit`. */
+  /** @returns An integer from 0 to below `limit`. */
   roll(limit: number): number {
     this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
     return Math.floor((this.#state / 2 ** 32) * limit);
   }
 }
 
-/** A request that is not over, as its caller knows it. */
+/** A live request on its caller's side. */
 interface LiveRequest {
   readonly message: SubmitMessage;
-  readonly log: EventOrder;
+  readonly order: EventOrder;
   readonly tokens: number[];
 }
 
-/** Callers who each submit a request when their last one is over, and lose patience now and then. */
-class Crowd {
+/** Callers that each submit a request when their last one ends, and sometimes cancel. */
+class Callers {
   readonly live = new Map<number, LiveRequest>();
   readonly ends: Record<string, number> = { length: 0, stop: 0, cancelled: 0 };
   readonly heapBytes: number[] = [];
@@ -58,13 +58,13 @@ class Crowd {
   #over = 0;
   readonly #dice = new Dice(20261122);
 
-  /** A new request, while there are any left. */
+  /** The next request; null after the last one. */
   next(): SubmitMessage | null {
     if (this.#submitted === REQUESTS) return null;
     const message = submission(++this.#submitted, this.#request());
-    const log = new EventOrder();
-    log.accept("ADD_ENGINE", 0);
-    this.live.set(message.id, { message, log, tokens: [] });
+    const order = new EventOrder();
+    order.accept("ADD_ENGINE", 0);
+    this.live.set(message.id, { message, order, tokens: [] });
     return message;
   }
 
@@ -80,19 +80,19 @@ class Crowd {
     };
   }
 
-  /** The callers' answers to an output. */
+  /** The callers' replies to an output. */
   receive({ events }: ReceivedOutput): InboxMessage[] {
-    const answers: InboxMessage[] = [];
+    const replies: InboxMessage[] = [];
     for (const event of events) {
       const request = this.live.get(event.requestId);
       assert(request !== undefined, `request ${event.requestId} has an event after its end`);
-      acceptEvent(request.log, event);
+      acceptEvent(request.order, event);
       if (event.type === "GENERATED_TOKEN") request.tokens.push(event.payload.tokenId);
-      if (event.type === "FINISH") answers.push(...this.#end(request, event.payload.reason));
+      if (event.type === "FINISH") replies.push(...this.#end(request, event.payload.reason));
     }
-    // Cancels strike whoever it is, also those whose end is on its way.
-    if (this.#dice.roll(4) === 0) answers.push(cancel(this.#submitted - this.#dice.roll(CALLERS)));
-    return answers;
+    // A cancel may also be for a request that has ended.
+    if (this.#dice.roll(4) === 0) replies.push(cancel(this.#submitted - this.#dice.roll(CALLERS)));
+    return replies;
   }
 
   #end({ message, tokens }: LiveRequest, reason: string): InboxMessage[] {
@@ -107,9 +107,9 @@ class Crowd {
 }
 
 for (const mode of ["plain", "early"] as const) {
-  test(`${REQUESTS} requests with random cancels leave nothing behind (${mode})`, () => {
-    const crowd = new Crowd();
-    const first = Array.from({ length: CALLERS }, () => ({ forwards: 0, message: crowd.next()! }));
+  test(`${REQUESTS} requests with random cancels leak nothing (${mode})`, () => {
+    const callers = new Callers();
+    const first = Array.from({ length: CALLERS }, () => ({ forwards: 0, message: callers.next()! }));
     using engine = new ScriptedEngine(
       [{ forwards: -1, message: { type: "tokenTable", table: tokenTable.shared } }, ...first],
       {
@@ -119,20 +119,20 @@ for (const mode of ["plain", "early"] as const) {
         maxBatchRequests: 12,
         maxBatchTokens: 40,
         blocks: 60,
-        device: { script: textScript, durations: { forward: 1000, sampling: 50 }, keepsLists: false },
+        device: { script: textScript, durations: { forward: 1000, sampling: 50 }, keepsHistory: false },
         keepsOutputs: false,
-        onOutput: (output) => crowd.receive(output),
+        onOutput: (output) => callers.receive(output),
       },
     );
     engine.run();
 
     assertEquals(engine.violations, []);
-    assertEquals([crowd.live.size, engine.pool.usedBlocks, engine.scheduler.isIdle], [0, 0, true]);
-    const { length, stop, cancelled } = crowd.ends;
+    assertEquals([callers.live.size, engine.pool.usedBlocks, engine.scheduler.isIdle], [0, 0, true]);
+    const { length, stop, cancelled } = callers.ends;
     assertEquals(length! + stop! + cancelled!, REQUESTS);
     for (const count of [length!, stop!, cancelled!]) assertGreater(count, REQUESTS / 50);
-    const [early, , late] = crowd.heapBytes;
+    const [early, , late] = callers.heapBytes;
     assert(late! - early! < SLACK, `the heap grew from ${early} to ${late} bytes`);
-    if (REQUESTS > 1500) console.log(mode, crowd.ends, crowd.heapBytes, engine.counters);
+    if (REQUESTS > 1500) console.log(mode, callers.ends, callers.heapBytes, engine.counters);
   });
 }

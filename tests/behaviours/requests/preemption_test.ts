@@ -20,7 +20,7 @@ import { writeRandomModel } from "../../support/models/random_model.ts";
 import {
   ScriptedExecutor,
   type ScriptedMessage,
-  type ScriptedSetUp,
+  type ScriptedSetup,
 } from "../../support/scripted/scripted_executor.ts";
 import { withModelFolder, withRandomEngine } from "../../support/test_engine.ts";
 
@@ -94,10 +94,10 @@ function withRunner(
 /** Runs requests that all arrive at the start, and cancels at given steps. */
 function run(
   messages: readonly ScriptedMessage["message"][],
-  setUp: ScriptedSetUp,
+  setup: ScriptedSetup,
   cancels: readonly ScriptedMessage[] = [],
 ) {
-  const executor = new ScriptedExecutor([...messages.map((message) => ({ step: 0, message })), ...cancels], setUp);
+  const executor = new ScriptedExecutor([...messages.map((message) => ({ step: 0, message })), ...cancels], setup);
   executor.run();
   assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
   return executor;
@@ -105,7 +105,7 @@ function run(
 
 const allRequests = requests.map((_, index) => index);
 
-const allPools: readonly ScriptedSetUp[] = [
+const allPools: readonly ScriptedSetup[] = [
   { blocks: 14, maxBatchTokens: 16, maxBatchRequests: 8 },
   { blocks: 14, maxBatchTokens: 16, maxBatchRequests: 8, prefixCache: true },
   { blocks: 20, maxBatchTokens: 5, maxBatchRequests: 5, prefixCache: true },
@@ -174,8 +174,8 @@ function checkCancels(runner: StepRunner, options: Partial<LoopOptions>): void {
 test("a stop string that spans an eviction ends the stream as it does without one", () =>
   withRunner((runner, tokenizer) => {
     const table = { type: "tokenTable", table: tokenizer.tokenTable.shared } as const;
-    const setUp = { ...pools[0]!, runner };
-    const free = run(allRequests.map((index) => message(index)), setUp);
+    const setup = { ...pools[0]!, runner };
+    const free = run(allRequests.map((index) => message(index)), setup);
     let spanned = 0;
     for (const index of allRequests) {
       const events = free.events(index + 1);
@@ -190,9 +190,9 @@ test("a stop string that spans an eviction ends the stream as it does without on
       if (left.length === 0 || text(tokens.length).indexOf(stop) !== left.length - 1) continue;
       const stopping = message(index, [stop]);
       const alone = run([table, stopping], { runner }).events(index + 1);
-      const crowd = run([table, ...allRequests.map((other) => (other === index ? stopping : message(other)))], setUp);
+      const crowd = run([table, ...allRequests.map((other) => (other === index ? stopping : message(other)))], setup);
       assertEquals(stream(crowd.events(index + 1)), stream(alone));
-      assert(crowd.story(index + 1).includes("evict"));
+      assert(crowd.summary(index + 1).includes("evict"));
       const end = alone.at(-1)!;
       assert(end.type === "FINISH" && end.payload.stopReason === stop);
       assertEquals(alone.filter(isToken).length, before.length + 1);

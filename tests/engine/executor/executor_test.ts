@@ -8,14 +8,14 @@ import type { OutputEvent, OutputEventOf } from "../../support/recorded_outputs.
 const at = (step: number, message: ScriptedMessage["message"]): ScriptedMessage => ({ step, message });
 const cancel = (id: number) => ({ type: "cancel", id }) as const;
 
-/** Run a script to its end. */
+/** Runs a script to its end. */
 function run(...parameters: ConstructorParameters<typeof ScriptedExecutor>): ScriptedExecutor {
   const executor = new ScriptedExecutor(...parameters);
   executor.run();
   return executor;
 }
 
-/** The only event of a type. */
+/** The only event of its type. */
 function only<Type extends OutputEvent["type"]>(
   events: readonly OutputEvent[],
   type: Type,
@@ -28,20 +28,20 @@ function only<Type extends OutputEvent["type"]>(
 test("run() generates maxTokens tokens and ends with reason length", () => {
   const executor = run([at(0, submit(1, 5, 3))]);
   assertEquals(executor.tokens(1), [105, 106, 107]);
-  assertEquals(executor.story(1), ["chunk 5 5/5", "context", "token x3", "finish length"]);
+  assertEquals(executor.summary(1), ["chunk 5 5/5", "context", "token x3", "finish length"]);
   assertEquals(executor.pool.usedBlocks, 0);
 });
 
-test("run() ends at an end-of-sequence token, keeps it, and names it", () => {
+test("run() ends at an end-of-sequence token and returns it as stopReason", () => {
   const executor = run([at(0, submit(1, 5, 9, { eosTokenIds: [107] }))]);
   assertEquals(executor.tokens(1), [105, 106, 107]);
   const { reason, stopReason, wastedSteps } = only(executor.events(1), "FINISH").payload;
   assertEquals([reason, stopReason, wastedSteps], ["stop", 107, 0]);
 });
 
-test("run() tells every chunk of a prompt, and the context with the last one", () => {
+test("run() emits every chunk of a prompt, and the context with the last one", () => {
   const executor = run([at(0, submit(1, 40, 2))], { maxBatchTokens: 16 });
-  assertEquals(executor.story(1), [
+  assertEquals(executor.summary(1), [
     "chunk 16 16/40",
     "chunk 16 32/40",
     "chunk 8 40/40",
@@ -51,7 +51,7 @@ test("run() tells every chunk of a prompt, and the context with the last one", (
   ]);
 });
 
-test("run() stamps chunks before the step, tokens once per step, and what is handed over after both", () => {
+test("run() stamps chunks at the launch, all tokens of a step alike, and outputs after their events", () => {
   const executor = run([at(0, submit(1, 5, 3)), at(0, submit(2, 3, 3))]);
   const tokenTimes = [1, 2].map((id) =>
     executor.events(id).flatMap(({ type, timestamp }) => type === "GENERATED_TOKEN" ? [timestamp] : [])
@@ -68,14 +68,11 @@ test("run() stamps chunks before the step, tokens once per step, and what is han
   for (const [step, time] of tokenTimes[0]!.entries()) assertGreater(executor.emittedAt[step + 1]!, time);
 });
 
-test("run() gives the use of the KV cache with the tokens of requests that record them, the same for all of a step", () => {
+test("run() adds one record of KV cache usage per step to the tokens of requests that track them", () => {
   const executor = run([
     at(0, submit(1, 5, 2, { trackTokens: true })),
     at(0, submit(2, 3, 2, { trackTokens: true })),
-    at(
-      0,
-      submit(3, 3, 2),
-    ),
+    at(0, submit(3, 3, 2)),
   ]);
   const usages = (id: number) =>
     executor.events(id).flatMap(({ type, payload }) => type === "GENERATED_TOKEN" ? [payload.usage] : []);
@@ -95,19 +92,19 @@ test("run() lets requests join and leave at every step", () => {
   assertEquals(executor.runner.steps.map(({ scheduled }) => scheduled.length), [1, 1, 2, 3, 2, 2, 1]);
 });
 
-test("run() tells a request that has to wait why, once per cause", () => {
+test("run() emits why a request has to wait, once per cause", () => {
   const executor = run([1, 2, 3].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 2, blocks: 5 });
-  assertEquals(executor.story(2).slice(0, 2), ["refused KV_BLOCKS_EXHAUSTED", "chunk 8 8/8"]);
+  assertEquals(executor.summary(2).slice(0, 2), ["refused KV_BLOCKS_EXHAUSTED", "chunk 8 8/8"]);
   const error = only(executor.events(3), "ERROR_TRANSIENT").payload;
   assertEquals([error.code, error.requestId, error.transient], ["KV_BLOCKS_EXHAUSTED", 3, true]);
   const full = run([1, 2].map((id) => at(0, submit(id, 8, 4))), { maxBatchRequests: 1 });
-  assertEquals(full.story(2).slice(0, 2), ["refused BATCH_FULL", "chunk 8 8/8"]);
+  assertEquals(full.summary(2).slice(0, 2), ["refused BATCH_FULL", "chunk 8 8/8"]);
 });
 
-test("run() pauses a request that has no block to go on, and resumes it", () => {
+test("run() pauses a request without a block for its next token, and resumes it", () => {
   const executor = run([1, 2].map((id) => at(0, submit(id, 3, 4))), { blocks: 3 });
-  assertEquals(executor.story(1), ["chunk 3 3/3", "context", "token x4", "finish length"]);
-  assertEquals(executor.story(2), [
+  assertEquals(executor.summary(1), ["chunk 3 3/3", "context", "token x4", "finish length"]);
+  assertEquals(executor.summary(2), [
     "chunk 3 3/3",
     "context",
     "token x2",
@@ -119,10 +116,10 @@ test("run() pauses a request that has no block to go on, and resumes it", () => 
   assertEquals([executor.counters.pauses, executor.counters.evictions, executor.counters.paused], [1, 0, 0]);
 });
 
-test("run() evicts a request, recomputes it, and goes on with its stream", () => {
+test("run() preempts a request, recomputes it, and continues its stream", () => {
   const executor = run([1, 2].map((id) => at(0, submit(id, 3, 9))), { blocks: 3, maxBatchTokens: 4 });
-  assertEquals(executor.story(1), ["chunk 3 3/3", "context", "token x9", "finish length"]);
-  assertEquals(executor.story(2), [
+  assertEquals(executor.summary(1), ["chunk 3 3/3", "context", "token x9", "finish length"]);
+  assertEquals(executor.summary(2), [
     "chunk 1 1/3",
     "chunk 2 3/3",
     "context",
@@ -139,69 +136,71 @@ test("run() evicts a request, recomputes it, and goes on with its stream", () =>
   assertEquals([executor.counters.pauses, executor.counters.evictions], [1, 1]);
 });
 
-test("run() tells nobody of a refusal after an eviction", () => {
+test("run() emits no refusal of a preempted request", () => {
   const executor = run([1, 2].map((id) => at(0, submit(id, 3, 9))), { blocks: 3 });
-  const story = executor.story(2);
-  assert(story.includes("evict") && !story.some((moment) => moment.startsWith("refused")), story.join(", "));
+  const summary = executor.summary(2);
+  assert(summary.includes("evict") && !summary.some((event) => event.startsWith("refused")), summary.join(", "));
 });
 
-test("run() finds a prompt in the prefix cache the second time, and says so", () => {
+test("run() finds a repeated prompt in the prefix cache and reports it", () => {
   const prompt = Int32Array.from({ length: 12 }, (_, index) => index);
   const same = { promptTokenIds: prompt };
   const executor = run([at(0, submit(1, 12, 3, same)), at(9, submit(2, 12, 3, same))], { prefixCache: true });
   assertEquals([1, 2].map((id) => only(executor.events(id), "PREFILL_CHUNK").payload.cached), [0, 8]);
-  assertEquals([1, 2].map((id) => executor.story(id)[0]), ["chunk 12 12/12", "chunk 4 12/12"]);
+  assertEquals([1, 2].map((id) => executor.summary(id)[0]), ["chunk 12 12/12", "chunk 4 12/12"]);
   assertEquals(executor.tokens(2), [212, 213, 214]);
   const { prefixQueriedTokens, prefixHitTokens, usedBlocks, cachedBlocks } = executor.counters;
   assertEquals([prefixQueriedTokens, prefixHitTokens, usedBlocks, cachedBlocks], [24, 8, 0, 3]);
 });
 
-test("run() enters only confirmed tokens: the token of an answer once it is computed", () => {
+test("run() adds generated tokens to the prefix cache once their keys and values are computed", () => {
   const executor = run([
     at(0, submit(1, 2, 3)),
     at(5, submit(2, 5, 1, { promptTokenIds: Int32Array.of(10_000, 10_001, 102, 103, 104) })),
-    // Tokens 103 and 104 are known; 104 was sampled last, and never computed.
+    // 104 was sampled last, and its key and value were never computed.
     at(6, submit(3, 3, 1, { promptTokenIds: Int32Array.of(10_000, 10_001, 102) })),
   ], { prefixCache: true });
   assertEquals([2, 3].map((id) => only(executor.events(id), "PREFILL_CHUNK").payload.cached), [4, 0]);
 });
 
-test("run() ends a cancelled request once, wherever it is, and frees what it held", () => {
+test("run() ends a cancelled request once in any state, and frees its blocks", () => {
   for (const prefixCache of [false, true]) {
     const script = [at(0, submit(1, 3, 20)), at(0, submit(2, 3, 20)), at(1, submit(3, 12, 20)), at(1, submit(4, 3, 2))];
-    const setUp = { blocks: 9, maxBatchTokens: 4, maxBatchRequests: 3, prefixCache };
-    const free = run(script, setUp);
-    // Each request is cancelled at every step; the story until then is that of the run without the cancel.
+    const setup = { blocks: 9, maxBatchTokens: 4, maxBatchRequests: 3, prefixCache };
+    const uncancelled = run(script, setup);
+    // Each request is cancelled at each step; up to then, tokens are those of the run without the cancel.
     const seen = new Set<string>();
-    for (let step = 0; step < free.runner.steps.length; step++) {
+    for (let step = 0; step < uncancelled.runner.steps.length; step++) {
       for (const id of [1, 2, 3, 4]) {
-        const executor = run([...script, at(step, cancel(id))], setUp);
+        const executor = run([...script, at(step, cancel(id))], setup);
         const events = executor.events(id);
         const end = events.at(-1)!;
         assert(end.type === "FINISH" && events.filter(({ type }) => type === "FINISH").length === 1);
         if (end.payload.reason === "cancelled") seen.add(events.at(-2)?.type ?? "nothing");
-        assertEquals(executor.tokens(id), free.tokens(id).slice(0, executor.tokens(id).length));
-        for (const other of [1, 2, 3, 4]) if (other !== id) assertEquals(executor.tokens(other), free.tokens(other));
+        assertEquals(executor.tokens(id), uncancelled.tokens(id).slice(0, executor.tokens(id).length));
+        for (const other of [1, 2, 3, 4]) {
+          if (other !== id) assertEquals(executor.tokens(other), uncancelled.tokens(other));
+        }
         assertEquals([executor.pool.usedBlocks, executor.scheduler.isIdle], [0, true]);
       }
     }
-    // Before anything, refused, in the middle of a prefill, decoding, paused, resumed, evicted.
+    // New, refused, in a prefill, decoding, paused, preempted.
     for (const last of ["nothing", "ERROR_TRANSIENT", "PREFILL_CHUNK", "GENERATED_TOKEN", "PAUSE", "EVICT"]) {
       assert(seen.has(last), last);
     }
   }
 });
 
-test("run() ends everything as cancelled at a shutdown", () => {
+test("run() cancels all requests at a shutdown", () => {
   const executor = run([
     ...[1, 2, 3, 4, 5].map((id) => at(0, submit(id, 8, 80))),
     at(4, SHUTDOWN),
   ]);
-  for (const id of [1, 2, 3, 4, 5]) assertEquals(executor.story(id).at(-1), "finish cancelled");
+  for (const id of [1, 2, 3, 4, 5]) assertEquals(executor.summary(id).at(-1), "finish cancelled");
   assertEquals(executor.pool.usedBlocks, 0);
 });
 
-test("run() fails every live request with the real cause when the device breaks", () => {
+test("run() fails every live request with the real cause when the device fails", () => {
   const executor = new ScriptedExecutor([1, 2, 3].map((id) => at(0, submit(id, 4, 9))));
   executor.runner.failAt = 2;
   assertThrows(() => executor.run(), UpbeatError, "the device broke");
@@ -211,13 +210,13 @@ test("run() fails every live request with the real cause when the device breaks"
   }
 });
 
-test("run() fails rather than hang when blocks are held by nobody", () => {
+test("run() fails rather than hangs when blocks are leaked", () => {
   const executor = new ScriptedExecutor([at(0, submit(1, 4, 9))]);
   executor.pool.allocate(2);
   assertThrows(() => executor.run(), UpbeatError, "2 of 24 KV blocks");
 });
 
-/** What may follow what; the caller's grammar in another form. */
+/** Legal successors of each event, written independently of the caller's EventOrder. */
 const legal: Readonly<Record<string, readonly OutputEvent["type"][]>> = {
   start: ["ERROR_TRANSIENT", "PREFILL_CHUNK", "FINISH"],
   ERROR_TRANSIENT: ["ERROR_TRANSIENT", "PREFILL_CHUNK", "FINISH"],
@@ -229,7 +228,7 @@ const legal: Readonly<Record<string, readonly OutputEvent["type"][]>> = {
   EVICT: ["PREFILL_CHUNK", "FINISH"],
 };
 
-test("run() gives every request its own tokens, legal events and one end, whatever arrives and is cancelled when", () => {
+test("run() emits each request's own tokens, legal events and one end for random arrivals and cancels", () => {
   const arrival = fc.record({
     step: fc.nat({ max: 30 }),
     prompt: fc.integer({ min: 1, max: 20 }),
@@ -237,7 +236,7 @@ test("run() gives every request its own tokens, legal events and one end, whatev
     shared: fc.boolean(),
     cancelAfter: fc.option(fc.nat({ max: 40 }), { nil: null }),
   });
-  const setUp = fc.record({
+  const setup = fc.record({
     maxBatchTokens: fc.integer({ min: 1, max: 20 }),
     maxBatchRequests: fc.integer({ min: 1, max: 6 }),
     blocks: fc.integer({ min: 14, max: 24 }),
@@ -245,7 +244,7 @@ test("run() gives every request its own tokens, legal events and one end, whatev
   });
   const seen = { pauses: 0, evictions: 0, prefixHitTokens: 0 };
   fc.assert(
-    fc.property(fc.array(arrival, { minLength: 1, maxLength: 12 }), setUp, (arrivals, setUp) => {
+    fc.property(fc.array(arrival, { minLength: 1, maxLength: 12 }), setup, (arrivals, setup) => {
       const script = arrivals.flatMap(({ step, prompt, output, shared, cancelAfter }, index) => {
         const id = index + 1;
         const promptTokenIds = Int32Array.from({ length: prompt }, (_, position) => position);
@@ -254,7 +253,7 @@ test("run() gives every request its own tokens, legal events and one end, whatev
           ...(cancelAfter === null ? [] : [at(step + cancelAfter, cancel(id))]),
         ];
       });
-      const executor = run(script, setUp);
+      const executor = run(script, setup);
       for (const [index, { prompt, output, cancelAfter }] of arrivals.entries()) {
         const id = index + 1;
         const events = executor.events(id);
@@ -262,9 +261,9 @@ test("run() gives every request its own tokens, legal events and one end, whatev
         assertEquals(tokens, tokens.map((_, offset) => 100 * id + prompt + offset));
         const { reason } = only(events, "FINISH").payload;
         assert(reason === "length" ? tokens.length === output : cancelAfter !== null);
-        for (const [place, { type, timestamp }] of events.entries()) {
-          const before = events[place - 1];
-          assert(legal[before?.type ?? "start"]!.includes(type), executor.story(id).join(", "));
+        for (const [position, { type, timestamp }] of events.entries()) {
+          const before = events[position - 1];
+          assert(legal[before?.type ?? "start"]!.includes(type), executor.summary(id).join(", "));
           assert(timestamp >= (before?.timestamp ?? 0));
         }
       }

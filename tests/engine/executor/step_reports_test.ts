@@ -5,7 +5,7 @@ import { resolveEngineOptions } from "../../../engine/config/resolved_options.ts
 import { ScriptedExecutor, submit } from "../../support/scripted/scripted_executor.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
-/** What does not depend on the clock. */
+/** The counts of a report, which do not depend on the clock. */
 function counts(report: StepReport) {
   const { step, requests, prefillRequests, prefillTokens, decodeTokens, sampledTokens } = report;
   const { usedBlocks, cachedBlocks, runningRequests, pausedRequests, waitingRequests } = report;
@@ -13,7 +13,7 @@ function counts(report: StepReport) {
   return { ...batch, usedBlocks, cachedBlocks, runningRequests, pausedRequests, waitingRequests };
 }
 
-/** Times of one report in the order in which they must be. */
+/** The times of a report in their required order. */
 function times(report: StepReport): number[] {
   const { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } = report;
   return [start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end];
@@ -23,14 +23,14 @@ function isRising(values: readonly number[]): boolean {
   return values.every((value, index) => index === 0 || value >= values[index - 1]!);
 }
 
-test("run() reports what each step computed and how things stood when it was launched", () => {
+test("run() reports what each step computed and the state at its launch", () => {
   // A prompt of 20 in steps of 16, beside one of 3; blocks of 4.
   const script = [submit(1, 20, 3), submit(2, 3, 2)].map((message) => ({ step: 0, message }));
   const executor = new ScriptedExecutor(script, { trackSteps: true });
   executor.run();
-  const standing = { cachedBlocks: 0, pausedRequests: 0, waitingRequests: 0 };
+  const state = { cachedBlocks: 0, pausedRequests: 0, waitingRequests: 0 };
   assertEquals(executor.reports.map(counts), [
-    // The long prompt leaves a part of the step to the other one.
+    // The long prompt leaves part of the step to the short one.
     {
       step: 1,
       requests: 2,
@@ -40,7 +40,7 @@ test("run() reports what each step computed and how things stood when it was lau
       sampledTokens: 1,
       usedBlocks: 7,
       runningRequests: 2,
-      ...standing,
+      ...state,
     },
     {
       step: 2,
@@ -51,7 +51,7 @@ test("run() reports what each step computed and how things stood when it was lau
       sampledTokens: 2,
       usedBlocks: 7,
       runningRequests: 2,
-      ...standing,
+      ...state,
     },
     {
       step: 3,
@@ -62,7 +62,7 @@ test("run() reports what each step computed and how things stood when it was lau
       sampledTokens: 1,
       usedBlocks: 6,
       runningRequests: 1,
-      ...standing,
+      ...state,
     },
     {
       step: 4,
@@ -73,12 +73,12 @@ test("run() reports what each step computed and how things stood when it was lau
       sampledTokens: 1,
       usedBlocks: 6,
       runningRequests: 1,
-      ...standing,
+      ...state,
     },
   ]);
 });
 
-test("run() stamps the parts of a step in their order, at the times of its requests' events", () => {
+test("run() stamps the phases of a step in order, at the times of its requests' events", () => {
   const script = [submit(1, 20, 3), submit(2, 3, 2)].map((message) => ({ step: 0, message }));
   const executor = new ScriptedExecutor(script, { trackSteps: true });
   executor.run();
@@ -90,7 +90,7 @@ test("run() stamps the parts of a step in their order, at the times of its reque
   assertEquals(timesOf("GENERATED_TOKEN"), executor.reports.slice(1).map(({ resultsAt }) => resultsAt));
 });
 
-test("run() reports paused and waiting requests of a pool that is too small", () => {
+test("run() reports paused and waiting requests when the pool is too small", () => {
   const script = Array.from({ length: 6 }, (_, index) => ({ step: 0, message: submit(index + 1, 9, 12) }));
   const executor = new ScriptedExecutor(script, { trackSteps: true, blocks: 10, maxBatchRequests: 4 });
   executor.run();
@@ -112,7 +112,7 @@ test("run() reports nothing when steps are not tracked", () => {
   assertEquals(executor.reports, []);
 });
 
-test("onStep gets each step once, before the results of its requests, with the KV use that their tokens tell", async () => {
+test("onStep is called once per step, before its requests' results, with the KV usage of their tokens", async () => {
   const reports: StepReport[] = [];
   const options = { threads: 1, kvBlocks: 14, blockSize: 4, trackGeneratedTokenEvents: true };
   await withRandomEngine({}, { ...options, onStep: (report) => reports.push(report) }, async (engine) => {
@@ -136,7 +136,7 @@ test("onStep gets each step once, before the results of its requests, with the K
     const onDevice = reports.flatMap((
       { device },
     ) => [device!.begin, device!.forwardEnd, device!.samplingBegin, device!.end]);
-    // The clocks are aligned anew after a rest, to some microseconds.
+    // The device's clock is aligned again after the loop was idle, to within some microseconds.
     assert(isRising(onDevice.map((time, index) => time + index)), onDevice.join());
     let tokens = 0;
     for (const { record, reported } of results) {
@@ -155,7 +155,7 @@ test("onStep gets each step once, before the results of its requests, with the K
   });
 });
 
-test("requests that are started together are scheduled together", async () => {
+test("requests submitted together are scheduled together", async () => {
   const reports: StepReport[] = [];
   await withRandomEngine({}, { onStep: (report) => reports.push(report) }, async (engine) => {
     const options = { maxTokens: 3, ignoreEos: true };
@@ -165,12 +165,12 @@ test("requests that are started together are scheduled together", async () => {
   assertEquals(reports.map(({ requests }) => requests), [5, 5, 5]);
 });
 
-test("steps are tracked for onStep alone", () => {
+test("resolveEngineOptions() sets trackSteps when onStep is given", () => {
   assertEquals(resolveEngineOptions({}).trackSteps, false);
   assertEquals(resolveEngineOptions({ onStep: () => {} }).trackSteps, true);
 });
 
-test("Engine.load() refuses an onStep that is no function", async () => {
+test("Engine.load() rejects an onStep that is not a function", async () => {
   const onStep = "each" as unknown as (report: StepReport) => void;
   await assertRejects(() => Engine.load("nowhere", { onStep }), UpbeatError, "onStep must be a function");
 });

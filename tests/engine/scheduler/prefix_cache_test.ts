@@ -8,12 +8,12 @@ import { makeRequest } from "../../support/scripted/requests.ts";
 
 const BLOCK_SIZE = 2;
 
-/** What a sequence begins with, and what is known of it. */
+/** A request with a prompt and no blocks yet. */
 function sequence(tokens: readonly number[]): Request {
   return makeRequest(1, tokens, 1);
 }
 
-/** Take blocks for all tokens, the known ones from the cache, and make the full ones known. */
+/** Gives a sequence its blocks, cached ones where possible, and registers the full ones. */
 function compute(pool: KvBlockPool, cache: PrefixCache, tokens: readonly number[]): Request {
   const request = sequence(tokens);
   const cached = cache.find(request, tokens.length);
@@ -24,7 +24,7 @@ function compute(pool: KvBlockPool, cache: PrefixCache, tokens: readonly number[
   return request;
 }
 
-test("find() gives the full blocks of the longest known beginning, within its limit", () => {
+test("find() returns the full blocks of the longest cached prefix, up to its limit", () => {
   const pool = new KvBlockPool(8, BLOCK_SIZE);
   const cache = new PrefixCache(pool);
   const { blocks } = compute(pool, cache, [1, 2, 3, 4, 5]);
@@ -32,21 +32,21 @@ test("find() gives the full blocks of the longest known beginning, within its li
   assertEquals(cache.find(sequence([1, 2, 3, 4]), 3), blocks.slice(0, 1));
   assertEquals(cache.find(sequence([1, 2, 9, 4]), 4), blocks.slice(0, 1));
   assertEquals(cache.find(sequence([9, 2, 3, 4]), 4), []);
-  // The same tokens behind another beginning have other keys and values.
+  // The same tokens after another prefix have other keys and values.
   assertEquals(cache.find(sequence([3, 4]), 2), []);
 });
 
-test("register() makes known only what is certain, block by block", () => {
+test("register() adds only full blocks of confirmed tokens", () => {
   const pool = new KvBlockPool(8, BLOCK_SIZE);
   const cache = new PrefixCache(pool);
   const request = sequence([1, 2, 3, 4, 5, 6]);
   request.blocks = pool.allocate(3);
-  const known = () => cache.find(request, 6).length;
-  const counts = [1, 2, 3, 4, 5, 6].map((tokens) => (cache.register(request, tokens), known()));
+  const cachedBlocks = () => cache.find(request, 6).length;
+  const counts = [1, 2, 3, 4, 5, 6].map((tokens) => (cache.register(request, tokens), cachedBlocks()));
   assertEquals(counts, [0, 1, 1, 2, 2, 3]);
 });
 
-test("register() gives a second copy of a block back and takes the first", () => {
+test("register() releases a second copy of a block and shares the first", () => {
   const pool = new KvBlockPool(8, BLOCK_SIZE);
   const cache = new PrefixCache(pool);
   const [first, second] = [sequence([1, 2, 3, 4, 5]), sequence([1, 2, 3, 4, 6])];
@@ -60,7 +60,7 @@ test("register() gives a second copy of a block back and takes the first", () =>
   assertEquals([pool.usedBlocks, pool.cachedBlocks], [0, 2]);
 });
 
-test("a hit has the very tokens and the very block before it, even when all keys are the same", () => {
+test("find() compares tokens and previous blocks when all keys collide", () => {
   const pool = new KvBlockPool(16, BLOCK_SIZE);
   const cache = new PrefixCache(pool, () => 7);
   const one = compute(pool, cache, [1, 2, 3, 4]);
@@ -71,7 +71,7 @@ test("a hit has the very tokens and the very block before it, even when all keys
   assertEquals(cache.find(sequence([3, 4]), 2), []);
 });
 
-test("the key of a block is chained to the key of the block before it", () => {
+test("register() chains the key of a block to that of the previous one", () => {
   const pool = new KvBlockPool(8, BLOCK_SIZE);
   const hashed: string[] = [];
   const cache = new PrefixCache(pool, (parentKey, tokens, start, count) => {
@@ -82,7 +82,7 @@ test("the key of a block is chained to the key of the block before it", () => {
   assertEquals(hashed.slice(-3), ["0 1 2", "1 3 2", "13 5 2"]);
 });
 
-/** The cache as a list: which tokens lie in which block, and when a block was held last. */
+/** A reference cache: the prefix that ends with each block. */
 class NaiveCache {
   readonly prefixes = new Map<number, string>();
 
@@ -102,7 +102,7 @@ const hashes: readonly (BlockHash | undefined)[] = [undefined, () => 0, (parent,
   return (parent + tokens.tokenAt(start)) % 3;
 }];
 
-test("the cache finds what a list of all prefixes finds, whatever is computed, extended, freed and reclaimed", () => {
+test("find() agrees with a list of all prefixes for random starts, extensions and frees", () => {
   const action = fc.oneof(
     fc.record({
       type: fc.constant("start" as const),
@@ -122,7 +122,7 @@ test("the cache finds what a list of all prefixes finds, whatever is computed, e
         const forget = pool.onReclaim;
         pool.onReclaim = (block) => {
           reclaimed++;
-          // What is left of a sequence is its beginning: nothing goes before what follows it.
+          // A block is reclaimed only after all blocks that continue its prefix.
           const prefix = naive.prefixes.get(block)!;
           for (const other of naive.prefixes.values()) assert(other === prefix || !other.startsWith(`${prefix},`));
           naive.prefixes.delete(block);
@@ -134,7 +134,7 @@ test("the cache finds what a list of all prefixes finds, whatever is computed, e
           for (let index = 0; index < request.registeredBlocks; index++) {
             const prefix = tokens.slice(0, (index + 1) * BLOCK_SIZE).join();
             const block = request.blocks[index]!;
-            assertEquals(naive.prefixes.get(block) ?? prefix, prefix, "a held block keeps its content");
+            assertEquals(naive.prefixes.get(block) ?? prefix, prefix, "a block in use keeps its content");
             naive.prefixes.set(block, prefix);
           }
         };
@@ -146,8 +146,8 @@ test("the cache finds what a list of all prefixes finds, whatever is computed, e
             assertEquals(cached, naive.find(tokens, tokens.length));
             hits += cached.length;
             const needed = pool.blocksFor(tokens.length);
-            const held = cached.filter((block) => pool.isHeld(block)).length;
-            if (needed > pool.availableBlocks + held) continue;
+            const inUse = cached.filter((block) => pool.isHeld(block)).length;
+            if (needed > pool.availableBlocks + inUse) continue;
             for (const block of cached) pool.share(block);
             request.blocks = [...cached, ...pool.allocate(needed - cached.length)];
             request.registeredBlocks = cached.length;
@@ -169,8 +169,8 @@ test("the cache finds what a list of all prefixes finds, whatever is computed, e
             }
           }
           assertEquals(pool.usedBlocks, new Set(live.flatMap(({ request }) => request.blocks)).size);
-          const unheld = [...naive.prefixes.keys()].filter((block) => !pool.isHeld(block));
-          assertEquals(pool.cachedBlocks, unheld.length);
+          const unused = [...naive.prefixes.keys()].filter((block) => !pool.isHeld(block));
+          assertEquals(pool.cachedBlocks, unused.length);
         }
         for (const { request } of live) pool.release(request.blocks);
         assertEquals(pool.availableBlocks, 10);

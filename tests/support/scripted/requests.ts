@@ -7,7 +7,7 @@ import { Request } from "../../../engine/scheduler/request.ts";
 import { resolveSampling, type SamplingParameters } from "../../../engine/config/sampling_options.ts";
 import { StopCriteria } from "../../../engine/scheduler/stop_criteria.ts";
 
-/** Greedy, with a fixed seed. */
+/** Greedy sampling with a fixed seed. */
 export const greedy: SamplingParameters = resolveSampling(
   { seed: 1 },
   { doSample: null, temperature: null, topK: null, topP: null, minP: null, repetitionPenalty: null },
@@ -15,10 +15,10 @@ export const greedy: SamplingParameters = resolveSampling(
 );
 
 /**
- * A request that nothing but its length ends.
+ * A request that ends by length only.
  *
- * @param id Its id.
- * @param prompt Its prompt, or the length of one that no other request shares a token with.
+ * @param id The request's id.
+ * @param prompt Token ids, or the length of a prompt that has no token in common with those of other requests.
  * @param maxTokens Tokens to generate.
  */
 export function makeRequest(id: number, prompt: number | readonly number[], maxTokens: number): Request {

@@ -1,5 +1,5 @@
 /**
- * Random loads for the scripted engine: what arrives, ends, is cancelled and goes wrong when, in an engine of any size.
+ * Random workloads for the scripted engine (fast-check): arrivals, cancels, shutdowns and failures, with engines of any size.
  *
  * @module
  */
@@ -7,30 +7,30 @@ import fc from "fast-check";
 import process from "node:process";
 import type { SubmitMessage } from "../../../engine/channel/messages.ts";
 import type { FailurePoint, ScriptedFailure, TokenScript } from "./scripted_device.ts";
-import { type ScriptedArrival, type ScriptedEngineSetUp, submission } from "./scripted_engine.ts";
+import { type ScriptedArrival, type ScriptedEngineSetup, submission } from "./scripted_engine.ts";
 import { cancel, shutdown, textScript } from "./scripted_run.ts";
 
-/** How often longer each random test runs, for a search that takes its time. */
+/** Factor on the number of runs of each random test, for longer searches. */
 export const PATIENCE = Number(process.env["UPBEAT_TEST_PATIENCE"] ?? 1);
 
-/** An engine, and the requests that come to it. */
+/** An engine and the requests that arrive. */
 export interface ScriptedCase {
-  readonly setUp: ScriptedEngineSetUp;
+  readonly setup: ScriptedEngineSetup;
   readonly arrivals: readonly { readonly at: number; readonly message: SubmitMessage }[];
 }
 
-/** The end-of-sequence token of those requests that have one. */
+/** The end-of-sequence token of the requests that have one. */
 const EOS = 301;
 
-/** Text, in which every so often a sequence ends. */
+/** Text in which some sequences end early. */
 const endingScript: TokenScript = (context) => (context.proposed % 13 === 0 ? EOS : textScript(context) % EOS);
 
-const MOST_BLOCKS = 40;
+const MAX_BLOCKS = 40;
 const BLOCK_SIZE = 4;
 
 const prompt = fc.oneof(
   fc.integer({ min: 1, max: 30 }),
-  // Of one family, so that they share blocks.
+  // Prompts with a common prefix, so that they share blocks.
   fc.integer({ min: 1, max: 30 }).map((length) => Array.from({ length }, (_, index) => 40 + index)),
 );
 
@@ -68,13 +68,13 @@ const device = fc.record({
   }),
 });
 
-const setUp = fc.record({
+const setup = fc.record({
   device: device.map((options) => ({ ...options, script: endingScript })),
   layers: fc.integer({ min: 1, max: 2 }),
   maxBatchTokens: fc.integer({ min: 2, max: 24 }),
   maxBatchRequests: fc.integer({ min: 1, max: 6 }),
-  // The longest request fits, and not much more.
-  blocks: fc.integer({ min: 14, max: MOST_BLOCKS }),
+  // Little more than the longest request needs.
+  blocks: fc.integer({ min: 14, max: MAX_BLOCKS }),
   blockSize: fc.constant(BLOCK_SIZE),
   prefixCache: fc.boolean(),
   streamInterval: fc.constantFrom(1, 3, 4, 50),
@@ -84,15 +84,15 @@ const setUp = fc.record({
   rowCost: fc.constantFrom(0, 20),
 });
 
-/** Any engine, with a few requests of any kind. */
+/** Any engine with a few requests of any kind. */
 export const scriptedCases: fc.Arbitrary<ScriptedCase> = fc.record({
-  setUp,
+  setup,
   arrivals: fc.array(request, { minLength: 1, maxLength: 10 }).map((requests) =>
     requests.map(({ at, ...message }, index) => ({ at, message: submission(index + 1, message) }))
   ),
 });
 
-/** Cancels of requests that may or may not be there. */
+/** Cancels of requests that may be unknown or over. */
 export const cancels: fc.Arbitrary<ScriptedArrival[]> = fc.array(
   fc.tuple(fc.integer({ min: 0, max: 70 }), fc.integer({ min: 1, max: 10 })).map(([at, id]) => ({
     at,
@@ -101,7 +101,7 @@ export const cancels: fc.Arbitrary<ScriptedArrival[]> = fc.array(
   { maxLength: 6 },
 );
 
-/** One shutdown, or two. */
+/** One or two shutdowns. */
 export const shutdowns: fc.Arbitrary<ScriptedArrival[]> = fc.array(
   fc.tuple(
     fc.integer({ min: 0, max: 80 }),
@@ -111,7 +111,7 @@ export const shutdowns: fc.Arbitrary<ScriptedArrival[]> = fc.array(
   { minLength: 1, maxLength: 2 },
 );
 
-/** One thing that goes wrong with the device. */
+/** One device failure. */
 export const failures: fc.Arbitrary<ScriptedFailure> = fc.record({
   at: fc.constantFrom<FailurePoint>(
     "forward",

@@ -1,7 +1,6 @@
 /**
- * A device made of TypeScript, on which every step of the executor happens when and how a test says: the library's whole
- * interface over a clock that moves only when somebody works or waits, with a model that notices every mistake in what it
- * is given.
+ * A device implemented in TypeScript, whose timing, tokens and failures are scripted by a test. It implements the whole ABI
+ * on a virtual clock, which advances only when a thread works or waits, and its model detects every wrong input.
  *
  * @module
  */
@@ -30,7 +29,7 @@ export {
   VOCABULARY_SIZE,
 } from "./device/toy_model.ts";
 
-/** What a device holds. */
+/** Live resources of a device. */
 export interface LiveResources {
   readonly allocations: number;
   readonly streams: number;
@@ -42,7 +41,7 @@ export interface LiveResources {
 /**
  * A scripted device.
  *
- * With the virtual clock a loop that only asks `upbeat_event_query` needs a cost for it, or its time stands still.
+ * With the virtual clock, give `upbeat_event_query` a cost if a loop polls it, or time does not advance.
  *
  * @example
  * ```ts
@@ -51,11 +50,11 @@ export interface LiveResources {
  * ```
  */
 export class ScriptedDevice {
-  /** What `openDevice({ library })` takes. */
+  /** For `openDevice({ library })`. */
   readonly library: DeviceLibrary;
   readonly #state: DeviceState;
 
-  /** @param options How it behaves. */
+  /** @param options Timing, script and failures. */
   constructor(options: ScriptedDeviceOptions = {}) {
     const state = new DeviceState(options);
     this.#state = state;
@@ -81,17 +80,17 @@ export class ScriptedDevice {
   /** The device's clock in milliseconds, for the executor. */
   readonly now = (): number => toMicroseconds(this.#state.clock.now() / 1000);
 
-  /** What it did, and when it had nothing to do. */
+  /** Its calls, forward passes and idle gaps. */
   get accounting(): Accounting {
     return this.#state.accounting;
   }
 
-  /** What no program that is right would have done. */
+  /** Violations of the device's contract, in the order in which they were detected. */
   get violations(): readonly string[] {
     return this.#state.violations;
   }
 
-  /** What is allocated and created now; all zero once the device is closed. */
+  /** Live resources; all zero once the device is closed. */
   get live(): LiveResources {
     const state = this.#state;
     return {
@@ -103,7 +102,7 @@ export class ScriptedDevice {
     };
   }
 
-  /** The calling thread works for so many microseconds. */
+  /** The calling thread works for some time, in microseconds. */
   spend(microseconds: number): void {
     this.#state.clock.spend(microseconds);
   }
@@ -113,17 +112,17 @@ export class ScriptedDevice {
     this.#state.clock.waitUntil(time * 1000);
   }
 
-  /** Script one more failure; its calls are counted from now on. */
+  /** Adds a failure, whose calls are counted from now on. */
   fail(failure: ScriptedFailure): void {
     this.#state.failures.add(failure);
   }
 }
 
 /**
- * The library of a new scripted device, where nobody asks the device itself.
+ * The library of a new scripted device, for users that do not inspect the device.
  *
- * @param options How it behaves.
- * @returns What `openDevice({ library })` takes.
+ * @param options Timing, script and failures.
+ * @returns The library, for `openDevice({ library })`.
  */
 export function createLibrary(options: ScriptedDeviceOptions = {}): DeviceLibrary {
   return new ScriptedDevice(options).library;

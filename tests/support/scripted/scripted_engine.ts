@@ -1,6 +1,6 @@
 /**
- * The executor with its scheduler, KV pool, prefix cache and runner on a scripted device, and messages that arrive at set
- * times: an engine without threads, in which every step is the same each time.
+ * The executor with its scheduler, KV pool, prefix cache and runner on a scripted device, and messages that arrive at scripted
+ * times: a deterministic engine without threads.
  *
  * @module
  */
@@ -31,20 +31,20 @@ import { SHUTDOWN } from "./scripted_executor.ts";
 import { tinyConfig, tinyPlan } from "./device/tiny_plan.ts";
 
 /**
- * A message, and when it arrives: at a time in milliseconds on the device's clock, or once so many forward passes were
- * launched. One that waits for a forward pass that does not come arrives when the executor has nothing else to do.
+ * A message and when it arrives: at a time in milliseconds on the device's clock, or after a number of launched forward
+ * passes. If those are never launched, it arrives when the executor is idle.
  */
 export type ScriptedArrival =
   | { readonly at: number; readonly message: InboxMessage }
   | { readonly forwards: number; readonly message: InboxMessage };
 
-/** What the executor handed over at once, and when it was received, in milliseconds. */
+/** An output of the executor, and when it was received, in milliseconds. */
 export interface ReceivedOutput extends RecordedOutput {
   readonly receivedAt: number;
 }
 
-/** How the engine is set up; everything has a default. */
-export interface ScriptedEngineSetUp {
+/** Configuration of a scripted engine; every field has a default. */
+export interface ScriptedEngineSetup {
   readonly device?: ScriptedDeviceOptions;
   /** 1 unless given. */
   readonly layers?: number;
@@ -73,19 +73,19 @@ export interface ScriptedEngineSetUp {
   readonly trackSteps?: boolean;
   /** Milliseconds; 10,000 unless given. */
   readonly stallTimeout?: number;
-  /** Microseconds that handing over a message takes the executor. */
+  /** Host time to send an output, in microseconds. */
   readonly sendCost?: number;
-  /** Microseconds that the bookkeeping of each row of a step takes the executor. */
+  /** Host time to process a row of a step, in microseconds. */
   readonly rowCost?: number;
-  /** What goes wrong, counted from when the model is loaded. */
+  /** Failures, counted from when the model is loaded. */
   readonly failures?: readonly ScriptedFailure[];
-  /** Called with everything that is handed over. What it returns arrives at once. */
+  /** Called with each output. The messages that it returns arrive at once. */
   readonly onOutput?: (output: ReceivedOutput) => readonly InboxMessage[] | void;
-  /** Whether deliveries are kept; true unless given. */
+  /** Whether outputs are kept; true unless given. */
   readonly keepsOutputs?: boolean;
 }
 
-/** What to submit, besides an id. */
+/** A request to submit, without its id. */
 export interface ScriptedRequest {
   /** The prompt, or the length of one that differs from request to request; 5 unless given. */
   readonly prompt?: number | readonly number[];
@@ -117,42 +117,42 @@ export function submission(id: number, request: ScriptedRequest = {}): SubmitMes
   };
 }
 
-/** How often a loop may ask for messages while none comes in and nobody gets a token or an end. */
-const MOST_IDLE_TURNS = 10_000;
+/** Polls for messages after which a loop without messages, tokens and ends is considered stuck. */
+const MAX_IDLE_POLLS = 10_000;
 
-/** Gives messages when they arrive; a shutdown once all are delivered and nothing is left to do. */
+/** Delivers messages when they are due, and a shutdown once the executor is idle and none are left. */
 class ScriptedPort implements ExecutorPort {
   readonly outputs: ReceivedOutput[] = [];
-  /** Calls of {@linkcode ScriptedPort.send}, with or without something to say. */
+  /** Calls of {@linkcode ScriptedPort.send}, empty ones included. */
   flushes = 0;
   lastCounters: ExecutorCounters | null = null;
   readonly reports: StepReport[] = [];
-  /** What a loop that is right would not have done. */
+  /** Violations of the port's contract. */
   readonly violations: string[] = [];
   readonly #device: ScriptedDevice;
-  readonly #setUp: ScriptedEngineSetUp;
-  /** In the order of arrival, the next one last. */
+  readonly #setup: ScriptedEngineSetup;
+  /** In order of arrival, the next one last. */
   readonly #timed: { readonly at: number; readonly message: InboxMessage }[];
   readonly #counted: { readonly forwards: number; readonly message: InboxMessage }[];
   /** Messages that arrive at once. */
   readonly #immediate: InboxMessage[] = [];
   #isShutDown = false;
-  #idleTurns = 0;
+  #idlePolls = 0;
 
-  constructor(script: readonly ScriptedArrival[], device: ScriptedDevice, setUp: ScriptedEngineSetUp) {
-    // Sorted as reversed, so that of two with the same time the first one in the script is the last one here.
+  constructor(script: readonly ScriptedArrival[], device: ScriptedDevice, setup: ScriptedEngineSetup) {
+    // Reversed before the stable sort, so that messages with equal times are taken in the order of the script.
     this.#timed = script.filter((arrival) => "at" in arrival)
       .map(({ at, message }) => ({ at: toMicroseconds(at), message })).reverse().sort((a, b) => b.at - a.at);
     this.#counted = script.filter((arrival) => "forwards" in arrival).reverse().sort((a, b) => b.forwards - a.forwards);
     this.#device = device;
-    this.#setUp = setUp;
+    this.#setup = setup;
   }
 
   receive(): InboxMessage | null {
     const message = this.#immediate.shift() ?? this.#takeCounted() ?? this.#takeTimed();
     if (message?.type === "shutdown") this.#isShutDown = true;
-    if (message !== null) this.#idleTurns = 0;
-    else if (++this.#idleTurns > MOST_IDLE_TURNS) throw new UpbeatError("INTERNAL", "the loop turns without end");
+    if (message !== null) this.#idlePolls = 0;
+    else if (++this.#idlePolls > MAX_IDLE_POLLS) throw new UpbeatError("INTERNAL", "the loop makes no progress");
     return message;
   }
 
@@ -181,8 +181,8 @@ class ScriptedPort implements ExecutorPort {
     if (encoded === null) return;
     const sent = recordOutput(encoded);
     const isProgress = ({ type }: OutputEvent) => ["GENERATED_TOKEN", "FINISH", "ERROR_NONTRANSIENT"].includes(type);
-    if (sent.events.some(isProgress)) this.#idleTurns = 0;
-    const { sendCost = 0, onOutput, keepsOutputs = true } = this.#setUp;
+    if (sent.events.some(isProgress)) this.#idlePolls = 0;
+    const { sendCost = 0, onOutput, keepsOutputs = true } = this.#setup;
     this.#device.spend(sendCost);
     this.lastCounters = sent.counters;
     const output = { ...sent, receivedAt: this.#device.now() };
@@ -194,9 +194,9 @@ class ScriptedPort implements ExecutorPort {
   }
 }
 
-/** A scheduler whose bookkeeping takes time. */
+/** A scheduler whose processing of rows takes time. */
 class SlowScheduler extends Scheduler {
-  /** Called once for each row. */
+  /** Called once per row. */
   onConfirm = () => {};
 
   override confirm(request: Request, tokens: number): void {
@@ -205,7 +205,7 @@ class SlowScheduler extends Scheduler {
   }
 }
 
-/** An engine with its script. */
+/** An engine that runs a script. */
 export class ScriptedEngine implements Disposable {
   readonly device: ScriptedDevice;
   readonly pool: KvBlockPool;
@@ -216,28 +216,28 @@ export class ScriptedEngine implements Disposable {
   readonly #executor: Executor;
 
   /**
-   * @param script Messages; the last one is followed by a shutdown, once everything is done.
-   * @param setUp How the engine is set up.
+   * @param script Messages; a shutdown follows the last one once the executor is idle.
+   * @param setup The configuration.
    */
-  constructor(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}) {
-    this.device = new ScriptedDevice(setUp.device);
-    const limits = limitsOf(setUp, this.device);
+  constructor(script: readonly ScriptedArrival[], setup: ScriptedEngineSetup = {}) {
+    this.device = new ScriptedDevice(setup.device);
+    const limits = limitsOf(setup, this.device);
     this.#openDevice = openDevice({ library: this.device.library });
-    this.runner = new ModelRunner(this.#openDevice, tinyPlan(tinyConfig(setUp.layers)), limits, () => {});
+    this.runner = new ModelRunner(this.#openDevice, tinyPlan(tinyConfig(setup.layers)), limits, () => {});
     this.pool = new KvBlockPool(limits.kvBlocks, limits.blockSize);
-    const prefixCache = setUp.prefixCache === true ? new PrefixCache(this.pool) : null;
+    const prefixCache = setup.prefixCache === true ? new PrefixCache(this.pool) : null;
     const scheduler = new SlowScheduler(this.pool, limits, prefixCache);
-    scheduler.onConfirm = () => this.device.spend(setUp.rowCost ?? 0);
+    scheduler.onConfirm = () => this.device.spend(setup.rowCost ?? 0);
     this.scheduler = scheduler;
-    this.#port = new ScriptedPort(script, this.device, setUp);
-    this.#executor = this.#createExecutor(setUp);
+    this.#port = new ScriptedPort(script, this.device, setup);
+    this.#executor = this.#createExecutor(setup);
     this.device.accounting.reset();
-    for (const failure of setUp.failures ?? []) this.device.fail(failure);
+    for (const failure of setup.failures ?? []) this.device.fail(failure);
   }
 
-  #createExecutor(setUp: ScriptedEngineSetUp): Executor {
-    const { overlap = true, earlyFirstToken = overlap, lateLaunch = overlap } = setUp;
-    const { streamInterval = 1, trackSteps = false } = setUp;
+  #createExecutor(setup: ScriptedEngineSetup): Executor {
+    const { overlap = true, earlyFirstToken = overlap, lateLaunch = overlap } = setup;
+    const { streamInterval = 1, trackSteps = false } = setup;
     const { now } = this.device;
     return new Executor({
       port: this.#port,
@@ -251,30 +251,30 @@ export class ScriptedEngine implements Disposable {
   }
 
   /**
-   * Run until the shutdown.
+   * Runs until the shutdown.
    *
-   * @throws {UpbeatError} What ended the loop otherwise.
+   * @throws {UpbeatError} If the loop ended with an error.
    */
   run(): void {
     this.#executor.run();
   }
 
-  /** Close the device. */
+  /** Closes the device. */
   [Symbol.dispose](): void {
     this.#openDevice.close();
   }
 
-  /** Everything that was handed over, oldest first. */
+  /** All outputs, oldest first. */
   get outputs(): readonly ReceivedOutput[] {
     return this.#port.outputs;
   }
 
-  /** How often the executor handed over something or nothing. */
+  /** Outputs sent, empty ones included. */
   get flushes(): number {
     return this.#port.flushes;
   }
 
-  /** The reports of steps that were sent. */
+  /** The step reports that were sent. */
   get reports(): readonly StepReport[] {
     return this.#port.reports;
   }
@@ -284,12 +284,12 @@ export class ScriptedEngine implements Disposable {
     return this.#port.lastCounters!;
   }
 
-  /** What no engine that is right would have done. */
+  /** Violations of the contracts of the device and the port. */
   get violations(): readonly string[] {
     return [...this.device.violations, ...this.#port.violations];
   }
 
-  /** Everything that happened to a request. */
+  /** All events of a request. */
   events(id: number): OutputEvent[] {
     return this.outputs.flatMap(({ events }) => events.filter(({ requestId }) => requestId === id));
   }
@@ -299,15 +299,15 @@ export class ScriptedEngine implements Disposable {
     return this.events(id).flatMap(({ type, payload }) => (type === "GENERATED_TOKEN" ? [payload.tokenId] : []));
   }
 
-  /** Why a request ended; null when it did not, or failed. */
+  /** Why a request ended; null if it is live or failed. */
   finishReason(id: number): string | null {
     const finish = this.events(id).find(({ type }) => type === "FINISH");
     return finish?.type === "FINISH" ? finish.payload.reason : null;
   }
 }
 
-function limitsOf(setUp: ScriptedEngineSetUp, device: ScriptedDevice): RunnerLimits {
-  const { maxBatchTokens = 16, maxBatchRequests = 4, maxContext = 256, blocks = 64, blockSize = 4 } = setUp;
+function limitsOf(setup: ScriptedEngineSetup, device: ScriptedDevice): RunnerLimits {
+  const { maxBatchTokens = 16, maxBatchRequests = 4, maxContext = 256, blocks = 64, blockSize = 4 } = setup;
   return {
     maxBatchTokens,
     maxBatchRequests,
@@ -316,8 +316,8 @@ function limitsOf(setUp: ScriptedEngineSetUp, device: ScriptedDevice): RunnerLim
     kvBlocks: blocks,
     kvDtype: "F32",
     activations: "float32",
-    graphSizes: setUp.graphSizes ?? [1, 2, 4, 8, 16, 32, 64],
-    deviceClock: setUp.trackSteps === true ? device.now : null,
-    stallTimeout: setUp.stallTimeout ?? 10_000,
+    graphSizes: setup.graphSizes ?? [1, 2, 4, 8, 16, 32, 64],
+    deviceClock: setup.trackSteps === true ? device.now : null,
+    stallTimeout: setup.stallTimeout ?? 10_000,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The executor without a device: a runner whose every token is known in advance, and messages that arrive at set steps.
+ * The executor without a device: a runner that samples known tokens, and messages that arrive at scripted steps.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { StepReports } from "../../../engine/executor/step_reports.ts";
 import { type OutputEvent, type RecordedOutput, recordOutput } from "../recorded_outputs.ts";
 import { greedy } from "./requests.ts";
 
-/** A message, and the number of steps run before it arrives. */
+/** A message, and the number of steps launched before it arrives. */
 export interface ScriptedMessage {
   readonly step: number;
   readonly message: InboxMessage;
@@ -32,7 +32,7 @@ export function submit(
   id: number,
   promptLength: number,
   maxTokens: number,
-  more: Partial<SubmitMessage> = {},
+  overrides: Partial<SubmitMessage> = {},
 ): SubmitMessage {
   return {
     type: "submit",
@@ -43,28 +43,28 @@ export function submit(
     eosTokenIds: [],
     stopStrings: [],
     trackTokens: false,
-    ...more,
+    ...overrides,
   };
 }
 
 /**
- * The token table and the KV cache of a device, checked: a request may only read what was written for the very same tokens.
- * The token after n tokens of request r is 100 * r + n, so every stream is known in advance.
+ * Models the token table and the KV cache of a device, and checks that a request reads only entries written for its own
+ * tokens. The token after n tokens of request r is 100 * r + n, so every stream is known in advance.
  */
 export class CheckingRunner implements StepRunner {
   readonly deviceTimes = null;
   readonly steps: Step[] = [];
-  /** What was called, and for which step, counted from 1. */
+  /** Calls with the step that they are for, counted from 1. */
   readonly calls: string[] = [];
   /** The step at which waiting fails. */
   failAt = Infinity;
   readonly #blockSize: number;
   #waits = 0;
-  /** The rows of the table into which the step that was launched last samples: written before its forward pass. */
+  /** Rows of the table into which the last launched step samples; set with its forward pass, as on a device. */
   #destinations: number[] = [];
   /** By batch slot. */
   readonly #table = new Map<number, number[]>();
-  /** By cache position: the sequence up to the token whose key and value are there. */
+  /** By cache slot: the sequence up to the token whose key and value it has. */
   readonly #cache = new Map<number, string>();
 
   constructor(blockSize: number) {
@@ -87,7 +87,10 @@ export class CheckingRunner implements StepRunner {
     for (const { request, start, count } of step.scheduled) {
       for (let position = 0; position < start + count; position++) {
         if (this.#cache.get(this.#place(request, position)) !== this.#history(request, position)) {
-          throw new UpbeatError("INTERNAL", `request ${request.id} reads what is not its own at ${position}`);
+          throw new UpbeatError(
+            "INTERNAL",
+            `request ${request.id} reads an entry of another sequence at position ${position}`,
+          );
         }
       }
     }
@@ -123,10 +126,10 @@ export class CheckingRunner implements StepRunner {
   }
 }
 
-/** End at once. */
+/** A shutdown that does not drain. */
 export const SHUTDOWN: InboxMessage = { type: "shutdown", drain: false, deadline: null };
 
-/** Gives messages when their step has come; a shutdown once all are delivered and nothing is left to do. */
+/** Delivers messages at their steps, and a shutdown once the executor is idle and none are left. */
 class ScriptedPort implements ExecutorPort {
   readonly outputs: RecordedOutput[] = [];
   sends = 0;
@@ -141,7 +144,7 @@ class ScriptedPort implements ExecutorPort {
     return next !== undefined && next.step <= this.#steps() ? this.#script.shift()!.message : null;
   }
   waitForMessage(): void {
-    // Idle: let the next message come now.
+    // Idle: the next message is due now.
     const next = this.#script.shift();
     this.#script.unshift({ step: 0, message: next?.message ?? SHUTDOWN });
   }
@@ -151,8 +154,8 @@ class ScriptedPort implements ExecutorPort {
   }
 }
 
-/** How the executor is set up. */
-export interface ScriptedSetUp {
+/** Configuration of a scripted executor; every field has a default. */
+export interface ScriptedSetup {
   /** A real runner instead of the checking one. */
   readonly runner?: StepRunner;
   readonly maxBatchTokens?: number;
@@ -167,7 +170,7 @@ export interface ScriptedSetUp {
   readonly options?: Partial<LoopOptions>;
 }
 
-/** One step at a time, every token told at once. */
+/** One step at a time, every token sent as it is read. */
 const PLAIN: LoopOptions = {
   overlap: false,
   lateLaunch: false,
@@ -175,17 +178,17 @@ const PLAIN: LoopOptions = {
   streamInterval: 1,
 };
 
-/** An executor with its script. */
+/** An executor that runs a script. */
 export class ScriptedExecutor {
-  /** What runs where no other runner is given. */
+  /** The default runner. */
   readonly runner: CheckingRunner;
   readonly pool: KvBlockPool;
   readonly scheduler: Scheduler;
   readonly #port: ScriptedPort;
   readonly #executor: Executor;
 
-  constructor(script: readonly ScriptedMessage[], setUp: ScriptedSetUp = {}) {
-    const { maxBatchTokens = 16, maxBatchRequests = 4, blocks = 24, blockSize = 4, prefixCache = false } = setUp;
+  constructor(script: readonly ScriptedMessage[], setup: ScriptedSetup = {}) {
+    const { maxBatchTokens = 16, maxBatchRequests = 4, blocks = 24, blockSize = 4, prefixCache = false } = setup;
     this.pool = new KvBlockPool(blocks, blockSize);
     const cache = prefixCache ? new PrefixCache(this.pool) : null;
     this.scheduler = new Scheduler(this.pool, { maxBatchTokens, maxBatchRequests }, cache);
@@ -193,7 +196,7 @@ export class ScriptedExecutor {
     let steps = 0;
     this.#port = new ScriptedPort(script, () => steps);
     let time = 0;
-    const runner = setUp.runner ?? this.runner;
+    const runner = setup.runner ?? this.runner;
     const counting: StepRunner = {
       deviceTimes: null,
       admit: (request) => runner.admit(request),
@@ -206,29 +209,29 @@ export class ScriptedExecutor {
       waitForResults: (results) => runner.waitForResults(results),
     };
     const now = () => ++time;
-    const reports = setUp.trackSteps === true ? new StepReports(this.scheduler, this.pool, now) : null;
+    const reports = setup.trackSteps === true ? new StepReports(this.scheduler, this.pool, now) : null;
     this.#executor = new Executor({
       port: this.#port,
       scheduler: this.scheduler,
       blocks: this.pool,
       runner: counting,
       now,
-      options: { ...PLAIN, ...setUp.options },
+      options: { ...PLAIN, ...setup.options },
       reports,
     });
   }
 
-  /** Until the shutdown. */
+  /** Runs until the shutdown. */
   run(): void {
     this.#executor.run();
   }
 
-  /** What was handed over. */
+  /** All outputs, oldest first. */
   get outputs(): readonly RecordedOutput[] {
     return this.#port.outputs;
   }
 
-  /** How often there could have been something to hand over. */
+  /** Outputs sent, empty ones included. */
   get sends(): number {
     return this.#port.sends;
   }
@@ -238,27 +241,27 @@ export class ScriptedExecutor {
     return this.outputs.findLast(({ counters }) => counters !== null)!.counters!;
   }
 
-  /** The reports of steps that were sent. */
+  /** The step reports that were sent. */
   get reports(): readonly StepReport[] {
     return this.outputs.flatMap(({ steps }) => steps);
   }
 
-  /** When each delivery was handed over. */
+  /** When each output was sent. */
   get emittedAt(): readonly number[] {
     return this.outputs.map(({ emittedAt }) => emittedAt);
   }
 
-  /** Everything that happened to a request. */
+  /** All events of a request. */
   events(id: number): OutputEvent[] {
     return this.outputs.flatMap(({ events }) => events.filter(({ requestId }) => requestId === id));
   }
 
-  /** The names of what happened to a request; runs of tokens are counted, as in "token x3". */
-  story(id: number): string[] {
-    const story: string[] = [];
+  /** A request's events in short; successive tokens are one entry, as in "token x3". */
+  summary(id: number): string[] {
+    const summary: string[] = [];
     let tokens = 0;
     const endRun = () => {
-      if (tokens > 0) story.push(`token x${tokens}`);
+      if (tokens > 0) summary.push(`token x${tokens}`);
       tokens = 0;
     };
     for (const { type, payload } of this.events(id)) {
@@ -267,15 +270,15 @@ export class ScriptedExecutor {
         continue;
       }
       endRun();
-      if (type === "FINISH") story.push(`finish ${payload.reason}`);
-      else if (type === "PREFILL_CHUNK") story.push(`chunk ${payload.tokens} ${payload.computed}/${payload.total}`);
-      else if (type === "ERROR_TRANSIENT") story.push(`refused ${payload.code}`);
-      else if (type === "ERROR_NONTRANSIENT") story.push(`failure ${payload.code}`);
-      else if (type === "ADD_CONTEXT") story.push("context");
-      else story.push(type.toLowerCase());
+      if (type === "FINISH") summary.push(`finish ${payload.reason}`);
+      else if (type === "PREFILL_CHUNK") summary.push(`chunk ${payload.tokens} ${payload.computed}/${payload.total}`);
+      else if (type === "ERROR_TRANSIENT") summary.push(`refused ${payload.code}`);
+      else if (type === "ERROR_NONTRANSIENT") summary.push(`failure ${payload.code}`);
+      else if (type === "ADD_CONTEXT") summary.push("context");
+      else summary.push(type.toLowerCase());
     }
     endRun();
-    return story;
+    return summary;
   }
 
   /** The tokens of a request. */

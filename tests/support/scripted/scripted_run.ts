@@ -1,5 +1,5 @@
 /**
- * Whole runs of the scripted engine with real generations on the caller's side, and what must hold of every run.
+ * Whole runs of the scripted engine with real generations on the caller's side, and the invariants of every run.
  *
  * @module
  */
@@ -21,101 +21,101 @@ import {
   type ReceivedOutput,
   type ScriptedArrival,
   ScriptedEngine,
-  type ScriptedEngineSetUp,
+  type ScriptedEngineSetup,
 } from "./scripted_engine.ts";
 
-/** The three ways to run the loop. */
+/** The modes of the loop. */
 export const MODES = {
   plain: { overlap: false, earlyFirstToken: false },
   overlap: { overlap: true, earlyFirstToken: false },
   early: { overlap: true, earlyFirstToken: true },
-} as const satisfies Record<string, ScriptedEngineSetUp>;
+} as const satisfies Record<string, ScriptedEngineSetup>;
 
-/** The name of a way to run the loop. */
+/** The name of a mode. */
 export type Mode = keyof typeof MODES;
 
-/** All of them. */
+/** All modes. */
 export const ALL_MODES = Object.keys(MODES) as Mode[];
 
-/** Messages, in the words of the tests. */
+/** A cancel message. */
 export const cancel = (id: number): InboxMessage => ({ type: "cancel", id });
-/** See {@linkcode cancel}. */
+/** A shutdown message; the deadline is in milliseconds. */
 export const shutdown = (drain: boolean, deadline: number | null = null): InboxMessage => {
   return { type: "shutdown", drain, deadline };
 };
 /** Requests that all arrive at the start. */
-export const atOnce = (messages: readonly InboxMessage[]): ScriptedArrival[] => {
+export const allAtStart = (messages: readonly InboxMessage[]): ScriptedArrival[] => {
   return messages.map((message) => ({ forwards: 0, message }));
 };
 
 const tokenizer = tokenizerOf(byteLevelJson());
-/** What tokens are in text. */
+/** The texts of tokens. */
 export const { tokenTable } = tokenizer;
 
 const WORDS = ["the", "upon", "time", "once", " "].map((word) => tokenizer.encode(word)[0]!);
 
-/** A script whose streams are text: words, and now and then a part of a character. */
+/** A script whose streams are text: words, and sometimes part of a character. */
 export const textScript: TokenScript = ({ proposed }: TokenContext) => {
   return proposed % 4 === 0 ? proposed % tokenTable.size : WORDS[proposed % WORDS.length]!;
 };
 
 // ---- Runs ------------------------------------------------------------------------------------------------------------
 
-/** A run that is over. */
+/** A finished run. */
 export interface ScriptedRun {
   readonly engine: ScriptedEngine;
   /** Everything that was submitted. */
   readonly requests: ReadonlyMap<number, SubmitMessage>;
   readonly generations: ReadonlyMap<number, Generation>;
-  /** What ended the loop, where that was not a shutdown; null unless something was scripted to go wrong. */
+  /** The error that ended the loop; null if a shutdown did. */
   readonly error: UpbeatError | null;
 }
 
 /**
- * Run to the end, and check what must hold whatever was run.
+ * Runs a script to its end and checks the invariants.
  *
- * @param script Messages, as of the scripted engine.
- * @param setUp How the engine is set up; the device's script is {@linkcode textScript} unless given.
+ * @param script Messages for the scripted engine.
+ * @param setup The configuration; the device's script is {@linkcode textScript} unless given.
  * @returns The run; its device is closed.
- * @throws {UpbeatError} What ended the loop, where nothing was scripted to go wrong.
+ * @throws {UpbeatError} If the loop ended with an error and no failures are scripted.
  */
-export function runScript(script: readonly ScriptedArrival[], setUp: ScriptedEngineSetUp = {}): ScriptedRun {
+export function runScript(script: readonly ScriptedArrival[], setup: ScriptedEngineSetup = {}): ScriptedRun {
   const requests = new Map<number, SubmitMessage>();
   const generations = new Map<number, Generation>();
   const cancellable = new Set<number>();
   let isCutShort = false;
-  const { streamInterval = 1, onOutput } = setUp;
-  const hear = (message: InboxMessage) => {
+  const { streamInterval = 1, onOutput } = setup;
+  const track = (message: InboxMessage) => {
     if (message.type === "cancel") cancellable.add(message.id);
     if (message.type === "shutdown" && (!message.drain || message.deadline !== null)) isCutShort = true;
     if (message.type !== "submit") return;
     requests.set(message.id, message);
     generations.set(message.id, createGeneration(message, streamInterval));
   };
-  for (const { message } of script) hear(message);
+  for (const { message } of script) track(message);
 
   const engine = new ScriptedEngine([
     { forwards: -1, message: { type: "tokenTable", table: tokenTable.shared } },
     ...script,
   ], {
-    ...setUp,
-    device: { script: textScript, ...setUp.device },
+    ...setup,
+    device: { script: textScript, ...setup.device },
     onOutput: (output) => {
       playOutput(generations, output);
-      const answers = onOutput?.(output) ?? [];
-      answers.forEach(hear);
-      return answers;
+      const replies = onOutput?.(output) ?? [];
+      replies.forEach(track);
+      return replies;
     },
   });
   const error = runEngine(engine);
-  if (error !== null && setUp.failures === undefined) throw error;
+  if (error !== null && setup.failures === undefined) throw error;
   const run = { engine, requests, generations, error };
-  if (setUp.earlyFirstToken === true) checkFirstTokens(engine.outputs);
-  checkRun(run, setUp.device?.script ?? textScript, (id) => isCutShort || cancellable.has(id));
+  if (setup.earlyFirstToken === true) checkFirstTokens(engine.outputs);
+  checkRun(run, setup.device?.script ?? textScript, (id) => isCutShort || cancellable.has(id));
   return run;
 }
 
-/** Run and close the device. @returns What ended the loop, where that was not a shutdown. */
+/** Runs the engine and closes its device. @returns The error that ended the loop; null if a shutdown did. */
 function runEngine(engine: ScriptedEngine): UpbeatError | null {
   try {
     engine.run();
@@ -153,7 +153,7 @@ function createGeneration(message: SubmitMessage, streamInterval: number): Gener
   });
 }
 
-/** The chunks of a request, as its caller sees them; those before its failure where it failed. */
+/** The chunks of a request as its caller sees them; if it failed, those before the failure. */
 export async function chunksOf({ generations }: ScriptedRun, id: number): Promise<GenerationChunk[]> {
   const chunks: GenerationChunk[] = [];
   try {
@@ -164,19 +164,19 @@ export async function chunksOf({ generations }: ScriptedRun, id: number): Promis
   return chunks;
 }
 
-/** Which outputs brought a request's tokens, one index per token. */
+/** Indices of the outputs with a request's tokens, one per token. */
 export function outputsOfTokens({ engine }: ScriptedRun, id: number): number[] {
   return engine.outputs.flatMap(({ events }, index) => {
     return events.flatMap(({ requestId, type }) => (requestId === id && type === "GENERATED_TOKEN" ? [index] : []));
   });
 }
 
-/** The output that brought a request's n-th token, counted from 0. */
+/** The output with a request's n-th token, counted from 0. */
 export function outputOfToken(run: ScriptedRun, id: number, token: number): ReceivedOutput {
   return run.engine.outputs[outputsOfTokens(run, id)[token]!]!;
 }
 
-/** Events of one type. */
+/** A request's events of one type. */
 export function eventsOf<Type extends OutputEvent["type"]>(
   { engine }: ScriptedRun,
   id: number,
@@ -185,22 +185,22 @@ export function eventsOf<Type extends OutputEvent["type"]>(
   return engine.events(id).filter((event): event is OutputEventOf<Type> => event.type === type);
 }
 
-/** How a request ended, which it did exactly once. */
+/** How and when a request ended. */
 export function finishOf(run: ScriptedRun, id: number): Completion & { readonly time: number } {
   const { timestamp: time, payload } = eventsOf(run, id, "FINISH")[0]!;
   return { ...payload, time };
 }
 
-// ---- What must hold --------------------------------------------------------------------------------------------------
+// ---- Invariants ------------------------------------------------------------------------------------------------------
 
-/** What a request must get unless it is cancelled or fails, computed without an engine. */
+/** The stream and end of a request that is neither cancelled nor fails, computed without an engine. */
 export interface ExpectedStream {
   readonly stream: readonly ScriptedToken[];
   readonly reason: "stop" | "length";
   readonly stopReason: string | number | null;
 }
 
-/** @returns A request's stream and its end. */
+/** The expected stream and end of a request. */
 export function expectedStream(message: SubmitMessage, script: TokenScript = textScript): ExpectedStream {
   const criteria = new StopCriteria(message, tokenTable, message.promptTokenIds);
   const stream = scriptedStream(message.promptTokenIds, message.sampling, message.maxTokens, { script });
@@ -215,50 +215,50 @@ function checkRun(run: ScriptedRun, script: TokenScript, mayBeCancelled: (id: nu
   const { engine, requests, generations, error } = run;
   assertEquals(engine.violations, []);
   assertEquals(Object.values(engine.device.live), [0, 0, 0, 0, 0]);
-  // A loop that failed leaves what it held to the device's end.
+  // A failed loop leaves its resources to be freed with the device.
   if (error === null) assertEquals([engine.pool.usedBlocks, engine.scheduler.isIdle], [0, true]);
   checkOutputs(engine.outputs);
   for (const [id, message] of requests) {
     const events = engine.events(id);
-    // The loop may have failed before the message came.
+    // The loop may have failed before the request arrived.
     if (error !== null && events.length === 0) continue;
-    checkLife(id, events);
+    checkEvents(id, events);
     const last = events.at(-1)!;
     const expected = expectedStream(message, script);
-    const told = events.flatMap((event) => (event.type === "GENERATED_TOKEN" ? [tokenOf(event)] : []));
-    const isWhole = last.type === "FINISH" && last.payload.reason !== "cancelled";
-    assertEquals(told, expected.stream.slice(0, isWhole ? undefined : told.length), `tokens of request ${id}`);
+    const tokens = events.flatMap((event) => (event.type === "GENERATED_TOKEN" ? [tokenOf(event)] : []));
+    const isComplete = last.type === "FINISH" && last.payload.reason !== "cancelled";
+    assertEquals(tokens, expected.stream.slice(0, isComplete ? undefined : tokens.length), `tokens of request ${id}`);
     if (last.type === "ERROR_NONTRANSIENT") {
       assertEquals([last.payload.code, last.payload.message], [error?.code, error?.message]);
-    } else if (isWhole) {
+    } else if (isComplete) {
       assertEquals([last.payload.reason, last.payload.stopReason], [expected.reason, expected.stopReason]);
-    } else assert(mayBeCancelled(id), `request ${id} was cancelled by nobody`);
+    } else assert(mayBeCancelled(id), `request ${id} was cancelled unasked`);
     assert(generations.get(id)!.isOver);
   }
 }
 
-/** Outputs are in order, each event is sent once, and the watermark holds. */
+/** Checks that the watermark never falls and that each event is sent between a watermark and its output. */
 function checkOutputs(outputs: readonly ReceivedOutput[]): void {
   let reached = 0;
   for (const { events, emittedAt, receivedAt, watermark } of outputs) {
     assert(receivedAt >= emittedAt && watermark >= reached);
     for (const { timestamp } of events) {
-      assert(timestamp >= reached, `an event from ${timestamp} is sent after the watermark ${reached}`);
-      assert(timestamp <= emittedAt, `an event from ${timestamp} is sent at ${emittedAt}`);
+      assert(timestamp >= reached, `an event of ${timestamp} is sent after the watermark ${reached}`);
+      assert(timestamp <= emittedAt, `an event of ${timestamp} is sent at ${emittedAt}`);
     }
     reached = watermark;
   }
 }
 
-/** A first token that is not the last one too leaves as soon as it is known. */
+/** Checks that first tokens of requests that go on are emitted as soon as they are read. */
 function checkFirstTokens(outputs: readonly ReceivedOutput[]): void {
-  const begun = new Set<number>();
+  const started = new Set<number>();
   for (const { events, emittedAt } of outputs) {
     for (const [index, { requestId: id, type, timestamp }] of events.entries()) {
-      if (type !== "GENERATED_TOKEN" || begun.has(id)) continue;
-      begun.add(id);
+      if (type !== "GENERATED_TOKEN" || started.has(id)) continue;
+      started.add(id);
       const next = events.slice(index + 1).find(({ requestId }) => requestId === id);
-      // It ended the request, or would have if the device had not broken just then.
+      // It ended the request, or would have if the device had not failed at that point.
       const isOnly = ["FINISH", "ERROR_NONTRANSIENT"].includes(next?.type ?? "");
       assert(isOnly || timestamp === emittedAt, `the first token of request ${id} is not early`);
     }
@@ -266,7 +266,7 @@ function checkFirstTokens(outputs: readonly ReceivedOutput[]): void {
 }
 
 /**
- * Accept an event of the executor as its caller would.
+ * Accepts an event of the executor, as the caller's side does.
  *
  * @throws {UpbeatError} `EVENT_OUT_OF_ORDER`.
  */
@@ -276,12 +276,12 @@ export function acceptEvent(order: EventOrder, event: OutputEvent): void {
   if (type === "ERROR_NONTRANSIENT") order.accept("FAIL", timestamp);
 }
 
-/** A legal life, with exactly one end, which comes last. */
-function checkLife(id: number, events: readonly OutputEvent[]): void {
+/** Checks that a request's events are in a legal order, with exactly one end. */
+function checkEvents(id: number, events: readonly OutputEvent[]): void {
   const order = new EventOrder();
   order.accept("ADD_ENGINE", 0);
   for (const [index, event] of events.entries()) {
-    // A token that comes to a paused request was in flight when it was paused.
+    // Nothing of a request may be in flight when it is paused.
     const isPaused = events[index - 1]?.type === "PAUSE";
     assert(event.type !== "GENERATED_TOKEN" || !isPaused, `request ${id} gets a token while paused`);
     acceptEvent(order, event);
@@ -290,7 +290,7 @@ function checkLife(id: number, events: readonly OutputEvent[]): void {
   assertEquals([ends, order.isOver], [1, true], `ends of request ${id}`);
 }
 
-/** A token as its stream has it. */
+/** The token of an event. */
 export function tokenOf({ payload }: OutputEventOf<"GENERATED_TOKEN">): ScriptedToken {
   const { tokenId, logprobs } = payload;
   return logprobs === null ? { tokenId } : { tokenId, logprob: logprobs.logprob, topLogprobs: logprobs.top };

@@ -1,5 +1,5 @@
 /**
- * What a scripted device was asked to do, and when it had nothing to do.
+ * Counts the calls, forward passes, busy time and idle gaps of a scripted device.
  *
  * @module
  */
@@ -14,15 +14,15 @@ export interface ForwardRecord extends ForwardWork {
   readonly end: number;
 }
 
-/** A time in which a stream was empty before more work came, in milliseconds. */
+/** A period in which a stream was empty before more work was enqueued, in milliseconds. */
 export interface IdleGap {
   readonly from: number;
   readonly to: number;
 }
 
-/** Counts since the device was made, or since the last {@linkcode reset}. */
+/** Counts since the device was created, or since the last {@linkcode reset}. */
 export class Accounting {
-  readonly #keepsLists: boolean;
+  readonly #keepsHistory: boolean;
   readonly #calls = new Map<SymbolName, number>();
   #forwards: ForwardRecord[] = [];
   #gaps: IdleGap[] = [];
@@ -31,9 +31,9 @@ export class Accounting {
   #busy = 0;
   #idle = 0;
 
-  /** @param keepsLists Whether single forward passes and gaps are kept. */
-  constructor(keepsLists: boolean) {
-    this.#keepsLists = keepsLists;
+  /** @param keepsHistory Whether forward passes and gaps are listed, or only counted. */
+  constructor(keepsHistory: boolean) {
+    this.#keepsHistory = keepsHistory;
   }
 
   /** Calls of a function. */
@@ -41,37 +41,37 @@ export class Accounting {
     return this.#calls.get(name) ?? 0;
   }
 
-  /** Forward passes that were launched, oldest first, warm-up included. */
+  /** Launched forward passes, oldest first. */
   get forwards(): readonly ForwardRecord[] {
     return this.#forwards;
   }
 
-  /** How many there were. */
+  /** Number of launched forward passes. */
   get forwardCount(): number {
     return this.#forwardCount;
   }
 
-  /** Times in which the stream had run dry, oldest first. */
+  /** Idle gaps, oldest first. */
   get gaps(): readonly IdleGap[] {
     return this.#gaps;
   }
 
-  /** How many there were. */
+  /** Number of idle gaps. */
   get gapCount(): number {
     return this.#gapCount;
   }
 
-  /** Milliseconds of all gaps. */
+  /** Total duration of the gaps, in milliseconds. */
   get idleTime(): number {
     return this.#idle;
   }
 
-  /** Milliseconds of all enqueued work. */
+  /** Total duration of the enqueued work, in milliseconds. */
   get busyTime(): number {
     return this.#busy;
   }
 
-  /** Begin anew, such as after warm-up. */
+  /** Resets all counts, for example after warm-up. */
   reset(): void {
     this.#calls.clear();
     this.#forwards = [];
@@ -91,7 +91,7 @@ export class Accounting {
   /** @internal Times in microseconds. */
   addForward(work: ForwardWork, enqueued: number, start: number, end: number): void {
     this.#forwardCount++;
-    if (!this.#keepsLists) return;
+    if (!this.#keepsHistory) return;
     this.#forwards.push({ ...work, enqueued: enqueued / 1000, start: start / 1000, end: end / 1000 });
   }
 
@@ -104,6 +104,6 @@ export class Accounting {
   addGap(from: number, to: number): void {
     this.#gapCount++;
     this.#idle += (to - from) / 1000;
-    if (this.#keepsLists) this.#gaps.push({ from: from / 1000, to: to / 1000 });
+    if (this.#keepsHistory) this.#gaps.push({ from: from / 1000, to: to / 1000 });
   }
 }

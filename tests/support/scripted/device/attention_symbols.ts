@@ -1,7 +1,7 @@
 /**
- * The paged KV cache of the scripted model. The key cache holds, per token, the token and its position; the value cache the
- * hash of the sequence up to it. Attention reads every entry that its rows may see, and knows a wrong one: by its position,
- * or by its hash, which follows from the entry before it.
+ * The paged KV cache of the scripted model. Per token, the key cache has the token and its position, and the value cache the
+ * hash of the sequence up to it. Attention reads every entry that its rows attend to and detects a wrong one by its position,
+ * or by its hash, which is derived from the previous entry.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { EMPTY_SEQUENCE, extendHash, ROW } from "./toy_model.ts";
 const ENTRY_LENGTH = 2;
 
 /** A token's entry in the key cache: the token as its row has it, and its position + 1, so that 0 is "never written". */
-const KEY = { TOKEN: 0, PLACE: 1 } as const;
+const KEY = { TOKEN: 0, POSITION: 1 } as const;
 
-/** Where attention finds things. */
+/** Operands of attention. */
 interface AttentionOperands {
   readonly query: Operand;
   readonly queryStride: number;
@@ -77,28 +77,28 @@ export function attentionSymbols(state: DeviceState) {
       checkPositive("block_size", blockSize);
       const columns = (heads + 2 * kvHeads) * headDim;
       const source = memory.operand("qkv", qkv, rows * columns);
-      const places = memory.operand("positions", positions, rows);
+      const positionsOperand = memory.operand("positions", positions, rows);
       const slots = memory.operand("slot_mapping", slotMapping, rows);
       const table = memory.operand("rotary_table", rotaryTable, headDim);
       const keys = memory.operand("key_cache", keyCache, blockSize * ENTRY_LENGTH);
       const values = memory.operand("value_cache", valueCache, blockSize * ENTRY_LENGTH);
-      const capacity = keys.room / ENTRY_LENGTH;
+      const capacity = keys.capacity / ENTRY_LENGTH;
       const run = () => {
         for (let row = 0; row < rows; row++) {
           const slot = slots.ints[slots.at + row]!;
           if (slot < 0) continue;
-          const position = places.ints[places.at + row]!;
-          if (position < 0 || position >= table.room / headDim) {
+          const position = positionsOperand.ints[positionsOperand.at + row]!;
+          if (position < 0 || position >= table.capacity / headDim) {
             throw new WorkFault(`position ${position} of row ${row} is outside the rotary table`);
           }
           if (slot >= capacity) throw new WorkFault(`slot ${slot} of row ${row} is outside the cache of ${capacity}`);
           const entry = keys.at + slot * ENTRY_LENGTH;
           keys.ints[entry + KEY.TOKEN] = source.ints[source.at + row * columns + ROW.TOKEN]!;
-          keys.ints[entry + KEY.PLACE] = position + 1;
+          keys.ints[entry + KEY.POSITION] = position + 1;
           values.ints[values.at + slot * ENTRY_LENGTH] = 0;
         }
       };
-      const operands = [source, places, slots, table, keys, values];
+      const operands = [source, positionsOperand, slots, table, keys, values];
       if (rows > 0) stream.enqueue({ name: "upbeat_rotary_cache", duration: 0, operands, run });
       return STATUS.OK;
     }),
@@ -147,7 +147,7 @@ export function attentionSymbols(state: DeviceState) {
         outputStride,
       };
       if (rows === 0 || requests === 0) return STATUS.OK;
-      // All layers' ops are enqueued alike; the first attention behind an embedding stands for the whole forward pass.
+      // The first attention after an embedding takes the time of the whole forward pass; other ops take none.
       const forward = stream.isForwardDue ? { tokens: rows, requests, isPrefill: rows > requests } : null;
       stream.isForwardDue = false;
       const { query, keys, values, blockTables, queryStarts, sequenceLengths, output } = operands;
@@ -180,7 +180,7 @@ function checkHeads(heads: number, kvHeads: number, headDim: number): void {
   if (headDim % 2 !== 0) refuse(`head_dim: must be even, is ${headDim}`);
 }
 
-/** The query rows of one request. */
+/** Computes the query rows of one request. */
 function attend(state: DeviceState, operands: AttentionOperands, request: number): void {
   const { query, queryStride, queryStarts, sequenceLengths, output, outputStride } = operands;
   const firstRow = queryStarts.ints[queryStarts.at + request]!;
@@ -192,13 +192,13 @@ function attend(state: DeviceState, operands: AttentionOperands, request: number
   const report = (what: string) => state.violate(`upbeat_attention: request ${request} of ${length} tokens ${what}`);
   const begin = length - rows;
   if (begin < 0) return report(`has ${rows} query rows`);
-  // Every row looks at its whole sequence: what is asked of an operand in this loop is asked for thousands of times.
+  // The loop runs over the whole sequence of each row, so the operands' fields are read once, outside of it.
   const keys = operands.keys.ints;
   const values = operands.values.ints;
   const keysAt = operands.keys.at;
   const valuesAt = operands.values.at;
   const slotOf = slotFinder(operands, request);
-  // The entry before the first row vouches for all that are older.
+  // With "latest", the entry before the first row is trusted, and older ones are not read.
   const first = state.options.checks === "latest" ? Math.max(0, begin - 1) : 0;
   let hash = EMPTY_SEQUENCE;
   for (let position = first; position < length; position++) {
@@ -206,9 +206,9 @@ function attend(state: DeviceState, operands: AttentionOperands, request: number
     if (slot < 0) return report(`has no block for position ${position}`);
     const entry = keysAt + slot * ENTRY_LENGTH;
     const token = keys[entry + KEY.TOKEN]!;
-    const place = keys[entry + KEY.PLACE]!;
-    if (place !== position + 1) {
-      const found = place === 0 ? "was never written" : `holds a token of position ${place - 1}`;
+    const written = keys[entry + KEY.POSITION]!;
+    if (written !== position + 1) {
+      const found = written === 0 ? "was never written" : `has a token of position ${written - 1}`;
       return report(`reads position ${position} from slot ${slot}, which ${found}`);
     }
     const value = valuesAt + slot * ENTRY_LENGTH;
@@ -216,7 +216,7 @@ function attend(state: DeviceState, operands: AttentionOperands, request: number
     if (position < begin) {
       if (values[value] === hash) continue;
       return report(
-        `reads position ${position} from slot ${slot}, which was computed behind other tokens than it reads`,
+        `reads position ${position} from slot ${slot}, which was computed after other tokens`,
       );
     }
     const row = firstRow + position - begin;
@@ -228,12 +228,12 @@ function attend(state: DeviceState, operands: AttentionOperands, request: number
   }
 }
 
-/** Finds tokens of a request in the cache by their position; the slot is negative where there is none. */
+/** Maps positions of a request to cache slots; negative where the block table has no valid block. */
 function slotFinder(operands: AttentionOperands, request: number): (position: number) => number {
   const { blockTables, maxBlocks, blockSize } = operands;
   const table = blockTables.ints;
   const row = blockTables.at + request * maxBlocks;
-  const capacity = operands.keys.room / ENTRY_LENGTH;
+  const capacity = operands.keys.capacity / ENTRY_LENGTH;
   return (position) => {
     const index = Math.floor(position / blockSize);
     const slot = index < maxBlocks ? table[row + index]! * blockSize + (position % blockSize) : -1;

@@ -4,17 +4,17 @@
  * @module
  */
 
-/** Time, and how a thread spends it. */
+/** A clock, and how the calling thread spends time on it. */
 export interface DeviceClock {
-  /** Microseconds since the clock was made. */
+  /** Microseconds since the clock was created. */
   now(): number;
-  /** The calling thread works for so long. */
+  /** The calling thread works for some time. */
   spend(microseconds: number): void;
-  /** The calling thread waits until a point in time; not at all when it has passed. */
+  /** The calling thread waits until a time; returns at once if it has passed. */
   waitUntil(time: number): void;
 }
 
-/** Time that moves only when somebody works or waits. */
+/** A clock that advances only when a thread works or waits. */
 export class VirtualClock implements DeviceClock {
   #time = 0;
 
@@ -31,10 +31,10 @@ export class VirtualClock implements DeviceClock {
   }
 }
 
-/** Microseconds for which a wait asks in a loop, and those of each sleep from then on; both as in `cuda/wait.h`. */
+/** Microseconds for which a wait polls, and the length of each sleep after that; both as in `cuda/wait.h`. */
 const WAIT = { loop: 2000, sleep: 30 } as const;
 
-/** The machine's own time: work is a busy loop, and waits are what they are in the CUDA library. */
+/** The machine's clock: work is a busy loop, and waits are those of the CUDA library. */
 export class RealClock implements DeviceClock {
   readonly #origin = performance.now();
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -51,7 +51,7 @@ export class RealClock implements DeviceClock {
   waitUntil(time: number): void {
     const start = this.now();
     for (let now = start; now < time; now = this.now()) {
-      // Nobody wakes the sleeper: it wakes up by its timeout.
+      // Never notified: the wait is a sleep.
       if (now - start > WAIT.loop) Atomics.wait(this.#sleeper, 0, 0, Math.min(WAIT.sleep, time - now) / 1000);
     }
   }

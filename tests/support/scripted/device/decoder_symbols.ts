@@ -1,5 +1,5 @@
 /**
- * The ops of a decoder that pass rows on; what touches the KV cache is in `attention.ts`.
+ * The ops of a decoder that pass rows on; the ops on the KV cache are in `attention_symbols.ts`.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { Stream } from "./stream.ts";
 import { ROW } from "./toy_model.ts";
 import { Weight } from "./weight.ts";
 
-/** A row must have room for what it carries. */
+/** @throws {CallError} If a row is too short for its token and hash. */
 export function checkColumns(argument: string, columns: number): void {
   checkPositive(argument, columns);
   if (columns < ROW.LENGTH) refuse(`${argument}: a row of the scripted model needs ${ROW.LENGTH}, has ${columns}`);
 }
 
-/** Copy what a row carries. */
+/** Copies the token and the hash of a row. */
 export function copyRow(source: Operand, sourceElement: number, target: Operand, targetElement: number): void {
   const from = source.at + sourceElement;
   const to = target.at + targetElement;
   for (let index = 0; index < ROW.LENGTH; index++) target.ints[to + index] = source.ints[from + index]!;
 }
 
-/** Make a row say the token and the hash. */
+/** Writes the token and the hash of a row. */
 export function writeRow(target: Operand, element: number, token: number, hash: number): void {
   target.ints[target.at + element + ROW.TOKEN] = token;
   target.ints[target.at + element + ROW.HASH] = hash;
@@ -105,7 +105,7 @@ export function decoderSymbols(state: DeviceState) {
       },
     ),
 
-    // Rotation plays no part in the scripted model: the table stays as it is, and only its place is checked.
+    // The scripted model does not rotate: the table is not written, only its arguments are checked.
     upbeat_rotary_table: state.guard(
       "upbeat_rotary_table",
       (streamHandle, inverseFrequencies, scale, positions, headDim, table) => {
@@ -142,31 +142,33 @@ export function decoderSymbols(state: DeviceState) {
         checkNotNegative("rows", rows);
         checkColumns("columns", columns);
         const source = memory.operand("input", input, inputRows * columns);
-        const wanted = memory.operand("indices", indices, rows);
+        const indexOperand = memory.operand("indices", indices, rows);
         const target = memory.operand("output", output, rows * columns);
         checkDisjoint("output", target, "input", source, rows * columns * 4, inputRows * columns * 4);
         const run = () => {
           for (let row = 0; row < rows; row++) {
-            const index = wanted.ints[wanted.at + row]!;
+            const index = indexOperand.ints[indexOperand.at + row]!;
             if (index >= inputRows) throw new WorkFault(`index ${index} of row ${row} is outside ${inputRows} rows`);
             if (index < 0) writeRow(target, row * columns, 0, 0);
             else copyRow(source, index * columns, target, row * columns);
           }
         };
         if (rows > 0) {
-          stream.enqueue({ name: "upbeat_gather_rows", duration: 0, operands: [source, wanted, target], run });
+          stream.enqueue({ name: "upbeat_gather_rows", duration: 0, operands: [source, indexOperand, target], run });
         }
         return STATUS.OK;
       },
     ),
   } satisfies Partial<Symbols>;
 
-  /** What is added to the residual stream must come from the same token. */
+  /** Checks that the output added to the residual stream is of the same token. */
   function checkResidual(old: Operand, oldElement: number, source: Operand, sourceElement: number, row: number): void {
     const before = old.ints[old.at + oldElement + ROW.TOKEN]!;
     const added = source.ints[source.at + sourceElement + ROW.TOKEN]!;
     if (before !== 0 && before !== added) {
-      state.violate(`upbeat_linear: row ${row} adds what came of token ${added - 1} to token ${before - 1}`);
+      state.violate(
+        `upbeat_linear: row ${row} adds the output for token ${added - 1} to the residual of token ${before - 1}`,
+      );
     }
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Which call fails, and how.
+ * Injects scripted failures.
  *
  * @module
  */
 import type { SymbolName } from "../../../../ffi/abi.ts";
 import type { FailurePoint, ScriptedFailure } from "./options.ts";
 
-/** Functions that a group of a {@linkcode FailurePoint} stands for. */
+/** The group of functions, as a {@linkcode FailurePoint}, that a function belongs to. */
 const GROUPS: Partial<Readonly<Record<SymbolName, FailurePoint>>> = {
   upbeat_sample: "sampling",
   upbeat_copy_to_device: "copy",
@@ -18,37 +18,37 @@ const GROUPS: Partial<Readonly<Record<SymbolName, FailurePoint>>> = {
   upbeat_host_allocate: "allocation",
 };
 
-/** The failures that have not struck yet. */
+/** Scripted failures that have not occurred yet. */
 export class Failures {
   readonly #pending: { readonly failure: ScriptedFailure; callsLeft: number }[] = [];
 
-  /** @param failures What is scripted from the start. */
+  /** @param failures Failures scripted from the start. */
   constructor(failures: readonly ScriptedFailure[]) {
     for (const failure of failures) this.add(failure);
   }
 
-  /** Script one more; its calls are counted from now on. */
+  /** Adds a failure, whose calls are counted from now on. */
   add(failure: ScriptedFailure): void {
     this.#pending.push({ failure, callsLeft: failure.call });
   }
 
-  /** Count a call of a function. @returns The failure that strikes it, or null. */
-  strikeCall(name: SymbolName): ScriptedFailure | null {
-    // Nearly every call of every test.
+  /** Counts a call of a function. @returns The failure to inject, or null. */
+  triggerByCall(name: SymbolName): ScriptedFailure | null {
+    // The common case.
     if (this.#pending.length === 0) return null;
     const group = GROUPS[name];
-    const struck = this.strike(name);
-    return (group === undefined ? null : this.strike(group)) ?? struck;
+    const triggered = this.trigger(name);
+    return (group === undefined ? null : this.trigger(group)) ?? triggered;
   }
 
-  /** Count one more of a kind. @returns The failure that strikes it, or null. */
-  strike(point: FailurePoint): ScriptedFailure | null {
-    let struck: ScriptedFailure | null = null;
+  /** Counts one more occurrence of a point. @returns The failure to inject, or null. */
+  trigger(point: FailurePoint): ScriptedFailure | null {
+    let triggered: ScriptedFailure | null = null;
     for (const [index, pending] of [...this.#pending.entries()].reverse()) {
       if (pending.failure.at !== point || --pending.callsLeft > 0) continue;
       this.#pending.splice(index, 1);
-      struck = pending.failure;
+      triggered = pending.failure;
     }
-    return struck;
+    return triggered;
   }
 }

@@ -7,13 +7,13 @@ import { STATUS } from "../../../../ffi/abi.ts";
 import type { Pointer } from "../../../../ffi/types.ts";
 import { CallError, checkPositive, refuse } from "./checks.ts";
 
-/** Which memory: the device's own, or pinned host memory. */
+/** Device memory or pinned host memory. */
 export type MemoryKind = "device" | "host";
 
-/** Addresses are this far apart, so an address leads to its allocation by a division, and no range runs into the next. */
+/** Distance of allocations' addresses: their ranges never meet, and a division yields the allocation of an address. */
 const ADDRESS_STRIDE = 2 ** 32;
 
-/** One allocation, seen as bytes and as int32; floats are moved by their bits. */
+/** One allocation with views as bytes and as int32; floats are copied as bits. */
 export class Allocation {
   readonly kind: MemoryKind;
   readonly address: number;
@@ -33,7 +33,7 @@ export class Allocation {
   }
 }
 
-/** A place in an allocation that a piece of work reads or writes. */
+/** A range of an allocation that work reads or writes. */
 export class Operand {
   readonly allocation: Allocation;
   /** Bytes from the allocation's start. */
@@ -50,8 +50,8 @@ export class Operand {
     this.at = offset / 4;
   }
 
-  /** Elements from its first one to the allocation's end. */
-  get room(): number {
+  /** Elements from the operand's first one to the allocation's end. */
+  get capacity(): number {
     return this.allocation.ints.length - this.at;
   }
 }
@@ -63,49 +63,49 @@ export class DeviceMemory {
   readonly #used = { device: 0, host: 0, weights: 0 };
   #next = 1;
 
-  /** @param capacity Bytes in all. */
+  /** @param capacity Total bytes. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** Bytes held now, by kind. */
+  /** Bytes in use, by kind. */
   get used(): Readonly<Record<MemoryKind | "weights", number>> {
     return this.#used;
   }
 
-  /** Bytes nobody holds. */
+  /** Free bytes. */
   get free(): number {
     return this.#capacity - this.#used.device - this.#used.host - this.#used.weights;
   }
 
-  /** Allocations there are now. */
+  /** Number of allocations. */
   get count(): number {
     return this.#allocations.size;
   }
 
-  /** @throws {CallError} When there are not so many bytes. */
-  take(kind: MemoryKind | "weights", bytes: number): void {
+  /** Counts bytes as used. @throws {CallError} `OUT_OF_MEMORY`. */
+  reserve(kind: MemoryKind | "weights", bytes: number): void {
     if (bytes > this.free) {
-      throw new CallError(STATUS.OUT_OF_MEMORY, `bytes: ${bytes} are wanted and ${this.free} are free`);
+      throw new CallError(STATUS.OUT_OF_MEMORY, `bytes: ${bytes} are needed and ${this.free} are free`);
     }
     this.#used[kind] += bytes;
   }
 
-  /** Give back what was taken. */
-  giveBack(kind: MemoryKind | "weights", bytes: number): void {
+  /** Counts reserved bytes as free. */
+  unreserve(kind: MemoryKind | "weights", bytes: number): void {
     this.#used[kind] -= bytes;
   }
 
   /** @returns The new allocation's address. */
   allocate(kind: MemoryKind, bytes: number): number {
     checkPositive("bytes", bytes);
-    this.take(kind, bytes);
+    this.reserve(kind, bytes);
     const address = this.#next++ * ADDRESS_STRIDE;
     this.#allocations.set(address, new Allocation(kind, address, bytes));
     return address;
   }
 
-  /** @returns What was freed. */
+  /** Frees an allocation. @returns The allocation. */
   release(kind: MemoryKind, pointer: Pointer): Allocation {
     const allocation = this.#allocations.get(addressOf(pointer));
     if (allocation === undefined || allocation.kind !== kind) {
@@ -114,29 +114,29 @@ export class DeviceMemory {
     }
     this.#allocations.delete(allocation.address);
     allocation.isFreed = true;
-    this.giveBack(kind, allocation.size);
+    this.unreserve(kind, allocation.size);
     return allocation;
   }
 
-  /** Free everything. */
+  /** Frees all memory. */
   clear(): void {
     for (const allocation of this.#allocations.values()) allocation.isFreed = true;
     this.#allocations.clear();
     this.#used.device = this.#used.host = this.#used.weights = 0;
   }
 
-  /** The allocation at an address that came from {@linkcode allocate}. */
+  /** The allocation that starts at an address. */
   at(address: number): Allocation | undefined {
     return this.#allocations.get(address);
   }
 
   /**
-   * Find an operand and check that it is all there.
+   * Resolves an operand and checks that its whole range is allocated.
    *
    * @param argument Its name in the header.
-   * @param pointer Where it begins.
-   * @param elements 32-bit elements it has.
-   * @param kind The memory it must lie in; any unless given.
+   * @param pointer Its start.
+   * @param elements Its number of 32-bit elements.
+   * @param kind The memory it must be in; any unless given.
    * @returns The operand.
    * @throws {CallError} `INVALID_ARGUMENT`.
    */
@@ -146,20 +146,22 @@ export class DeviceMemory {
     return operand;
   }
 
-  /** The same for an operand that may be null. */
+  /** As {@linkcode operand}, for one that may be null. */
   operandOrNull(argument: string, pointer: Pointer | null, elements: number): Operand | null {
     return pointer === null ? null : this.operand(argument, pointer, elements);
   }
 
-  /** The same for bytes. */
+  /** As {@linkcode operand}, for a range of bytes. */
   range(argument: string, pointer: Pointer | null, bytes: number, kind?: MemoryKind): Operand {
     if (pointer === null) refuse(`${argument}: must not be null`);
     const address = addressOf(pointer);
     const offset = address % ADDRESS_STRIDE;
     const allocation = this.#allocations.get(address - offset);
     if (allocation === undefined) refuse(`${argument}: ${address} is not memory of this device`);
-    const room = allocation.size - offset;
-    if (bytes > room) refuse(`${argument}: ${bytes} bytes are needed and its allocation ends after ${room}`);
+    const available = allocation.size - offset;
+    if (bytes > available) {
+      refuse(`${argument}: ${bytes} bytes are needed and its allocation ends after ${available}`);
+    }
     if (kind !== undefined && allocation.kind !== kind) {
       const wanted = kind === "host" ? "pinned host memory (upbeat_host_allocate)" : "device memory";
       refuse(`${argument}: must be ${wanted}`);
@@ -168,17 +170,17 @@ export class DeviceMemory {
   }
 }
 
-/** A scripted device's pointers are its addresses. */
+/** The address of a pointer; on a scripted device they are the same number. */
 export function addressOf(pointer: Pointer): number {
   return pointer as unknown as number;
 }
 
-/** The other way round. */
+/** The pointer to an address. */
 export function pointerFrom(address: number): Pointer {
   return address as unknown as Pointer;
 }
 
-/** @throws {CallError} When two ranges have a byte in common. */
+/** @throws {CallError} If two ranges overlap. */
 export function checkDisjoint(
   firstArgument: string,
   first: Operand,

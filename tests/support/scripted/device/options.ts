@@ -1,24 +1,24 @@
 /**
- * What a test decides about a scripted device: how long everything takes, which tokens come out, and what fails.
+ * Options of a scripted device: its timing, its tokens and its failures.
  *
- * Costs and durations are in microseconds, as all that crosses the ABI; points in time are in milliseconds on the device's
- * clock, as everywhere in the engine.
+ * Costs and durations are in microseconds, like all times in the ABI; points in time are in milliseconds on the device's
+ * clock, like all times in the engine.
  *
  * @module
  */
 import type { SymbolName } from "../../../../ffi/abi.ts";
 
-/** A forward pass: what its duration may depend on. */
+/** The shape of a forward pass, which its duration may depend on. */
 export interface ForwardWork {
   /** Token rows, padding included. */
   readonly tokens: number;
-  /** Requests they belong to, padding included. */
+  /** Requests, padding included. */
   readonly requests: number;
   /** Whether a request has more than one row. */
   readonly isPrefill: boolean;
 }
 
-/** Microseconds the device works. Whatever is left out takes no time. */
+/** Time that work takes the device, in microseconds; 0 unless given. */
 export interface Durations {
   /** One forward pass. */
   readonly forward?: number | ((work: ForwardWork) => number);
@@ -28,62 +28,61 @@ export interface Durations {
   readonly copy?: number | ((bytes: number) => number);
 }
 
-/** Microseconds the calling thread is held by a call, before it takes effect. Whatever is left out costs nothing. */
+/** Time for which a call blocks the calling thread before it takes effect, in microseconds; 0 unless given. */
 export type HostCosts = Partial<Readonly<Record<SymbolName, number>>>;
 
 /**
- * Where a failure strikes: the n-th forward pass, or the n-th call of a function or of a group of functions. `copy` is
- * any of the three copies, `wait` waiting for an event or a stream, `allocation` device or pinned memory. A call that is
- * captured counts then, and again whenever its graph is launched.
+ * Where a failure is injected: the n-th forward pass, or the n-th call of a function or of a group of functions. `copy` is
+ * any of the three copies, `wait` a wait for an event or a stream, `allocation` one of device or pinned memory. A captured
+ * call is counted at capture, and at each launch of its graph.
  */
 export type FailurePoint = "forward" | "sampling" | "copy" | "wait" | "allocation" | SymbolName;
 
-/** One thing that goes wrong. */
+/** One failure. */
 export interface ScriptedFailure {
   readonly at: FailurePoint;
-  /** Which one, counted from 1 since the failure was scripted. */
+  /** Which occurrence, counted from 1 since the failure was added. */
   readonly call: number;
   /**
-   * `"fault"`: the work breaks on the device, and the next wait tells it (sticky); `"stall"`: the work never ends, nor does
-   * what is behind it; `"error"`: the call itself returns a negative status and enqueues nothing.
+   * `"fault"`: the work faults on the device, which the next wait returns (sticky); `"stall"`: the work never ends, so nor
+   * does the work after it; `"error"`: the call itself returns a negative status and enqueues nothing.
    */
   readonly kind: "fault" | "stall" | "error";
   /** The status of an `"error"`: `OUT_OF_MEMORY` for allocations, else `FAULT`, unless given. */
   readonly status?: number;
 }
 
-/** What is known when a token is drawn. The arrays are views: copy what is to be kept. */
+/** The state when a token is sampled. The arrays are views, valid during the call. */
 export interface TokenContext {
   /** The prompt. */
   readonly promptTokens: Int32Array;
-  /** What was generated so far. */
+  /** The tokens generated so far. */
   readonly outputTokens: Int32Array;
   /** The new token's position in the sequence. */
   readonly position: number;
-  /** The token that comes out unless the script says otherwise. */
+  /** The token of the model itself. */
   readonly proposed: number;
 }
 
 /**
- * Chooses the token that comes out, such as an end-of-sequence token at a certain length. It must be a pure function of
- * its argument, so that a stream is the same in whatever batch and mode it is computed.
+ * Chooses the sampled token, such as an end-of-sequence token at a certain length. It must be a pure function of its
+ * argument, so that a stream does not depend on batch and mode.
  */
 export type TokenScript = (context: TokenContext) => number;
 
 /**
- * When enqueued work takes effect. All three are what an asynchronous device may do; a program that is right does not
- * see a difference.
+ * When enqueued work takes effect. An asynchronous device may do any of these; a correct program cannot tell them apart.
  *
- * - `"late"`: when somebody finds it passed, and no sooner: a host buffer that is overwritten before the copy from it was
- *   waited for spoils the copy.
+ * - `"late"`: when a wait or a query observes its end. This exposes a host buffer that is overwritten before the copy from it
+ *   has ended.
  * - `"exact"`: when the clock passes its end.
- * - `"eager"`: when it is enqueued: a host buffer that a copy writes to while it is still being read is spoiled.
+ * - `"eager"`: when it is enqueued. This exposes a host buffer that is still read when a copy into it is enqueued.
  */
 export type Execution = "late" | "exact" | "eager";
 
-/** How a scripted device is set up; everything has a default. */
+/** Options of a scripted device; every field has a default. */
 export interface ScriptedDeviceOptions {
-  /** `"virtual"`: time moves by costs and waits only; `"real"`: costs and waits take that long. "virtual" unless given. */
+  /** `"virtual"`: costs and waits advance the time; `"real"`: they take it. "virtual" unless given. */
   readonly clock?: "virtual" | "real";
   /** "late" unless given. */
   readonly execution?: Execution;
@@ -92,12 +91,12 @@ export interface ScriptedDeviceOptions {
   readonly failures?: readonly ScriptedFailure[];
   readonly script?: TokenScript;
   /**
-   * How much of a sequence each row looks at: `"all"` of it, or its `"latest"` tokens, which takes next to no time and is
-   * for measurements. "all" unless given.
+   * How much of a sequence is checked per row: `"all"` of it, or its `"latest"` tokens, which is cheap enough for
+   * measurements. "all" unless given.
    */
   readonly checks?: "all" | "latest";
-  /** Bytes of memory, pinned memory and weights included; 1 GiB unless given. */
+  /** Bytes of memory, including pinned memory and weights; 1 GiB unless given. */
   readonly memoryBytes?: number;
   /** Whether forward passes and gaps are listed, or only counted; true unless given. */
-  readonly keepsLists?: boolean;
+  readonly keepsHistory?: boolean;
 }

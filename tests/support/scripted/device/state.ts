@@ -1,5 +1,5 @@
 /**
- * What all functions of a scripted device share: its clock, memory, handles, and what is wrong with it.
+ * The state of a scripted device: its clock, memory, handles and failures.
  *
  * @module
  */
@@ -13,12 +13,12 @@ import type { Execution, HostCosts, ScriptedDeviceOptions } from "./options.ts";
 import { Event, Graph, Stream } from "./stream.ts";
 import { Weight } from "./weight.ts";
 
-/** The open device, as its handle stands for it. */
+/** The open device. */
 export class OpenDevice {
   static readonly title = "a device";
 }
 
-/** Everything a handle can stand for. */
+/** An object with a handle. */
 type Resource = OpenDevice | Stream | Event | Graph | Weight;
 
 /** A class of resources, with its name for messages. */
@@ -28,8 +28,8 @@ interface ResourceClass<Kind extends Resource> {
   new (...parameters: any[]): Kind;
 }
 
-/** A thousand copies of a violation say no more than the first. */
-const MOST_VIOLATIONS = 100;
+/** Violations kept; more of them add no information. */
+const MAX_VIOLATIONS = 100;
 
 const DEFAULT_MEMORY = 2 ** 30;
 
@@ -42,16 +42,16 @@ export class DeviceState {
   readonly memory: DeviceMemory;
   readonly accounting: Accounting;
   readonly failures: Failures;
-  /** What no program that is right would do, in the order in which it was found. */
+  /** Violations of the device's contract, in the order in which they were detected. */
   readonly violations: string[] = [];
-  /** What broke, and when in microseconds. */
+  /** The sticky fault, and when it occurred, in microseconds. */
   fault: { readonly message: string; readonly time: number } | null = null;
-  /** The sentence of the last call that failed. */
+  /** The message of the last failed call. */
   lastError = "";
   readonly #costs: HostCosts;
   readonly #resources = new Map<number, Resource>();
   #nextHandle = 1;
-  #effect: "fault" | "stall" | null = null;
+  #injected: "fault" | "stall" | null = null;
 
   constructor(options: ScriptedDeviceOptions) {
     this.options = options;
@@ -59,7 +59,7 @@ export class DeviceState {
     this.execution = options.execution ?? "late";
     this.memoryBytes = options.memoryBytes ?? DEFAULT_MEMORY;
     this.memory = new DeviceMemory(this.memoryBytes);
-    this.accounting = new Accounting(options.keepsLists ?? true);
+    this.accounting = new Accounting(options.keepsHistory ?? true);
     this.failures = new Failures(options.failures ?? []);
     this.#costs = options.costs ?? {};
   }
@@ -67,11 +67,11 @@ export class DeviceState {
   // ---- Calls -------------------------------------------------------------------------------------------------------
 
   /**
-   * Make a function of the library of its body: its cost is spent, its failures strike, and what the body throws becomes a
-   * status and the last error.
+   * Makes an ABI function from its body: it spends the scripted cost, injects scripted failures, and turns a
+   * {@linkcode CallError} into a status and the last error.
    *
-   * @param name The function.
-   * @param body What it does.
+   * @param name The function's name.
+   * @param body The function's body.
    * @returns The function.
    */
   guard<Name extends SymbolName>(name: Name, body: Symbols[Name]): Symbols[Name] {
@@ -80,7 +80,7 @@ export class DeviceState {
       try {
         this.#enter(name);
         const status = run(...values);
-        this.#settle();
+        this.#runEnded();
         return status;
       } catch (thrown) {
         if (!(thrown instanceof CallError)) throw thrown;
@@ -95,13 +95,13 @@ export class DeviceState {
     this.accounting.addCall(name);
     const cost = this.#costs[name];
     if (cost !== undefined) this.clock.spend(cost);
-    // Who closes the device has given up the views of pinned memory, which are that memory here.
-    if (name !== "upbeat_device_close") this.#settle();
-    this.#effect = null;
-    const failure = this.failures.strikeCall(name);
+    // On close, the views of pinned memory are detached already, and they are the memory itself here.
+    if (name !== "upbeat_device_close") this.#runEnded();
+    this.#injected = null;
+    const failure = this.failures.triggerByCall(name);
     if (failure === null) return;
     if (failure.kind !== "error") {
-      this.#effect = failure.kind;
+      this.#injected = failure.kind;
       return;
     }
     const isAllocation = name === "upbeat_memory_allocate" || name === "upbeat_host_allocate";
@@ -111,32 +111,32 @@ export class DeviceState {
     );
   }
 
-  /** With exact execution, whatever has ended by now takes effect. */
-  #settle(): void {
+  /** With exact execution, applies the work that has ended by now. */
+  #runEnded(): void {
     if (this.execution !== "exact") return;
     for (const stream of this.streams()) stream.runTo(stream.point, this.clock.now());
   }
 
-  /** What the current call's failure does to the work or the wait that it makes; once. */
-  takeEffect(): "fault" | "stall" | null {
-    const effect = this.#effect;
-    this.#effect = null;
-    return effect;
+  /** Takes the failure to inject into the work or the wait of the current call. */
+  takeInjected(): "fault" | "stall" | null {
+    const injected = this.#injected;
+    this.#injected = null;
+    return injected;
   }
 
-  /** Note what no program that is right would do. */
+  /** Records a violation of the device's contract. */
   violate(message: string): void {
-    if (this.violations.length < MOST_VIOLATIONS) this.violations.push(message);
+    if (this.violations.length < MAX_VIOLATIONS) this.violations.push(message);
   }
 
-  /** @throws {CallError} `FAULT`, once the device is broken. */
+  /** @throws {CallError} `FAULT`, once the device has faulted. */
   checkFault(): void {
     if (this.fault !== null) throw new CallError(STATUS.FAULT, this.fault.message);
   }
 
   // ---- Handles -----------------------------------------------------------------------------------------------------
 
-  /** @returns The new handle. */
+  /** Adds a resource. @returns Its handle. */
   add(resource: Resource): number {
     const handle = this.#nextHandle++;
     this.#resources.set(handle, resource);
@@ -144,7 +144,7 @@ export class DeviceState {
   }
 
   /**
-   * What a handle stands for.
+   * The resource of a handle.
    *
    * @param argument Its name in the header.
    * @param handle The handle.
@@ -159,7 +159,7 @@ export class DeviceState {
     refuse(`${argument}: ${handle} is ${actual}, not ${kind.title}`);
   }
 
-  /** Forget a handle. */
+  /** Removes a handle. */
   remove(handle: number): void {
     this.#resources.delete(handle);
   }
@@ -176,7 +176,7 @@ export class DeviceState {
     return found;
   }
 
-  /** Free everything: the device is closed. */
+  /** Frees all resources when the device is closed. */
   clear(): void {
     this.#resources.clear();
     this.memory.clear();

@@ -1,8 +1,7 @@
 /**
  * In-order streams, events and graphs on a timeline.
  *
- * How long work takes is known when it is enqueued, and so is when it begins and ends. When it takes effect is another
- * matter: see {@linkcode Execution}.
+ * The begin and end of work are known when it is enqueued. When it takes effect depends on {@linkcode Execution}.
  *
  * @module
  */
@@ -12,17 +11,17 @@ import type { Allocation, Operand } from "./memory.ts";
 import type { ForwardWork } from "./options.ts";
 import type { DeviceState } from "./state.ts";
 
-/** One piece of work. */
+/** A unit of work. */
 export interface Work {
   /** The function that enqueues it. */
   readonly name: SymbolName;
-  /** Microseconds; asked for once whenever it is launched, within a graph too. */
+  /** Microseconds; read once per launch, also as part of a graph. */
   readonly duration: number;
   /** The memory it reads and writes. */
   readonly operands: readonly (Operand | null)[];
-  /** The forward pass whose time this work takes, if it is such. */
+  /** The forward pass whose time this work takes, if any. */
   readonly forward?: ForwardWork | null;
-  /** Its effect. @throws {WorkFault} When it breaks. */
+  /** Applies its effect. @throws {WorkFault} If it faults. */
   run(): void;
 }
 
@@ -33,21 +32,21 @@ interface EnqueuedWork {
   readonly end: number;
 }
 
-/** Finished work is dropped from the queue when there is so much of it. */
+/** Number of finished entries at which they are dropped from the queue. */
 const COMPACTION = 256;
 
 /** An in-order stream. */
 export class Stream {
   static readonly title = "a stream";
-  /** The work recorded since `upbeat_graph_begin`; null when nothing is captured. */
+  /** The work captured since `upbeat_graph_begin`; null if the stream is not capturing. */
   captured: Work[] | null = null;
-  /** Whether a forward pass has begun and its time is not on the timeline yet. */
+  /** Whether a forward pass was begun whose time is not on the timeline yet. */
   isForwardDue = false;
   readonly #state: DeviceState;
   readonly #queue: EnqueuedWork[] = [];
-  /** Work in the queue that has taken effect. */
+  /** Entries of the queue that have taken effect. */
   #done = 0;
-  /** Work that has left the queue. */
+  /** Entries dropped from the queue. */
   #dropped = 0;
   #end = 0;
   #hasWorked = false;
@@ -56,7 +55,7 @@ export class Stream {
     this.#state = state;
   }
 
-  /** The point behind all that was enqueued so far. */
+  /** The point after all work enqueued so far. */
   get point(): number {
     return this.#dropped + this.#queue.length;
   }
@@ -66,51 +65,51 @@ export class Stream {
     return Math.max(this.#end, this.#state.clock.now());
   }
 
-  /** Whether work uses an allocation and has not taken effect. */
+  /** The function of pending work that uses an allocation; null if there is none. */
   uses(allocation: Allocation): SymbolName | null {
     const found = this.#pending().find(({ work }) => usesAllocation(work, allocation));
     return found?.work.name ?? null;
   }
 
-  /** Whether work that `isIt` knows has not taken effect. */
-  hasPending(isIt: (work: Work) => boolean): boolean {
-    return this.#pending().some(({ work }) => isIt(work));
+  /** Whether any pending work satisfies a predicate. */
+  hasPending(predicate: (work: Work) => boolean): boolean {
+    return this.#pending().some(({ work }) => predicate(work));
   }
 
   #pending(): EnqueuedWork[] {
     return this.#queue.slice(this.#done);
   }
 
-  /** Enqueue work, or record it while a graph is captured. */
+  /** Enqueues work, or records it while a graph is captured. */
   enqueue(work: Work): void {
     if (this.captured !== null) this.captured.push(work);
     else this.launch(work);
   }
 
-  /** Enqueue work. */
+  /** Enqueues work. */
   launch(work: Work): void {
     const { accounting, clock, execution } = this.#state;
-    const effect = this.#effectOf(work);
+    const injected = this.#injectedInto(work);
     const now = clock.now();
     if (this.#hasWorked && now > this.#end) accounting.addGap(this.#end, now);
     const start = Math.max(this.#end, now);
     const { duration } = work;
-    const end = effect === "stall" ? Infinity : start + duration;
-    this.#queue.push({ work: effect === "fault" ? brokenWork(work) : work, end });
+    const end = injected === "stall" ? Infinity : start + duration;
+    this.#queue.push({ work: injected === "fault" ? faultyWork(work) : work, end });
     this.#end = end;
     this.#hasWorked = true;
     accounting.addBusy(duration);
     if (work.forward) accounting.addForward(work.forward, now, start, end);
-    if (execution === "eager" && effect !== "stall") this.runTo(this.point, Number.MAX_VALUE);
+    if (execution === "eager" && injected !== "stall") this.runTo(this.point, Number.MAX_VALUE);
   }
 
-  /** What is scripted to go wrong with work; of a graph, with anything in it. */
-  #effectOf(work: Work): "fault" | "stall" | null {
+  /** The failure to inject into work; for a graph, into any of its calls. */
+  #injectedInto(work: Work): "fault" | "stall" | null {
     const { failures } = this.#state;
-    const ofCall = this.#state.takeEffect();
-    let failure = work.forward ? failures.strike("forward") : null;
+    const ofCall = this.#state.takeInjected();
+    let failure = work.forward ? failures.trigger("forward") : null;
     if (work instanceof Graph) {
-      for (const name of work.calls) failure = failures.strikeCall(name) ?? failure;
+      for (const name of work.calls) failure = failures.triggerByCall(name) ?? failure;
     }
     if (failure?.kind === "error") {
       throw new CallError(failure.status ?? STATUS.FAULT, "the script refuses this work");
@@ -118,16 +117,16 @@ export class Stream {
     return failure?.kind ?? ofCall;
   }
 
-  /** Later work does not start before a time in microseconds. */
-  holdUntil(time: number): void {
+  /** Delays the start of later work until a time in microseconds. */
+  delayUntil(time: number): void {
     this.#end = Math.max(this.#end, time);
   }
 
   /**
-   * Let work take effect.
+   * Applies the effects of work.
    *
-   * @param point Work up to here,
-   * @param time if it ends by then.
+   * @param point Up to this point of the stream.
+   * @param time Only of work that ends by this time, in microseconds.
    */
   runTo(point: number, time: number): void {
     while (this.#dropped + this.#done < point && this.#queue[this.#done]!.end <= time) {
@@ -147,21 +146,21 @@ export class Stream {
   }
 
   /**
-   * Wait for a point of this stream.
+   * Waits for a point of this stream.
    *
    * @param point The point.
-   * @param time When the device reaches it.
-   * @param timeout Microseconds; negative: without limit.
-   * @returns 1, or 0 when the timeout passed before.
+   * @param time When the device reaches it, in microseconds.
+   * @param timeout Microseconds; negative: no limit.
+   * @returns 1, or 0 after a timeout.
    */
   wait(point: number, time: number, timeout: number): number {
     const { clock } = this.#state;
-    const effect = this.#state.takeEffect();
-    if (effect === "fault") this.#state.fault ??= { message: "the script breaks the device here", time: clock.now() };
+    const injected = this.#state.takeInjected();
+    if (injected === "fault") this.#state.fault ??= { message: "the script breaks the device here", time: clock.now() };
     this.#state.checkFault();
     const deadline = timeout < 0 ? Infinity : clock.now() + timeout;
-    const reached = effect === "stall" ? Infinity : time;
-    // The waiting thread sees nothing until it wakes up, so all it waits for may take effect before it falls asleep.
+    const reached = injected === "stall" ? Infinity : time;
+    // The thread observes nothing while it waits, so the work may take effect before the clock advances.
     this.runTo(point, Math.min(reached, deadline));
     if (this.#state.fault !== null) clock.waitUntil(this.#state.fault.time);
     this.#state.checkFault();
@@ -170,7 +169,7 @@ export class Stream {
       return 1;
     }
     if (deadline === Infinity) {
-      throw new CallError(STATUS.INTERNAL, "the work is scripted to stall: nobody wakes this wait");
+      throw new CallError(STATUS.INTERNAL, "the work is scripted to stall: this wait would never return");
     }
     clock.waitUntil(deadline);
     return 0;
@@ -185,7 +184,7 @@ export class Event {
   /** When the device reaches it, in microseconds. */
   time = 0;
 
-  /** Stand for all that was enqueued on a stream. */
+  /** Records the event after all work enqueued on a stream. */
   record(stream: Stream): void {
     this.stream = stream;
     this.point = stream.point;
@@ -193,29 +192,29 @@ export class Event {
   }
 }
 
-/** Captured work. */
+/** A captured graph. */
 export class Graph implements Work {
   static readonly title = "a graph";
   readonly name = "upbeat_graph_launch";
   readonly forward: ForwardWork | null;
   readonly operands: readonly (Operand | null)[];
-  /** The calls that were captured. */
+  /** The captured calls. */
   readonly calls: readonly SymbolName[];
-  readonly #works: readonly Work[];
+  readonly #nodes: readonly Work[];
 
-  constructor(works: readonly Work[]) {
-    this.#works = works;
-    this.forward = works.find(({ forward }) => forward)?.forward ?? null;
-    this.calls = works.map(({ name }) => name);
-    this.operands = works.flatMap(({ operands }) => operands);
+  constructor(nodes: readonly Work[]) {
+    this.#nodes = nodes;
+    this.forward = nodes.find(({ forward }) => forward)?.forward ?? null;
+    this.calls = nodes.map(({ name }) => name);
+    this.operands = nodes.flatMap(({ operands }) => operands);
   }
 
   get duration(): number {
-    return this.#works.reduce((sum, { duration }) => sum + duration, 0);
+    return this.#nodes.reduce((sum, { duration }) => sum + duration, 0);
   }
 
   run(): void {
-    for (const work of this.#works) {
+    for (const work of this.#nodes) {
       try {
         work.run();
       } catch (thrown) {
@@ -230,14 +229,14 @@ export function usesAllocation({ operands }: Work, allocation: Allocation): bool
   return operands.some((operand) => operand?.allocation === allocation);
 }
 
-/** Refuse what cannot be captured. */
+/** @throws {CallError} If the stream is capturing: the action cannot be captured. */
 export function checkNotCapturing(stream: Stream, action: string): void {
   if (stream.captured !== null) {
     refuse(`stream: is capturing a graph and cannot ${action} before upbeat_graph_end`);
   }
 }
 
-function brokenWork(work: Work): Work {
+function faultyWork(work: Work): Work {
   const { name, duration, operands } = work;
   const run = () => {
     throw new WorkFault("the script breaks the device here");

@@ -17,7 +17,7 @@ export function streamSymbols(state: DeviceState) {
     }),
     upbeat_stream_destroy: state.guard("upbeat_stream_destroy", (handle) => {
       const stream = state.get("stream", handle, Stream);
-      // A broken device waits for nothing.
+      // Nothing runs on a faulted device.
       if (state.fault === null) stream.wait(stream.point, stream.end, -1);
       state.remove(handle);
       return STATUS.OK;
@@ -32,7 +32,7 @@ export function streamSymbols(state: DeviceState) {
       const { stream: other, point, time } = state.get("event", eventHandle, Event);
       checkNotCapturing(stream, "wait for events");
       if (other === null || other === stream) return STATUS.OK;
-      stream.holdUntil(time);
+      stream.delayUntil(time);
       const run = () => other.runTo(point, Number.MAX_VALUE);
       stream.enqueue({ name: "upbeat_stream_wait_event", duration: 0, operands: [], run });
       return STATUS.OK;

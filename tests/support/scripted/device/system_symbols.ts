@@ -13,7 +13,7 @@ import { Weight } from "./weight.ts";
 
 const encoder = new TextEncoder();
 
-/** Write text, cut to capacity. @returns Its full length in bytes. */
+/** Writes text, truncated to the capacity. @returns Its full length in bytes. */
 function writeText(text: string, buffer: Uint8Array, capacity: number): number {
   const bytes = encoder.encode(text + "\0");
   buffer.set(bytes.subarray(0, capacity));
@@ -21,7 +21,7 @@ function writeText(text: string, buffer: Uint8Array, capacity: number): number {
   return bytes.length - 1;
 }
 
-/** Bytes of an element of `dtype`. */
+/** Bytes per element of a dtype. */
 function elementBytes(dtype: number): number {
   const bytes = (DTYPE_BYTES as Record<number, number>)[dtype];
   return bytes ?? refuse(`dtype: must be F32 (0), F16 (1) or BF16 (2), is ${dtype}`);
@@ -32,7 +32,7 @@ export function deviceSymbols(state: DeviceState) {
   const device = (handle: number) => state.get("device", handle, OpenDevice);
   return {
     upbeat_abi_version: () => ABI_VERSION,
-    // Names are for profilers, of which there is none here.
+    // Ranges are for profilers.
     upbeat_range_push: () => STATUS.OK,
     upbeat_range_pop: () => STATUS.OK,
     upbeat_last_error: (message, capacity) => writeText(state.lastError, message as Uint8Array, capacity),
@@ -48,7 +48,7 @@ export function deviceSymbols(state: DeviceState) {
     }),
     upbeat_device_close: state.guard("upbeat_device_close", (handle) => {
       device(handle);
-      // Nobody can see any more what the work that is left would do: it is dropped, but waited for where it ends.
+      // The effects of pending work can no longer be observed, so it is only waited for, unless it never ends.
       const end = Math.max(0, ...state.streams().map((stream) => stream.end));
       if (end < Infinity && state.fault === null) state.clock.waitUntil(end);
       state.clear();
@@ -93,7 +93,7 @@ export function memorySymbols(state: DeviceState) {
   const free = (kind: MemoryKind, device: number, pointer: Pointer): number => {
     state.get("device", device, OpenDevice);
     const allocation = memory.release(kind, pointer);
-    // A broken device runs nothing any more.
+    // Nothing runs on a faulted device.
     if (state.fault !== null) return STATUS.OK;
     for (const stream of state.streams()) {
       const user = stream.uses(allocation);
@@ -166,7 +166,7 @@ export function memorySymbols(state: DeviceState) {
       });
       return STATUS.OK;
     }),
-    // What is in files plays no part in the scripted model: they need not exist, and the memory stays as it is.
+    // The scripted model reads no files: they need not exist, and the memory is not written.
     upbeat_memory_load: state.guard("upbeat_memory_load", (stream, destination, _path, offset, dtype, count) => {
       checkNotCapturing(state.get("stream", stream, Stream), "read files");
       checkNotNegative("offset", offset);
@@ -200,7 +200,7 @@ export function weightSymbols(state: DeviceState) {
       checkPositive("rows", rows);
       checkPositive("columns", columns);
       const weight = new Weight(rows, columns, elementBytes(dtype));
-      state.memory.take("weights", weight.bytes);
+      state.memory.reserve("weights", weight.bytes);
       return state.add(weight);
     }),
     upbeat_weight_load: state.guard("upbeat_weight_load", (stream, weight, firstRow, rowCount, _path, offset) => {
@@ -220,7 +220,7 @@ export function weightSymbols(state: DeviceState) {
       return STATUS.OK;
     }),
     upbeat_weight_destroy: state.guard("upbeat_weight_destroy", (weight) => {
-      state.memory.giveBack("weights", state.get("weight", weight, Weight).bytes);
+      state.memory.unreserve("weights", state.get("weight", weight, Weight).bytes);
       state.remove(weight);
       return STATUS.OK;
     }),

@@ -1,5 +1,5 @@
 /**
- * The smallest model that the engine runs, without files: a scripted device does not read them.
+ * The smallest model that the engine runs; it has no files, as a scripted device does not read them.
  *
  * @module
  */
@@ -15,9 +15,9 @@ const FFN_SIZE = 4;
 /**
  * The model's configuration.
  *
- * @param layers Its layers.
- * @param maxPositions The longest sequence.
- * @param vocabularySize Tokens there are.
+ * @param layers Number of layers.
+ * @param maxPositions Maximum sequence length, in tokens.
+ * @param vocabularySize Number of tokens.
  */
 export function tinyConfig(layers = 1, maxPositions = 4096, vocabularySize = VOCABULARY_SIZE): ModelConfig {
   return {
@@ -47,7 +47,7 @@ export function tinyConfig(layers = 1, maxPositions = 4096, vocabularySize = VOC
 }
 
 /**
- * The model itself, with dummy weights.
+ * The model's plan, with dummy weights.
  *
  * @param config From {@linkcode tinyConfig}.
  */

@@ -19,7 +19,7 @@ import {
   ROW,
 } from "./toy_model.ts";
 
-/** What sampling reads and writes. */
+/** Operands of sampling. */
 interface SamplingOperands {
   readonly logits: Operand;
   readonly vocabulary: number;
@@ -47,17 +47,17 @@ export function tokenSymbols(state: DeviceState) {
         checkNotNegative("rows", rows);
         checkPositive("table_length", tableLength);
         const from = memory.operand("table", table, tableLength);
-        const wanted = memory.operand("sources", sources, rows);
+        const sourceOperand = memory.operand("sources", sources, rows);
         const target = memory.operand("output", output, rows);
         const run = () => {
           for (let row = 0; row < rows; row++) {
-            const source = wanted.ints[wanted.at + row]!;
+            const source = sourceOperand.ints[sourceOperand.at + row]!;
             if (source >= tableLength) throw new WorkFault(`source ${source} of row ${row} is outside the token table`);
             target.ints[target.at + row] = source < 0 ? -1 : from.ints[from.at + source]!;
           }
         };
         if (rows > 0) {
-          stream.enqueue({ name: "upbeat_gather_tokens", duration: 0, operands: [from, wanted, target], run });
+          stream.enqueue({ name: "upbeat_gather_tokens", duration: 0, operands: [from, sourceOperand, target], run });
         }
         return STATUS.OK;
       },
@@ -70,19 +70,24 @@ export function tokenSymbols(state: DeviceState) {
         checkNotNegative("rows", rows);
         checkPositive("table_length", tableLength);
         const source = memory.operand("tokens", tokens, rows);
-        const places = memory.operand("destinations", destinations, rows);
+        const destinationOperand = memory.operand("destinations", destinations, rows);
         const target = memory.operand("table", table, tableLength);
         const run = () => {
           for (let row = 0; row < rows; row++) {
-            const place = places.ints[places.at + row]!;
-            if (place >= tableLength) {
-              throw new WorkFault(`destination ${place} of row ${row} is outside the token table`);
+            const destination = destinationOperand.ints[destinationOperand.at + row]!;
+            if (destination >= tableLength) {
+              throw new WorkFault(`destination ${destination} of row ${row} is outside the token table`);
             }
-            if (place >= 0) target.ints[target.at + place] = source.ints[source.at + row]!;
+            if (destination >= 0) target.ints[target.at + destination] = source.ints[source.at + row]!;
           }
         };
         if (rows > 0) {
-          stream.enqueue({ name: "upbeat_scatter_tokens", duration: 0, operands: [source, places, target], run });
+          stream.enqueue({
+            name: "upbeat_scatter_tokens",
+            duration: 0,
+            operands: [source, destinationOperand, target],
+            run,
+          });
         }
         return STATUS.OK;
       },
@@ -142,7 +147,7 @@ function listOperands(operands: SamplingOperands): (Operand | null)[] {
   return [logits, floats, ints, table, biasTokens, biasValues, tokens, logprobs, logprobTokens];
 }
 
-/** Choose the token of one row. */
+/** Samples the token of one row. */
 function sampleRow(state: DeviceState, operands: SamplingOperands, row: number): void {
   const { vocabulary, floats, ints, tokens } = operands;
   const intsAt = ints.at + row * SAMPLING_INTS.LENGTH;
@@ -179,7 +184,7 @@ function sampleRow(state: DeviceState, operands: SamplingOperands, row: number):
   writeLogprobs(operands, row, token, position, control(SAMPLING_INTS.LOGPROBS));
 }
 
-/** The tokens that penalties read must be those that attention saw. @returns The hash that attention made. */
+/** Checks that penalties read the tokens that attention read. @returns The sequence's hash, as of attention. */
 function checkHistory(
   state: DeviceState,
   { logits, vocabulary }: SamplingOperands,
@@ -192,8 +197,8 @@ function checkHistory(
   const isSame = state.options.checks === "latest" ? history.at(-1) === token : hashOf(history) === hash;
   if (!isSame) {
     state.violate(
-      `upbeat_sample: row ${row} has logits of a sequence ending in token ${token}, and the token table holds another one ` +
-        `of ${history.length} tokens ending in ${history.at(-1)}`,
+      `upbeat_sample: row ${row} has logits of a sequence that ends in token ${token}, and the token table has another one ` +
+        `of ${history.length} tokens that ends in ${history.at(-1)}`,
     );
   }
   return hash;

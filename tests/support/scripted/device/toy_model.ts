@@ -1,10 +1,10 @@
 /**
- * The model that a scripted device computes: a language whose every token follows from all tokens before it.
+ * The model of a scripted device: each token is a function of all tokens before it.
  *
- * An activation row carries two numbers in its first two elements, whatever its width: the token (its id + 1, so that a row
- * of zeros is padding) and, behind attention, a hash of the sequence up to it. Every op passes them on; attention makes the
- * hash from what is in the KV cache; sampling turns the hash and the row's sampling parameters into a token. A wrong block, a
- * stale input or a token that came too late changes all tokens that follow.
+ * The first two elements of an activation row are its token (the id + 1, so that a row of zeros is padding) and, after
+ * attention, a hash of the sequence up to it. Every op passes them on, attention computes the hash from the KV cache, and
+ * sampling turns the hash and the row's sampling parameters into a token. A wrong block, a stale input or a late token
+ * changes all tokens that follow.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { SAMPLING_FLOATS, SAMPLING_INTS } from "../../../../ffi/abi.ts";
 import type { SamplingParameters } from "../../../../engine/config/sampling_options.ts";
 import type { TokenScript } from "./options.ts";
 
-/** Elements of a row that mean something. */
+/** Elements of a row in use. */
 export const ROW = { TOKEN: 0, HASH: 1, LENGTH: 2 } as const;
 
-/** The hash of no token at all. */
+/** The hash of an empty sequence. */
 export const EMPTY_SEQUENCE = 0x1b873593;
 
 /**
- * The hash of a sequence that is longer by one token. (One round of MurmurHash3.)
+ * The hash of a sequence extended by one token (one round of MurmurHash3).
  *
- * @param hash The hash of the sequence before.
- * @param value The token, or anything else that is to be known of it.
+ * @param hash The hash of the sequence so far.
+ * @param value The token, or another value to mix in.
  * @returns An int32.
  */
 export function extendHash(hash: number, value: number): number {
@@ -31,7 +31,7 @@ export function extendHash(hash: number, value: number): number {
   return Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64 | 0;
 }
 
-/** A row's sampling parameters as the device holds them. Floats are given by their bits. */
+/** A row's sampling parameters in device memory; floats as bits. */
 export interface SamplingRow {
   readonly floats: Int32Array;
   readonly floatsAt: number;
@@ -41,7 +41,7 @@ export interface SamplingRow {
   readonly biasValues: Int32Array;
 }
 
-/** What a greedy token depends on. */
+/** Parameters that a greedy token depends on. */
 const GREEDY_FLOATS = [
   SAMPLING_FLOATS.REPETITION_PENALTY,
   SAMPLING_FLOATS.PRESENCE_PENALTY,
@@ -49,16 +49,16 @@ const GREEDY_FLOATS = [
 ] as const;
 const GREEDY_INTS = [SAMPLING_INTS.POSITION, SAMPLING_INTS.HISTORY_LENGTH, SAMPLING_INTS.PROMPT_LENGTH] as const;
 
-/** What another one depends on as well. */
+/** Parameters that only a random token depends on. */
 const RANDOM_FLOATS = [SAMPLING_FLOATS.TEMPERATURE, SAMPLING_FLOATS.TOP_P, SAMPLING_FLOATS.MIN_P] as const;
 const RANDOM_INTS = [SAMPLING_INTS.TOP_K, SAMPLING_INTS.SEED_LOW, SAMPLING_INTS.SEED_HIGH] as const;
 
 /**
- * The token that comes next: a pure function of the sequence and of the parameters that may matter to it.
+ * The next token: a pure function of the sequence and the parameters that it depends on.
  *
  * @param sequence The hash of all tokens so far.
  * @param row The sampling parameters.
- * @param vocabulary Tokens there are.
+ * @param vocabulary Number of tokens.
  * @returns A token id.
  */
 export function drawToken(sequence: number, row: SamplingRow, vocabulary: number): number {
@@ -76,12 +76,12 @@ export function drawToken(sequence: number, row: SamplingRow, vocabulary: number
   return ((hash ^ (hash >>> 15)) >>> 0) % vocabulary;
 }
 
-/** The log-probability of a token at a position: an F32 number without rounding. */
+/** The log-probability of a token at a position, exactly representable in F32. */
 export function logprobOf(token: number, position: number): number {
   return -(1 + (extendHash(position, token) >>> 22)) / 1024;
 }
 
-/** The token of a rank among the likeliest ones, 0 being the likeliest: the token itself. */
+/** The token of a rank among the likeliest ones; rank 0 is the sampled token itself. */
 export function likeliestToken(token: number, rank: number, vocabulary: number): number {
   return (token + rank) % vocabulary;
 }
@@ -91,32 +91,32 @@ export function likeliestLogprob(token: number, position: number, rank: number):
   return logprobOf(token, position) - rank / 8;
 }
 
-/** One token of a stream, as the executor tells it. */
+/** One token of a stream, as the executor emits it. */
 export interface ScriptedToken {
   readonly tokenId: number;
   readonly logprob?: number;
   readonly topLogprobs?: readonly { readonly tokenId: number; readonly logprob: number }[];
 }
 
-/** What a stream depends on besides its request. */
+/** Parts of the device that a stream depends on. */
 export interface ScriptedTokensOptions {
-  /** Tokens there are; as in the model of the scripted engine unless given. */
+  /** Number of tokens; that of the scripted engine's model unless given. */
   readonly vocabularySize?: number;
   /** The device's script. */
   readonly script?: TokenScript | undefined;
 }
 
-/** Tokens of the scripted engine's model. */
+/** Number of tokens of the scripted engine's model. */
 export const VOCABULARY_SIZE = 4096;
 
 /**
- * The stream of a request, computed without a device: what it must get in whatever batch and mode it runs.
+ * The expected stream of a request in any batch and mode, computed without a device.
  *
  * @param promptTokenIds The prompt.
- * @param sampling How tokens are chosen.
+ * @param sampling The sampling parameters.
  * @param count Tokens to generate.
  * @param options The vocabulary and the script.
- * @returns The tokens, with log-probabilities where the request asks for them.
+ * @returns The tokens, with log-probabilities if requested.
  */
 export function scriptedStream(
   promptTokenIds: ArrayLike<number>,
@@ -155,7 +155,7 @@ export function scriptedTokens(...request: Parameters<typeof scriptedStream>): n
   return scriptedStream(...request).map(({ tokenId }) => tokenId);
 }
 
-/** A request's sampling parameters as the device gets them. */
+/** A request's sampling parameters as passed to the device. */
 function samplingRow(sampling: SamplingParameters, promptLength: number): SamplingRow {
   const floats = new Float32Array(SAMPLING_FLOATS.LENGTH);
   floats[SAMPLING_FLOATS.TEMPERATURE] = sampling.temperature;

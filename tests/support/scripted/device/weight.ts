@@ -1,5 +1,5 @@
 /**
- * Weight matrices: a shape, and which rows were loaded. Their elements play no part in the scripted model.
+ * Weight matrices: a shape and the rows that were loaded. The scripted model does not use their elements.
  *
  * @module
  */
@@ -10,10 +10,10 @@ export class Weight {
   static readonly title = "a weight";
   readonly rows: number;
   readonly columns: number;
-  /** Bytes it holds. */
+  /** Size in bytes. */
   readonly bytes: number;
   readonly #isLoaded: Uint8Array;
-  /** The first row that was not loaded, or -1. */
+  /** The first row that is not loaded, or -1. */
   #missing = 0;
 
   constructor(rows: number, columns: number, elementBytes: number) {
@@ -23,7 +23,7 @@ export class Weight {
     this.#isLoaded = new Uint8Array(rows);
   }
 
-  /** @throws {CallError} When rows are outside, or were loaded before. */
+  /** Marks rows as loaded. @throws {CallError} If rows are out of range or loaded already. */
   load(firstRow: number, rowCount: number): void {
     if (rowCount > this.rows - firstRow) {
       refuse(`row_count: rows ${firstRow} to ${firstRow + rowCount - 1} are outside a weight of ${this.rows} rows`);
@@ -36,7 +36,7 @@ export class Weight {
     this.#missing = this.#isLoaded.indexOf(0);
   }
 
-  /** @throws {CallError} When a row was never loaded. */
+  /** @throws {CallError} If a row is not loaded. */
   checkComplete(): void {
     if (this.#missing >= 0) refuse(`weight: row ${this.#missing} of ${this.rows} is missing`);
   }
