@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "../../ffi/upbeat.h"
+#include "ffi/upbeat.h"
 
 // ---- The library ---------------------------------------------------------------------------------------------------
 

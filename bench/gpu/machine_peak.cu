@@ -9,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "../../cuda/kernels/machine.h"
+#include "cuda/kernels/common/machine.h"
 
 namespace {
 

@@ -176,9 +176,9 @@ sanitizer() {
 build() {
   local nvcc architecture cxx=${CXX:-c++} jobs
   jobs=$(nproc)
-  $cxx -std=c++20 -O2 -Wall -Wextra bench/gpu/kernel_bench.cpp -o "$WORK/kernel_bench" -ldl || return
+  $cxx -std=c++20 -O2 -Wall -Wextra -I. bench/gpu/kernel_bench.cpp -o "$WORK/kernel_bench" -ldl || return
   if [ -n "$REHEARSAL" ]; then
-    $cxx -std=c++20 -O1 -DUPBEAT_SIMT -Itests/simt/include -x c++ bench/gpu/machine_peak.cu -o "$WORK/machine_peak" \
+    $cxx -std=c++20 -O1 -DUPBEAT_SIMT -I. -Itests/simt/include -x c++ bench/gpu/machine_peak.cu -o "$WORK/machine_peak" \
       -pthread || return
     cmake -S . -B "$BUILD" -DUPBEAT_TESTS=ON &&
       cmake --build "$BUILD" -j"$jobs" --target upbeat_simt --target upbeat_cpu || return
@@ -188,7 +188,7 @@ build() {
     architecture=$(gpu_architecture)
     [ -n "$architecture" ] || skip "nvidia-smi names no GPU"
     "$nvcc" --version | tail -2
-    "$nvcc" -std=c++20 -O3 -gencode="arch=compute_$architecture,code=sm_$architecture" bench/gpu/machine_peak.cu \
+    "$nvcc" -std=c++20 -O3 -I. -gencode="arch=compute_$architecture,code=sm_$architecture" bench/gpu/machine_peak.cu \
       -o "$WORK/machine_peak" &
     cmake -S . -B "$BUILD" -DUPBEAT_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" \
       -DCMAKE_CUDA_ARCHITECTURES="$architecture-real" &&

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "../../cpu/kernels/kernels.h"
-#include "../../ffi/upbeat.h"
+#include "cpu/kernels/kernels.h"
+#include "ffi/upbeat.h"
 #include "machine_peak.h"
 
 #if defined(__linux__)

@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../../abi/arguments.h"
-#include "../thread_pool.h"
+#include "abi/types/op_arguments.h"
+#include "cpu/threads/thread_pool.h"
 
 namespace upbeat {
 
@@ -57,7 +57,7 @@ struct KernelSet {
   }
 };
 
-// Bytes of one key or value cache (kernels/kv_layout.h describes the layout).
+// Bytes of one key or value cache (attention/kv_layout.h describes the layout).
 int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
 
 // The kernel set of an UPBEAT_SIMD_* value, or null when this build or this machine does not have it. AUTO gives the

@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../../abi/arguments.h"
-#include "../../abi/random_weight.h"
-#include "../fault_record.h"
+#include "abi/types/op_arguments.h"
+#include "abi/loading/random_weight.h"
+#include "cuda/device/fault_record.h"
 
 namespace upbeat {
 
@@ -98,7 +98,7 @@ inline constexpr KernelSet kKernels = {
     .randomize = launch_randomize,
 };
 
-// Bytes of one key or value cache (kernels/kv_layout.h describes the layout).
+// Bytes of one key or value cache (attention/kv_layout.h describes the layout).
 int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
 
 }  // namespace upbeat

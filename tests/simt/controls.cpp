@@ -2,7 +2,7 @@
 // other library. Declared in tests/support/libraries/simt_library.ts.
 #include <cuda_runtime.h>
 
-#include "../../ffi/upbeat.h"
+#include "ffi/upbeat.h"
 
 extern "C" {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "../../cuda/kernels/machine.h"
-#include "../native/check.h"
+#include "cuda/kernels/common/machine.h"
+#include "tests/native/support/check.h"
 #include "leaks.h"
 
 // Device memory with these values; freed at the end of the test.

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "../../abi/call.h"
-#include "../native/abi_calls.h"
+#include "abi/checks/checks.h"
+#include "tests/native/support/abi_calls.h"
 #include "leaks.h"
 
 // A device that is closed at the end of the test, and a stream on it.

@@ -1,5 +1,5 @@
 // What opening a device says where it cannot be opened, and what breaks down can be opened again.
-#include "../../cuda/kernels/machine.h"
+#include "cuda/kernels/common/machine.h"
 #include "library_test.h"
 
 namespace {

@@ -1,4 +1,4 @@
-// What CUDA code may say: the built-in names, and the thin operations that cuda/kernels/machine.h defines for nvcc.
+// What CUDA code may say: the built-in names, and the thin operations that cuda/kernels/common/machine.h defines for nvcc.
 //
 // A kernel source that goes through machine.h compiles with a host compiler to what this file makes of it.
 #pragma once

@@ -55,7 +55,7 @@ inline cudaError_t check_dependent(Stream* stream, const char* kernel) {
 // that every test of theirs tests that too.
 inline bool keeps_rule(const std::string& kernel) { return kernel.find("upbeat::") <= 1; }
 
-// A kernel launch, as cuda/kernels/machine.h makes it for nvcc with cudaLaunchKernelEx.
+// A kernel launch, as cuda/kernels/common/machine.h makes it for nvcc with cudaLaunchKernelEx.
 template <auto Kernel, typename... Arguments>
 cudaError_t launch_kernel(Size3 grid, Size3 block, size_t shared_bytes, Stream* stream, bool dependent,
                           const Arguments&... arguments) {

@@ -31,7 +31,7 @@ export class VirtualClock implements DeviceClock {
   }
 }
 
-/** Microseconds for which a wait polls, and the length of each sleep after that; both as in `cuda/wait.h`. */
+/** Microseconds for which a wait polls, and the length of each sleep after that; both as in `cuda/streams/wait.h`. */
 const WAIT = { loop: 2000, sleep: 30 } as const;
 
 /** The machine's clock: work is a busy loop, and waits are those of the CUDA library. */

@@ -1,0 +1,83 @@
+// The ABI: the token table and sampling.
+#include "abi/checks/checks.h"
+#include "device/operation.h"
+
+using namespace upbeat;
+
+extern "C" {
+
+int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sources, int32_t rows, int32_t table_length,
+                             void* output) {
+  static constexpr Operation kOperation = kernel<&KernelSet::gather_tokens>("upbeat_gather_tokens");
+  return guarded(kOperation.name, [&] {
+    Stream& target = stream_of(stream);
+    Device& device = target.device();
+    check_not_negative("rows", rows);
+    check_positive("table_length", table_length);
+    const GatherTokensArguments arguments{
+        .table = operand<int32_t>(device, "table", table, table_length),
+        .sources = operand<int32_t>(device, "sources", sources, rows),
+        .rows = rows,
+        .table_length = table_length,
+        .output = operand<int32_t>(device, "output", output, rows),
+    };
+    if (rows > 0) target.enqueue(kOperation, arguments);
+    return UPBEAT_OK;
+  });
+}
+
+int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* destinations, int32_t rows,
+                              int32_t table_length, void* table) {
+  static constexpr Operation kOperation = kernel<&KernelSet::scatter_tokens>("upbeat_scatter_tokens");
+  return guarded(kOperation.name, [&] {
+    Stream& target = stream_of(stream);
+    Device& device = target.device();
+    check_not_negative("rows", rows);
+    check_positive("table_length", table_length);
+    const ScatterTokensArguments arguments{
+        .tokens = operand<int32_t>(device, "tokens", tokens, rows),
+        .destinations = operand<int32_t>(device, "destinations", destinations, rows),
+        .rows = rows,
+        .table_length = table_length,
+        .table = operand<int32_t>(device, "table", table, table_length),
+    };
+    if (rows > 0) target.enqueue(kOperation, arguments);
+    return UPBEAT_OK;
+  });
+}
+
+int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t vocabulary, const void* floats,
+                      const void* ints, const void* token_table, const void* bias_tokens, const void* bias_values,
+                      int32_t max_logprobs, void* tokens, void* logprobs, void* logprob_tokens) {
+  static constexpr Operation kOperation = kernel<&KernelSet::sample>("upbeat_sample");
+  return guarded(kOperation.name, [&] {
+    Stream& target = stream_of(stream);
+    Device& device = target.device();
+    check_not_negative("rows", rows);
+    check_positive("vocabulary", vocabulary);
+    check_not_negative("max_logprobs", max_logprobs);
+    check_both_or_none("bias_tokens", bias_tokens, "bias_values", bias_values);
+    if (max_logprobs > 0) check_both_or_none("logprobs", logprobs, "logprob_tokens", logprob_tokens);
+    // How long the token table and the bias lists are is known to the caller alone: one element is asked for here.
+    const SampleArguments arguments{
+        .logits = operand<float>(device, "logits", logits, product({rows, vocabulary})),
+        .rows = rows,
+        .vocabulary = vocabulary,
+        .floats = operand<float>(device, "floats", floats, product({rows, UPBEAT_SAMPLING_FLOATS})),
+        .ints = operand<int32_t>(device, "ints", ints, product({rows, UPBEAT_SAMPLING_INTS})),
+        .token_table = operand<int32_t>(device, "token_table", token_table, 1),
+        .bias_tokens = operand_or_null<int32_t>(device, "bias_tokens", bias_tokens, 1),
+        .bias_values = operand_or_null<float>(device, "bias_values", bias_values, 1),
+        .max_logprobs = max_logprobs,
+        .tokens = operand<int32_t>(device, "tokens", tokens, rows),
+        .logprobs = const_cast<float*>(
+            operand_or_null<float>(device, "logprobs", logprobs, product({rows, int64_t(max_logprobs) + 1}))),
+        .logprob_tokens = const_cast<int32_t*>(
+            operand_or_null<int32_t>(device, "logprob_tokens", logprob_tokens, product({rows, max_logprobs}))),
+    };
+    if (rows > 0) target.enqueue(kOperation, arguments);
+    return UPBEAT_OK;
+  });
+}
+
+}  // extern "C"

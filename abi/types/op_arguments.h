@@ -1,0 +1,131 @@
+// The operands of each op, checked: what a call leaves for the library's kernels.
+#pragma once
+
+#include <cstdint>
+
+#include "abi/types/dtype.h"
+#include "abi/types/fault.h"
+#include "memory/packed_weight.h"
+
+namespace upbeat {
+
+struct EmbeddingArguments {
+  PackedWeight weight;
+  const int32_t* tokens;
+  int32_t rows;
+  float* output;
+};
+
+struct RmsNormArguments {
+  const float* input;
+  const float* weight;
+  float epsilon;
+  int32_t rows;
+  int32_t columns;
+  float* output;
+};
+
+struct LinearArguments {
+  PackedWeight weight;
+  const float* input;
+  const float* bias;      // or null
+  const float* residual;  // or null; may be output
+  int32_t rows;
+  float* output;
+};
+
+struct RotaryTableArguments {
+  const double* inverse_frequencies;
+  float scale;
+  int32_t positions;
+  int32_t head_dim;
+  float* table;
+};
+
+struct RotaryCacheArguments {
+  float* qkv;
+  const int32_t* positions;
+  const int32_t* slot_mapping;
+  const float* rotary_table;
+  const float* query_norm;  // or null
+  const float* key_norm;    // or null
+  float epsilon;
+  int32_t rows;
+  int32_t heads;
+  int32_t kv_heads;
+  int32_t head_dim;
+  void* key_cache;
+  void* value_cache;
+  Dtype cache_dtype;
+  int32_t block_size;
+};
+
+struct AttentionArguments {
+  const float* query;
+  int32_t query_stride;
+  const void* key_cache;
+  const void* value_cache;
+  Dtype cache_dtype;
+  const int32_t* block_tables;
+  int32_t max_blocks;
+  const int32_t* query_starts;
+  const int32_t* sequence_lengths;
+  int32_t requests;
+  int32_t rows;
+  int32_t heads;
+  int32_t kv_heads;
+  int32_t head_dim;
+  int32_t block_size;
+  float scale;
+  int32_t sliding_window;
+  float* output;
+};
+
+struct SiluMultiplyArguments {
+  const float* gate_up;
+  int32_t rows;
+  int32_t columns;
+  float* output;
+};
+
+struct GatherRowsArguments {
+  const float* input;
+  const int32_t* indices;
+  int32_t input_rows;
+  int32_t rows;
+  int32_t columns;
+  float* output;
+};
+
+struct GatherTokensArguments {
+  const int32_t* table;
+  const int32_t* sources;
+  int32_t rows;
+  int32_t table_length;
+  int32_t* output;
+};
+
+struct ScatterTokensArguments {
+  const int32_t* tokens;
+  const int32_t* destinations;
+  int32_t rows;
+  int32_t table_length;
+  int32_t* table;
+};
+
+struct SampleArguments {
+  const float* logits;
+  int32_t rows;
+  int32_t vocabulary;
+  const float* floats;
+  const int32_t* ints;
+  const int32_t* token_table;
+  const int32_t* bias_tokens;
+  const float* bias_values;
+  int32_t max_logprobs;
+  int32_t* tokens;
+  float* logprobs;
+  int32_t* logprob_tokens;
+};
+
+}  // namespace upbeat

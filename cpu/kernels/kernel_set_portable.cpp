@@ -1,2 +1,0 @@
-// The kernels in plain C++, for machines without one of the other instruction sets.
-#include "kernel_set.inl"

@@ -1,0 +1,139 @@
+// Choosing one token per row: the order of operations is the contract of upbeat_sample.
+//
+// Rows are shared out to the workers; a row is one worker's from start to end. A greedy row without bias and penalties
+// is one pass over its logits; a row with top-k looks at the whole vocabulary once; sorting is never needed
+// (scan.inl, select.inl, draw.inl).
+#pragma once
+
+#include "cpu/kernels/sampling/draw.inl"
+
+namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
+
+inline bool any_finite(const float* logits, int vocabulary) {
+  for (int id = 0; id < vocabulary; id++) {
+    if (__builtin_isfinite(logits[id])) return true;
+  }
+  return false;
+}
+
+// An infinite logit leaves nothing to the finite ones: all that are infinite become equal.
+inline void level_infinities(const float* logits, int vocabulary, float* adjusted) {
+  for (int id = 0; id < vocabulary; id++) {
+    adjusted[id] = logits[id] == __builtin_inff() ? 0.0f : -__builtin_inff();
+  }
+}
+
+// Chooses the row's token.
+inline SampleFault choose_token(const SampleArguments& arguments, const SampleRow& row, SampleWork& work,
+                                uint32_t* counts, int32_t* token) {
+  const int vocabulary = arguments.vocabulary;
+  const float* logits = row.logits;
+  if (row.has_bias() || row.has_penalties()) {
+    for (int id = 0; id < vocabulary; id++) work.adjusted[id] = without_nan(logits[id]);
+    logits = work.adjusted;
+    if (row.has_bias()) {
+      const SampleFault fault = add_bias(arguments, row, work.adjusted);
+      if (fault.kind != SampleFault::none) return fault;
+    }
+    if (row.has_penalties()) {
+      const SampleFault fault = apply_penalties(arguments, row, counts, work.adjusted);
+      if (fault.kind != SampleFault::none) return fault;
+    }
+  }
+  float highest = scan_maxima(logits, vocabulary, work.maxima);
+  if (!__builtin_isfinite(highest)) {
+    if (highest < 0 || !any_finite(logits, vocabulary)) return {SampleFault::no_finite_logit, 0, 0};
+    level_infinities(logits, vocabulary, work.adjusted);
+    logits = work.adjusted;
+    highest = scan_maxima(logits, vocabulary, work.maxima);
+  }
+  *token = row.value(UPBEAT_SAMPLING_TEMPERATURE) > 0.0f ? draw(row, logits, vocabulary, highest, work)
+                                                         : first_of(logits, vocabulary, work.maxima, highest);
+  return {};
+}
+
+// Log-probabilities of the raw logits: of the token, and of the n likeliest, falling, ties by lower id.
+inline SampleFault write_logprobs(const SampleRow& row, int vocabulary, int n, int32_t token, SampleWork& work,
+                                  float* logprobs, int32_t* logprob_tokens) {
+  const float highest = scan_maxima(row.logits, vocabulary, work.maxima);
+  if (highest < 0 && !__builtin_isfinite(highest)) return {SampleFault::no_finite_logit, 0, 0};
+  const double total = log_sum_exp(row.logits, vocabulary, highest);
+  const auto logprob = [&](int32_t id) { return float(double(without_nan(row.logits[id])) - total); };
+  logprobs[0] = logprob(token);
+  if (n == 0) return {};
+  int count = collect_best(row.logits, vocabulary, work.maxima, n, work.keys, work.scratch);
+  sort_falling(work.keys, count);
+  for (int i = 0; i < count; i++) logprob_tokens[i] = key_id(work.keys[i]);
+  for (int32_t id = 0; count < n; id++) {  // the rest are the impossible ones, by id
+    if (!(row.logits[id] > -__builtin_inff())) logprob_tokens[count++] = id;
+  }
+  for (int i = 0; i < n; i++) logprobs[1 + i] = logprob(logprob_tokens[i]);
+  return {};
+}
+
+inline SampleFault sample_row(const SampleArguments& arguments, int row_index, SampleWork& work, uint32_t* counts) {
+  const SampleRow row = {arguments.logits + int64_t(row_index) * arguments.vocabulary,
+                         arguments.floats + int64_t(row_index) * UPBEAT_SAMPLING_FLOATS,
+                         arguments.ints + int64_t(row_index) * UPBEAT_SAMPLING_INTS};
+  int32_t& token = arguments.tokens[row_index];
+  if (row.control(UPBEAT_SAMPLING_ACTIVE) == 0) {
+    token = -1;
+    return {};
+  }
+  const int32_t n = row.control(UPBEAT_SAMPLING_LOGPROBS);
+  if (n > arguments.max_logprobs || n > arguments.vocabulary) return {SampleFault::logprob_count, n, 0};
+  const SampleFault fault = choose_token(arguments, row, work, counts, &token);
+  if (fault.kind != SampleFault::none || n < 0) return fault;
+  return write_logprobs(row, arguments.vocabulary, n, token, work,
+                        arguments.logprobs + int64_t(row_index) * (1 + arguments.max_logprobs),
+                        arguments.logprob_tokens + int64_t(row_index) * arguments.max_logprobs);
+}
+
+inline bool report(const SampleArguments& arguments, int row, const SampleFault& found, Fault& fault) {
+  switch (found.kind) {
+    case SampleFault::none:
+      return true;
+    case SampleFault::no_finite_logit:
+      return fail(fault, "sample: row %d has no finite logit", row);
+    case SampleFault::bias_token:
+      return fail(fault, "sample: row %d: bias token %d at %d is outside the vocabulary of %d", row, found.value,
+                  found.index, arguments.vocabulary);
+    case SampleFault::history_range:
+      return fail(fault, "sample: row %d: the history of %d tokens from %d has a negative bound", row, found.value,
+                  found.index);
+    case SampleFault::history_token:
+      return fail(fault, "sample: row %d: token %d at %d of the token table is outside the vocabulary of %d", row,
+                  found.value, found.index, arguments.vocabulary);
+    case SampleFault::logprob_count:
+      return fail(fault, "sample: row %d asks for %d log-probabilities, more than %d or the vocabulary of %d", row,
+                  found.index, arguments.max_logprobs, arguments.vocabulary);
+  }
+  return true;
+}
+
+inline bool sample(const SampleArguments& arguments, ThreadPool& pool, Fault& fault) {
+  if (arguments.rows == 0) return true;
+  static thread_local Scratch work_scratch;
+  static thread_local Scratch counts_scratch;
+  Carver measure{nullptr};
+  carve_sample_work(measure, arguments.vocabulary);
+  const size_t faults_bytes = size_t(arguments.rows) * sizeof(SampleFault);
+  const size_t bytes = measure.used * size_t(pool.size()) + faults_bytes;
+  const size_t counts_bytes = size_t(pool.size()) * size_t(arguments.vocabulary) * sizeof(uint32_t);
+  uint8_t* memory = work_scratch.reserve(bytes);
+  uint32_t* counts = reinterpret_cast<uint32_t*>(counts_scratch.reserve(counts_bytes, true));
+  if (!memory || !counts) return fail_memory(fault, "sample", bytes + counts_bytes);
+  SampleFault* faults = reinterpret_cast<SampleFault*>(memory + measure.used * size_t(pool.size()));
+
+  pool.run(arguments.rows, [&](int row, int worker) {
+    Carver carver{memory + measure.used * size_t(worker)};
+    SampleWork work = carve_sample_work(carver, arguments.vocabulary);
+    faults[row] = sample_row(arguments, row, work, counts + size_t(worker) * size_t(arguments.vocabulary));
+  });
+  for (int row = 0; row < arguments.rows; row++) {
+    if (!report(arguments, row, faults[row], fault)) return false;
+  }
+  return true;
+}
+
+}  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

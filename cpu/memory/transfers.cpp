@@ -1,0 +1,65 @@
+// Copies and fills run on the stream's thread alone: they are bound by memory.
+#include "cpu/memory/transfers.h"
+
+#include <cstring>
+
+#include "cpu/device/operation.h"
+
+namespace upbeat {
+
+namespace {
+
+struct Copy {
+  void* destination;
+  const void* source;
+  int64_t bytes;
+};
+
+bool run_copy(Stream&, const void* payload, Fault&) {
+  const auto& copy = payload_as<Copy>(payload);
+  std::memcpy(copy.destination, copy.source, size_t(copy.bytes));
+  return true;
+}
+
+struct Fill {
+  void* destination;
+  int32_t value;
+  int64_t bytes;
+};
+
+bool run_fill(Stream&, const void* payload, Fault&) {
+  const auto& fill = payload_as<Fill>(payload);
+  std::memset(fill.destination, fill.value & 0xff, size_t(fill.bytes));
+  return true;
+}
+
+bool run_fault(Stream&, const void*, Fault& fault) {
+  std::strcpy(fault.message, "the caller asked for this fault");
+  return false;
+}
+
+constexpr Operation kCopies[] = {{.name = "upbeat_copy_to_device", .run = run_copy},
+                                 {.name = "upbeat_copy_to_host", .run = run_copy},
+                                 {.name = "upbeat_copy_on_device", .run = run_copy}};
+constexpr Operation kFill = {.name = "upbeat_memory_fill", .run = run_fill};
+constexpr Operation kFault = {.name = "upbeat_stream_inject_fault", .run = run_fault};
+constexpr Operation kUpload = kernel<&KernelSet::pack>("upbeat_weight_upload");
+
+}  // namespace
+
+void enqueue_copy(Stream& stream, CopyKind kind, void* destination, const void* source, int64_t bytes) {
+  stream.enqueue(kCopies[int(kind)], Copy{destination, source, bytes});
+}
+
+void enqueue_fill(Stream& stream, void* destination, int32_t value, int64_t bytes) {
+  stream.enqueue(kFill, Fill{destination, value, bytes});
+}
+
+void enqueue_fault(Stream& stream) { stream.enqueue(kFault, 0); }
+
+void enqueue_weight_upload(Stream& stream, const void* source, const PackedWeight& weight, int32_t first_row,
+                           int32_t row_count) {
+  stream.enqueue(kUpload, PackArguments{weight, source, first_row, row_count});
+}
+
+}  // namespace upbeat

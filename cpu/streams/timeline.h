@@ -1,0 +1,43 @@
+// A stream's progress: how many of its commands are done. Events and waiters hold on to it, also after the stream.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "abi/objects/ref_counted.h"
+#include "cpu/threads/parking.h"
+
+namespace upbeat {
+
+class Timeline : public Shared {
+ public:
+  // True once the first `count` commands are done.
+  bool passed(uint64_t count) const { return done_.load(std::memory_order_acquire) >= count; }
+
+  uint64_t done() const { return done_.load(std::memory_order_acquire); }
+
+  void advance(uint64_t count) { done_.store(count, std::memory_order_release); }
+
+  // Tells waiters that they may look again.
+  Signal& changed() { return changed_; }
+
+  // A host thread's wait until ready(). It spins only while waits turn out short: the cores are the kernels'.
+  template <typename Ready>
+  bool wait(Ready&& ready, int64_t deadline, bool may_spin) {
+    if (ready()) return true;
+    const int64_t start = now_ns();
+    const bool spin = may_spin && last_wait_ns_.load(std::memory_order_relaxed) < 2 * kSpinNs;
+    const bool is_ready = changed_.wait(ready, deadline, spin ? kSpinNs : 0);
+    last_wait_ns_.store(now_ns() - start, std::memory_order_relaxed);
+    return is_ready;
+  }
+
+ private:
+  static constexpr int64_t kSpinNs = 20'000;
+
+  std::atomic<uint64_t> done_{0};
+  Signal changed_;
+  std::atomic<int64_t> last_wait_ns_{0};
+};
+
+}  // namespace upbeat

@@ -1,0 +1,45 @@
+// How kernels report what they cannot do: an index out of range, a row of logits without a finite value.
+//
+// The first fault writes its kind and numbers to pinned host memory, where every wait looks, and raises a flag in
+// device memory, which every kernel reads first: what comes later is skipped.
+#pragma once
+
+#include <cstdint>
+
+#include "abi/types/fault.h"
+#include "cuda/kernels/common/machine.h"
+
+namespace upbeat {
+
+enum class FaultKind : int32_t {
+  none,
+  host,  // noted by the host, which has the sentence
+  injected,
+  embedding_token,       // token, row, rows of the weight
+  gather_row,            // index, row, rows of the input
+  gather_token,          // source, row, length of the table
+  scatter_token,         // destination, row, length of the table
+  rotary_position,       // position, row
+  attention_rows,        // request, first row, end row, rows
+  attention_length,      // request, query rows, sequence length
+  attention_capacity,    // request, sequence length, blocks of its table, block size
+  attention_block,       // block, request, entry of the table
+  sample_finite,         // row
+  sample_bias_token,     // row, token, place, vocabulary
+  sample_history_range,  // row, length, start
+  sample_history_token,  // row, token, place, vocabulary
+  sample_logprobs,       // row, count, most, vocabulary
+};
+
+inline constexpr int kFaultNumbers = 4;
+
+// Where a kernel reports: as a parameter of every kernel.
+struct FaultSlot {
+  int32_t* flag = nullptr;    // device memory: 0 while all is well
+  int32_t* record = nullptr;  // pinned host memory: the kind, then its numbers
+};
+
+// The sentence of a record, the op's name in front.
+void describe_fault(const int32_t* record, Fault& fault);
+
+}  // namespace upbeat

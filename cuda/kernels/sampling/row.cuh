@@ -1,0 +1,106 @@
+// What the sampling kernels know of a row: its parameters, its logits, and the order of its candidates.
+#pragma once
+
+#include "ffi/upbeat.h"
+#include "cuda/kernels/common/fault.cuh"
+#include "cuda/kernels/kernels.h"
+#include "cuda/kernels/common/reduce.cuh"
+
+namespace upbeat {
+
+inline constexpr int kSampleThreads = 256;
+inline constexpr int kSampleWarps = kSampleThreads / 32;
+
+// exp(x) exactly as the CPU library computes it (cpu/kernels/common/math.inl): within 2 ulp, exactly 1 at 0, 0 below -87.33
+// and for NaN. The sampler's weights are rounded from it, so that both libraries draw alike.
+__device__ inline float sampling_exp(float x) {
+  if (!(x >= -87.336544f)) return 0.0f;
+  const float bounded = x < 88.37626f ? x : 88.37626f;
+  const float n = rintf(bounded * 1.44269504f);
+  float r = fmaf(n, -0.693359375f, bounded);
+  r = fmaf(n, 2.12194440e-4f, r);
+  float p = 1.393368586e-3f;
+  p = fmaf(p, r, 8.369184382e-3f);
+  p = fmaf(p, r, 4.166646460e-2f);
+  p = fmaf(p, r, 1.666650494e-1f);
+  p = fmaf(p, r, 5.000000013e-1f);
+  return fmaf(fmaf(p, r, 1.0f), r, 1.0f) * __uint_as_float(uint32_t(int32_t(n) + 127) << 23);
+}
+
+__device__ inline float without_nan(float value) { return value == value ? value : -INFINITY; }
+
+// A candidate as a number: the logit's bits, made to order as integers, above the complement of its id. All are
+// different, and larger is better: by logit, then by lower id.
+__device__ inline uint64_t candidate_key(float logit, int32_t id) {
+  const uint32_t bits = __float_as_uint(logit + 0.0f);  // -0 counts as +0
+  const uint32_t ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+  return uint64_t(ordered) << 32 | uint32_t(~uint32_t(id));
+}
+
+__device__ inline int32_t key_id(uint64_t key) { return int32_t(~uint32_t(key)); }
+
+// The parameters of one row.
+struct SampleRow {
+  Global<const float> logits;
+  Global<const float> floats;
+  Global<const int32_t> ints;
+  int index;
+  int vocabulary;
+
+  __device__ float value(int column) const { return floats[column]; }
+  __device__ int32_t control(int column) const { return ints[column]; }
+  __device__ bool has_penalties() const {
+    return value(UPBEAT_SAMPLING_REPETITION_PENALTY) != 1.0f || value(UPBEAT_SAMPLING_PRESENCE_PENALTY) != 0.0f ||
+           value(UPBEAT_SAMPLING_FREQUENCY_PENALTY) != 0.0f;
+  }
+  __device__ bool has_bias() const { return control(UPBEAT_SAMPLING_BIAS_COUNT) > 0; }
+};
+
+// The logits that a token is chosen by: raw, or with bias and penalties. Where one is infinite, all that are infinite
+// count alike and the rest not at all.
+struct ChoiceLogits {
+  Global<const float> values;
+  bool infinite;
+
+  __device__ float operator()(int id) const {
+    const float value = without_nan(values[id]);
+    return !infinite ? value : value == INFINITY ? 0.0f : -INFINITY;
+  }
+};
+
+// Room that the threads of a block share.
+struct SampleRoom {
+  Shared<float> floats;              // [kSampleWarps]
+  Shared<unsigned long long> sums;   // [256]: sums of the weights of digits, or of threads
+  Shared<unsigned long long> words;  // [4]: what one thread tells the others
+};
+
+// The largest of what the threads bring, for every thread. Barriers before and after.
+__device__ inline float block_max(float value, const SampleRoom& room) {
+  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
+  value = warp_max(value);
+  __syncthreads();
+  if (lane == 0) room.floats[warp] = value;
+  __syncthreads();
+  return warp_max(lane < kSampleWarps ? float(room.floats[lane]) : -INFINITY);
+}
+
+// The sum of whole numbers over the threads, for every thread. Barriers before and after.
+__device__ inline uint64_t block_total(uint64_t value, const SampleRoom& room) {
+  __syncthreads();
+  if (threadIdx.x == 0) room.words[0] = 0;
+  __syncthreads();
+  if (value != 0) atomic_add(room.words, static_cast<unsigned long long>(value));
+  __syncthreads();
+  return uint64_t(room.words[0]);
+}
+
+// What thread 0 knows, for every thread. Barriers before and after.
+__device__ inline uint64_t block_tell(uint64_t value, const SampleRoom& room) {
+  __syncthreads();
+  if (threadIdx.x == 0) room.words[0] = value;
+  __syncthreads();
+  return uint64_t(room.words[0]);
+}
+
+}  // namespace upbeat
