@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "device/device.h"
+#include "abi/backend.h"
 #include "abi/checks/error.h"
 #include "abi/objects/handles.h"
 

@@ -1,14 +1,12 @@
 // The ABI: the ops of a decoder. Each checks its operands and enqueues one kernel.
 #include "abi/checks/checks.h"
-#include "device/operation.h"
 
 using namespace upbeat;
 
 extern "C" {
 
 int32_t upbeat_embedding(int32_t stream, int32_t weight, const void* tokens, int32_t rows, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::embedding>("upbeat_embedding");
-  return guarded(kOperation.name, [&] {
+  return guarded(EmbeddingArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     const PackedWeight& table = complete_weight(device, weight);
@@ -19,15 +17,14 @@ int32_t upbeat_embedding(int32_t stream, int32_t weight, const void* tokens, int
         .rows = rows,
         .output = operand<float>(device, "output", output, product({rows, table.columns})),
     };
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_rms_norm(int32_t stream, const void* input, const void* weight, float epsilon, int32_t rows,
                         int32_t columns, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::rms_norm>("upbeat_rms_norm");
-  return guarded(kOperation.name, [&] {
+  return guarded(RmsNormArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_epsilon(epsilon);
@@ -43,15 +40,14 @@ int32_t upbeat_rms_norm(int32_t stream, const void* input, const void* weight, f
         .output = operand<float>(device, "output", output, elements),
     };
     if (input != output) check_disjoint("output", output, elements * 4, "input", input, elements * 4);
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias, const void* residual,
                       int32_t rows, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::linear>("upbeat_linear");
-  return guarded(kOperation.name, [&] {
+  return guarded(LinearArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     const PackedWeight& matrix = complete_weight(device, weight);
@@ -70,22 +66,21 @@ int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const v
     if (residual != nullptr && residual != output) {
       check_disjoint("output", output, outputs * 4, "residual", residual, outputs * 4);
     }
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_rotary_table(int32_t stream, const void* inverse_frequencies, float scale, int32_t positions,
                             int32_t head_dim, void* table) {
-  static constexpr Operation kOperation = kernel<&KernelSet::rotary_table>("upbeat_rotary_table");
-  return guarded(kOperation.name, [&] {
+  return guarded(RotaryTableArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_finite("scale", scale);
     check_positive("positions", positions);
     check_heads(1, 1, head_dim);
     check_range_of(device, MemoryKind::host, "inverse_frequencies", inverse_frequencies, int64_t(head_dim) / 2 * 8, 8);
-    target.enqueue(kOperation, RotaryTableArguments{
+    target.enqueue(RotaryTableArguments{
                                    .inverse_frequencies = static_cast<const double*>(inverse_frequencies),
                                    .scale = scale,
                                    .positions = positions,
@@ -115,8 +110,7 @@ int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* positions, co
                             const void* rotary_table, const void* query_norm, const void* key_norm, float epsilon,
                             int32_t rows, int32_t heads, int32_t kv_heads, int32_t head_dim, void* key_cache,
                             void* value_cache, int32_t cache_dtype, int32_t block_size) {
-  static constexpr Operation kOperation = kernel<&KernelSet::rotary_cache>("upbeat_rotary_cache");
-  return guarded(kOperation.name, [&] {
+  return guarded(RotaryCacheArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_both_or_none("query_norm", query_norm, "key_norm", key_norm);
@@ -145,7 +139,7 @@ int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* positions, co
         .cache_dtype = type,
         .block_size = block_size,
     };
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
@@ -155,8 +149,7 @@ int32_t upbeat_attention(int32_t stream, const void* query, int32_t query_stride
                          const void* query_starts, const void* sequence_lengths, int32_t requests, int32_t rows,
                          int32_t heads, int32_t kv_heads, int32_t head_dim, int32_t block_size, float scale,
                          int32_t sliding_window, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::attention>("upbeat_attention");
-  return guarded(kOperation.name, [&] {
+  return guarded(AttentionArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("requests", requests);
@@ -194,14 +187,13 @@ int32_t upbeat_attention(int32_t stream, const void* query, int32_t query_stride
         .sliding_window = sliding_window,
         .output = operand<float>(device, "output", output, product({rows, row_elements})),
     };
-    if (rows > 0 && requests > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0 && requests > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_silu_multiply(int32_t stream, const void* gate_up, int32_t rows, int32_t columns, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::silu_multiply>("upbeat_silu_multiply");
-  return guarded(kOperation.name, [&] {
+  return guarded(SiluMultiplyArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("rows", rows);
@@ -214,15 +206,14 @@ int32_t upbeat_silu_multiply(int32_t stream, const void* gate_up, int32_t rows, 
         .output = operand<float>(device, "output", output, elements),
     };
     check_disjoint("output", output, elements * 4, "gate_up", gate_up, elements * 8);
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_gather_rows(int32_t stream, const void* input, const void* indices, int32_t input_rows, int32_t rows,
                            int32_t columns, void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::gather_rows>("upbeat_gather_rows");
-  return guarded(kOperation.name, [&] {
+  return guarded(GatherRowsArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("input_rows", input_rows);
@@ -239,7 +230,7 @@ int32_t upbeat_gather_rows(int32_t stream, const void* input, const void* indice
         .output = operand<float>(device, "output", output, outputs),
     };
     check_disjoint("output", output, outputs * 4, "input", input, inputs * 4);
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }

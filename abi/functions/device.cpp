@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "abi/checks/checks.h"
-#include "device/open.h"
 
 using namespace upbeat;
 
@@ -75,7 +74,7 @@ int32_t upbeat_device_usage(int32_t device, int64_t* usage) {
     check_pointer("usage", usage);
     usage[0] = used.memory().bytes(MemoryKind::device);
     usage[1] = used.memory().bytes(MemoryKind::host);
-    usage[2] = used.weight_bytes();
+    usage[2] = used.objects().weight_bytes();
     return UPBEAT_OK;
   });
 }

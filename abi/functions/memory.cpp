@@ -1,6 +1,5 @@
 // The ABI: memory, copies, loads.
 #include "abi/checks/checks.h"
-#include "memory/transfers.h"
 
 using namespace upbeat;
 
@@ -11,7 +10,8 @@ int32_t allocate(const char* function, MemoryKind kind, int32_t device, int64_t 
     Device& owner = device_of(device);
     check_positive("bytes", bytes);
     check_pointer("address", address);
-    *address = int64_t(reinterpret_cast<intptr_t>(owner.allocate(kind, bytes)));
+    std::byte* allocated = owner.memory().add(kind, owner.allocate(kind, bytes, "bytes"));
+    *address = int64_t(reinterpret_cast<intptr_t>(allocated));
     return UPBEAT_OK;
   });
 }
@@ -38,7 +38,7 @@ int32_t copy(const char* function, CopyKind kind, int32_t stream, void* destinat
     check_range_of(target.device(), to, "destination", destination, bytes, 1);
     check_range_of(target.device(), from, "source", source, bytes, 1);
     check_disjoint("destination", destination, bytes, "source", source, bytes);
-    if (bytes > 0) enqueue_copy(target, kind, destination, source, bytes);
+    if (bytes > 0) target.enqueue_copy(kind, destination, source, bytes);
     return UPBEAT_OK;
   });
 }
@@ -80,7 +80,7 @@ int32_t upbeat_memory_fill(int32_t stream, void* destination, int32_t value, int
     Stream& target = stream_of(stream);
     check_not_negative("bytes", bytes);
     check_range_of(target.device(), MemoryKind::device, "destination", destination, bytes, 1);
-    if (bytes > 0) enqueue_fill(target, destination, value, bytes);
+    if (bytes > 0) target.enqueue_fill(destination, value, bytes);
     return UPBEAT_OK;
   });
 }
@@ -98,7 +98,7 @@ int32_t upbeat_memory_load(int32_t stream, void* destination, const char* path, 
     check_range_of(target.device(), MemoryKind::device, "destination", destination, product({count, 4}), 4);
     Ref<SourceFile> file = SourceFile::open(path, offset, bytes);
     if (count > 0) {
-      enqueue_memory_load(target, std::move(file), offset, type, count, static_cast<float*>(destination));
+      target.enqueue_memory_load(std::move(file), offset, type, count, static_cast<float*>(destination));
     }
     return UPBEAT_OK;
   });

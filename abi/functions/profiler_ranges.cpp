@@ -1,6 +1,5 @@
 // The ABI: ranges for a profiler.
 #include "abi/checks/checks.h"
-#include "device/ranges.h"
 
 using namespace upbeat;
 

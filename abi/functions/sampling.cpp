@@ -1,6 +1,5 @@
 // The ABI: the token table and sampling.
 #include "abi/checks/checks.h"
-#include "device/operation.h"
 
 using namespace upbeat;
 
@@ -8,8 +7,7 @@ extern "C" {
 
 int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sources, int32_t rows, int32_t table_length,
                              void* output) {
-  static constexpr Operation kOperation = kernel<&KernelSet::gather_tokens>("upbeat_gather_tokens");
-  return guarded(kOperation.name, [&] {
+  return guarded(GatherTokensArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("rows", rows);
@@ -21,15 +19,14 @@ int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sour
         .table_length = table_length,
         .output = operand<int32_t>(device, "output", output, rows),
     };
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* destinations, int32_t rows,
                               int32_t table_length, void* table) {
-  static constexpr Operation kOperation = kernel<&KernelSet::scatter_tokens>("upbeat_scatter_tokens");
-  return guarded(kOperation.name, [&] {
+  return guarded(ScatterTokensArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("rows", rows);
@@ -41,7 +38,7 @@ int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* de
         .table_length = table_length,
         .table = operand<int32_t>(device, "table", table, table_length),
     };
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }
@@ -49,8 +46,7 @@ int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* de
 int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t vocabulary, const void* floats,
                       const void* ints, const void* token_table, const void* bias_tokens, const void* bias_values,
                       int32_t max_logprobs, void* tokens, void* logprobs, void* logprob_tokens) {
-  static constexpr Operation kOperation = kernel<&KernelSet::sample>("upbeat_sample");
-  return guarded(kOperation.name, [&] {
+  return guarded(SampleArguments::kFunction, [&] {
     Stream& target = stream_of(stream);
     Device& device = target.device();
     check_not_negative("rows", rows);
@@ -75,7 +71,7 @@ int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t 
         .logprob_tokens = const_cast<int32_t*>(
             operand_or_null<int32_t>(device, "logprob_tokens", logprob_tokens, product({rows, max_logprobs}))),
     };
-    if (rows > 0) target.enqueue(kOperation, arguments);
+    if (rows > 0) target.enqueue(arguments);
     return UPBEAT_OK;
   });
 }

@@ -3,19 +3,21 @@
 
 #include "abi/checks/checks.h"
 #include "abi/types/clock.h"
-#include "memory/transfers.h"
 
 using namespace upbeat;
 
 extern "C" {
 
 int32_t upbeat_stream_create(int32_t device) {
-  return guarded("upbeat_stream_create", [&] { return device_of(device).create_stream(); });
+  return guarded("upbeat_stream_create", [&] {
+    Device& owner = device_of(device);
+    return owner.objects().add(owner.make_stream());
+  });
 }
 
 int32_t upbeat_stream_destroy(int32_t stream) {
   return guarded("upbeat_stream_destroy", [&] {
-    stream_of(stream).device().destroy_stream(stream);
+    stream_of(stream).device().objects().destroy_stream(stream);
     return UPBEAT_OK;
   });
 }
@@ -32,29 +34,32 @@ int32_t upbeat_stream_synchronize(int32_t stream, int64_t timeout_us) {
 
 int32_t upbeat_stream_wait_event(int32_t stream, int32_t event) {
   return guarded("upbeat_stream_wait_event", [&] {
-    Stream& held = stream_of(stream);
-    Event& holder = event_of(event);
-    check_same_device(held.device(), "event", holder.device());
-    check_not_capturing(held, "wait for events");
-    holder.hold(held);
+    Stream& waiting = stream_of(stream);
+    Event& awaited = event_of(event);
+    check_same_device(waiting.device(), "event", awaited.device());
+    check_not_capturing(waiting, "wait for events");
+    awaited.block(waiting);
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_stream_inject_fault(int32_t stream) {
   return guarded("upbeat_stream_inject_fault", [&] {
-    enqueue_fault(stream_of(stream));
+    stream_of(stream).enqueue_fault();
     return UPBEAT_OK;
   });
 }
 
 int32_t upbeat_event_create(int32_t device) {
-  return guarded("upbeat_event_create", [&] { return device_of(device).create_event(); });
+  return guarded("upbeat_event_create", [&] {
+    Device& owner = device_of(device);
+    return owner.objects().add(owner.make_event());
+  });
 }
 
 int32_t upbeat_event_destroy(int32_t event) {
   return guarded("upbeat_event_destroy", [&] {
-    event_of(event).device().destroy_event(event);
+    event_of(event).device().objects().destroy_event(event);
     return UPBEAT_OK;
   });
 }
@@ -119,7 +124,7 @@ int32_t upbeat_graph_end(int32_t stream) {
     if (!captured.capturing()) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "stream: is not capturing: call upbeat_graph_begin first");
     }
-    return captured.device().add_graph(captured.end_capture());
+    return captured.device().objects().add(captured.end_capture());
   });
 }
 
@@ -136,7 +141,7 @@ int32_t upbeat_graph_launch(int32_t graph, int32_t stream) {
 
 int32_t upbeat_graph_destroy(int32_t graph) {
   return guarded("upbeat_graph_destroy", [&] {
-    graph_of(graph).device().destroy_graph(graph);
+    graph_of(graph).device().objects().destroy_graph(graph);
     return UPBEAT_OK;
   });
 }

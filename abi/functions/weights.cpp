@@ -2,7 +2,6 @@
 #include <cmath>
 
 #include "abi/checks/checks.h"
-#include "memory/transfers.h"
 
 using namespace upbeat;
 
@@ -46,7 +45,7 @@ int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_
           "weights",
           name_of(type), name_of(input));
     }
-    return owner.create_weight(type, rows, columns, input);
+    return owner.objects().add(owner.make_weight(type, rows, columns, input));
   });
 }
 
@@ -58,7 +57,7 @@ int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, in
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_pointer("path", path);
     check_not_negative("offset", offset);
-    enqueue_weight_load(target, SourceFile::open(path, offset, bytes), offset, filled.packed(), first_row, row_count);
+    target.enqueue_weight_load(SourceFile::open(path, offset, bytes), offset, filled.packed(), first_row, row_count);
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });
@@ -70,7 +69,7 @@ int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, 
     Weight& filled = weight_of(weight);
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_range_of(target.device(), MemoryKind::host, "source", source, bytes, 1);
-    enqueue_weight_upload(target, source, filled.packed(), first_row, row_count);
+    target.enqueue_weight_upload(source, filled.packed(), first_row, row_count);
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });
@@ -85,8 +84,7 @@ int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_ro
     if (!(std::isfinite(scale) && scale > 0)) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "scale: must be finite and above 0, got %g", double(scale));
     }
-    enqueue_weight_randomize(target, filled.packed(),
-                             {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
+    target.enqueue_weight_randomize(filled.packed(), {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });
@@ -94,7 +92,7 @@ int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_ro
 
 int32_t upbeat_weight_destroy(int32_t weight) {
   return guarded("upbeat_weight_destroy", [&] {
-    weight_of(weight).device().destroy_weight(weight);
+    weight_of(weight).device().objects().destroy_weight(weight);
     return UPBEAT_OK;
   });
 }

@@ -15,7 +15,7 @@
 
 namespace upbeat {
 
-class SourceFile : public Shared {
+class SourceFile : public RefCounted {
  public:
   // Opens `path` and checks that it has the bytes [offset, offset + bytes). Pending loads of one file share one
   // descriptor: a model has more tensors than a process may have open files. Throws ApiError FILE.

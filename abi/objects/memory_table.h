@@ -1,17 +1,16 @@
-// Which addresses a device has given out. They are checked against this table at each call that passes one: a wrong
-// address is an error for the caller to read, not a crash of its process.
+// The allocations of a device. Every address that a call passes is checked against this table: a wrong address is an
+// error for the caller to read, not a crash of its process.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "memory/memory.h"
+#include "abi/objects/memory.h"
 #include "abi/types/memory_kind.h"
 
 namespace upbeat {
 
-// The allocations of one device, by address.
 class MemoryTable {
  public:
   // Adds an allocation and returns its address.
@@ -20,8 +19,11 @@ class MemoryTable {
   // Frees the allocation that starts at `address`; false when there is none of this kind.
   bool remove(MemoryKind kind, const void* address);
 
-  // Bytes from `address` to the end of the allocation that holds it; -1 when none does.
+  // Bytes from `address` to the end of the allocation it lies in; -1 when it lies in none.
   int64_t room_at(const void* address, MemoryKind* kind) const;
+
+  // Frees all.
+  void clear() { *this = MemoryTable(); }
 
   int64_t bytes(MemoryKind kind) const { return kind == MemoryKind::device ? device_bytes_ : host_bytes_; }
 

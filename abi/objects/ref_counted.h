@@ -1,4 +1,4 @@
-// Counted ownership that fits into a command: the count is in the object, the reference is a plain pointer.
+// Counted ownership that fits into a command: the count is in the object, a reference is a plain pointer.
 #pragma once
 
 #include <atomic>
@@ -6,14 +6,15 @@
 
 namespace upbeat {
 
-class Shared {
+// Begins with one owner, its creator.
+class RefCounted {
  public:
-  Shared() = default;
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
+  RefCounted() = default;
+  RefCounted(const RefCounted&) = delete;
+  RefCounted& operator=(const RefCounted&) = delete;
 
   void retain() { owners_.fetch_add(1, std::memory_order_relaxed); }
-  // For tables that hold no count: false when the last owner has gone already.
+  // For tables that hold no count: false when the last owner has released the object already.
   bool try_retain() {
     int owners = owners_.load(std::memory_order_relaxed);
     while (owners > 0 && !owners_.compare_exchange_weak(owners, owners + 1, std::memory_order_acquire)) {
@@ -25,23 +26,26 @@ class Shared {
   }
 
  protected:
-  virtual ~Shared() = default;
+  virtual ~RefCounted() = default;
 
  private:
-  std::atomic<int> owners_{1};  // the creator
+  std::atomic<int> owners_{1};
 };
 
-// Owns one count of a Shared object.
+// Owns one count of a RefCounted object.
 template <typename Object>
 class Ref {
  public:
   Ref() = default;
-  // Takes over the count that the caller has.
+  // Takes over a count of the caller's.
   explicit Ref(Object* owned) : object_(owned) {}
   Ref(const Ref& other) : object_(other.object_) {
     if (object_ != nullptr) object_->retain();
   }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  // From a reference to a derived class.
+  template <typename Derived>
+  Ref(Ref<Derived> other) : object_(other.forget()) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);
     return *this;
@@ -50,7 +54,7 @@ class Ref {
     if (object_ != nullptr) object_->release();
   }
 
-  // Gives the count away.
+  // Passes the count on to the caller.
   Object* forget() { return std::exchange(object_, nullptr); }
 
   Object* get() const { return object_; }

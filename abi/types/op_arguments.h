@@ -1,15 +1,16 @@
-// The operands of each op, checked: what a call leaves for the library's kernels.
+// The operands of each op, as checked by abi/ and passed to a kernel. kFunction is the C function that they come from:
+// it names the op in errors and faults. Shapes and units are those of ffi/upbeat.h.
 #pragma once
 
 #include <cstdint>
 
 #include "abi/types/dtype.h"
-#include "abi/types/fault.h"
-#include "memory/packed_weight.h"
+#include "abi/types/packed_weight.h"
 
 namespace upbeat {
 
 struct EmbeddingArguments {
+  static constexpr const char* kFunction = "upbeat_embedding";
   PackedWeight weight;
   const int32_t* tokens;
   int32_t rows;
@@ -17,6 +18,7 @@ struct EmbeddingArguments {
 };
 
 struct RmsNormArguments {
+  static constexpr const char* kFunction = "upbeat_rms_norm";
   const float* input;
   const float* weight;
   float epsilon;
@@ -26,6 +28,7 @@ struct RmsNormArguments {
 };
 
 struct LinearArguments {
+  static constexpr const char* kFunction = "upbeat_linear";
   PackedWeight weight;
   const float* input;
   const float* bias;      // or null
@@ -35,6 +38,7 @@ struct LinearArguments {
 };
 
 struct RotaryTableArguments {
+  static constexpr const char* kFunction = "upbeat_rotary_table";
   const double* inverse_frequencies;
   float scale;
   int32_t positions;
@@ -43,6 +47,7 @@ struct RotaryTableArguments {
 };
 
 struct RotaryCacheArguments {
+  static constexpr const char* kFunction = "upbeat_rotary_cache";
   float* qkv;
   const int32_t* positions;
   const int32_t* slot_mapping;
@@ -61,6 +66,7 @@ struct RotaryCacheArguments {
 };
 
 struct AttentionArguments {
+  static constexpr const char* kFunction = "upbeat_attention";
   const float* query;
   int32_t query_stride;
   const void* key_cache;
@@ -82,6 +88,7 @@ struct AttentionArguments {
 };
 
 struct SiluMultiplyArguments {
+  static constexpr const char* kFunction = "upbeat_silu_multiply";
   const float* gate_up;
   int32_t rows;
   int32_t columns;
@@ -89,6 +96,7 @@ struct SiluMultiplyArguments {
 };
 
 struct GatherRowsArguments {
+  static constexpr const char* kFunction = "upbeat_gather_rows";
   const float* input;
   const int32_t* indices;
   int32_t input_rows;
@@ -98,6 +106,7 @@ struct GatherRowsArguments {
 };
 
 struct GatherTokensArguments {
+  static constexpr const char* kFunction = "upbeat_gather_tokens";
   const int32_t* table;
   const int32_t* sources;
   int32_t rows;
@@ -106,6 +115,7 @@ struct GatherTokensArguments {
 };
 
 struct ScatterTokensArguments {
+  static constexpr const char* kFunction = "upbeat_scatter_tokens";
   const int32_t* tokens;
   const int32_t* destinations;
   int32_t rows;
@@ -114,6 +124,7 @@ struct ScatterTokensArguments {
 };
 
 struct SampleArguments {
+  static constexpr const char* kFunction = "upbeat_sample";
   const float* logits;
   int32_t rows;
   int32_t vocabulary;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "abi/backend.h"
 #include "cpu/kernels/kernels.h"
 #include "ffi/upbeat.h"
 #include "machine_peak.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/linear/weight_layout.h"
 #include "ffi/upbeat.h"
 #include "machine_peak.h"
 
@@ -60,9 +61,9 @@ uint32_t next_random(uint32_t& state) {
 // Weights of both signs and of a magnitude near 0.01.
 upbeat::PackedWeight random_weight(const upbeat::KernelSet& kernels, int outputs, int inputs, uint32_t& state) {
   upbeat::PackedWeight weight = kernels.packed_weight(upbeat::Dtype::bf16, outputs, inputs);
-  weight.data = allocate_huge(weight.bytes());
+  weight.data = allocate_huge(upbeat::packed_bytes(weight));
   uint16_t* words = static_cast<uint16_t*>(weight.data);
-  for (size_t i = 0; i < weight.bytes() / 2; i++) {
+  for (size_t i = 0; i < upbeat::packed_bytes(weight) / 2; i++) {
     const uint32_t random = next_random(state);
     words[i] = uint16_t((random & 0x8000u) | 0x3c00u | (random >> 16 & 0x7fu));
   }
@@ -128,7 +129,7 @@ int main(int argc, char** argv) {
         // A prefill needs the logits of its last row only.
         const int shape_rows = kShapes[shape].count == 1 && rows > 64 ? 1 : rows;
         operations[shape] = 2.0 * shape_rows * kShapes[shape].outputs * kShapes[shape].inputs * kShapes[shape].count;
-        bytes[shape] = double(weights[shape][0].bytes()) * kShapes[shape].count;
+        bytes[shape] = double(upbeat::packed_bytes(weights[shape][0])) * kShapes[shape].count;
         upbeat::Fault fault;
         const upbeat::machine::Stopwatch stopwatch(threads);
         for (const upbeat::PackedWeight& weight : weights[shape]) {

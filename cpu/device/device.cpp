@@ -1,13 +1,15 @@
-// What a device owns, and its fault.
+// Objects of the device, its description, its fault.
 #include "cpu/device/device.h"
 
 #include <algorithm>
 #include <cstdio>
 
 #include "abi/checks/error.h"
-#include "abi/objects/handles.h"
-#include "abi/objects/owners.h"
+#include "cpu/kernels/linear/weight_layout.h"
 #include "cpu/machine/machine.h"
+#include "cpu/memory/allocate.h"
+#include "cpu/streams/event.h"
+#include "cpu/streams/stream.h"
 
 namespace upbeat {
 
@@ -30,20 +32,33 @@ void append_escaped(std::string& json, const std::string& text) {
 
 }  // namespace
 
-Device::Device(int threads, const KernelSet& kernels)
+CpuDevice::CpuDevice(int threads, const KernelSet& kernels)
     : kernels_(kernels),
       cores_(usable_cores()),
       pool_(threads > 0 ? threads : cores_),
       may_spin_(pool_.size() <= cores_) {}
 
-Device::~Device() {
-  drop_all(streams_);  // waits for their work, which may use anything below
-  drop_all(graphs_);
-  drop_all(events_);
-  drop_all(weights_);
+CpuDevice::~CpuDevice() {
+  destroy_streams();
+  destroy_objects();
 }
 
-std::string Device::info() const {
+Memory CpuDevice::allocate(MemoryKind, int64_t bytes, const char* what) { return allocate_memory(bytes, what); }
+
+std::unique_ptr<Stream> CpuDevice::make_stream() { return std::make_unique<CpuStream>(*this); }
+
+Ref<Event> CpuDevice::make_event() { return Ref<Event>(new CpuEvent(*this)); }
+
+std::unique_ptr<Weight> CpuDevice::make_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
+  const PackedWeight layout = kernels_.packed_weight(dtype, rows, columns, input);
+  return std::make_unique<Weight>(*this, layout, padded_rows(layout));
+}
+
+bool CpuDevice::multiplies(Dtype weight, Dtype input) const {
+  return input == Dtype::f32 || (input == Dtype::bf16 && weight == Dtype::bf16 && kernels_.rounds_inputs);
+}
+
+std::string CpuDevice::info() {
   const MemoryAmount machine = machine_memory();
   std::string json = R"({"library":"cpu","name":")";
   append_escaped(json, processor_name());
@@ -56,61 +71,23 @@ std::string Device::info() const {
   return json + "\"}";
 }
 
-void Device::use_dependent_launches(bool wanted) const {
+void CpuDevice::use_dependent_launches(bool wanted) {
   if (!wanted) return;
   throw_error(UPBEAT_ERROR_UNAVAILABLE,
               "dependent launches are the CUDA library's: this one runs one op after the other");
 }
 
-int32_t Device::create_stream() {
-  auto stream = std::make_unique<Stream>(*this);
-  const Ref<Timeline> timeline = stream->timeline();
-  {
-    const std::lock_guard lock(fault_mutex_);
-    timelines_.push_back(timeline);
-  }
-  try {
-    return adopt(streams_, HandleKind::stream, std::move(stream));
-  } catch (...) {
-    const std::lock_guard lock(fault_mutex_);
-    timelines_.pop_back();
-    throw;
-  }
+void CpuDevice::add_timeline(const Ref<Timeline>& timeline) {
+  const std::lock_guard lock(fault_mutex_);
+  timelines_.push_back(timeline);
 }
 
-int32_t Device::create_event() { return adopt(events_, HandleKind::event, Ref<Event>(new Event(*this))); }
-
-int32_t Device::add_graph(Ref<Graph> graph) { return adopt(graphs_, HandleKind::graph, std::move(graph)); }
-
-int32_t Device::create_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
-  auto weight = std::make_unique<Weight>(*this, dtype, rows, columns, input);
-  const int64_t bytes = weight->bytes();
-  const int32_t handle = adopt(weights_, HandleKind::weight, std::move(weight));
-  weight_bytes_ += bytes;
-  return handle;
-}
-
-void Device::destroy_stream(int32_t handle) {
-  const auto at = streams_.find(handle);
-  Handles::process().remove(handle);
-  const Ref<Timeline> timeline = at->second->timeline();
-  streams_.erase(at);
+void CpuDevice::remove_timeline(const Ref<Timeline>& timeline) {
   const std::lock_guard lock(fault_mutex_);
   std::erase_if(timelines_, [&](const Ref<Timeline>& other) { return other.get() == timeline.get(); });
 }
 
-void Device::destroy_event(int32_t handle) { drop(events_, handle); }
-
-void Device::destroy_graph(int32_t handle) { drop(graphs_, handle); }
-
-void Device::destroy_weight(int32_t handle) {
-  Handles::process().remove(handle);
-  const auto at = weights_.find(handle);
-  weight_bytes_ -= at->second->bytes();
-  weights_.erase(at);
-}
-
-void Device::fail(const char* operation, const Fault& fault) noexcept {
+void CpuDevice::fail(const char* operation, const Fault& fault) noexcept {
   const std::lock_guard lock(fault_mutex_);
   if (faulted_.load(std::memory_order_relaxed)) return;
   std::snprintf(fault_message_, sizeof fault_message_, "%s: %.192s", operation, fault.message);
@@ -118,7 +95,7 @@ void Device::fail(const char* operation, const Fault& fault) noexcept {
   for (const Ref<Timeline>& timeline : timelines_) timeline->changed().notify();
 }
 
-void Device::check_fault() const {
+void CpuDevice::check_fault() {
   if (faulted()) throw_error(UPBEAT_ERROR_FAULT, "the device has faulted: %s", fault_message_);
 }
 

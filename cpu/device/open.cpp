@@ -1,7 +1,6 @@
 // There is one device, and its instruction set is a choice.
-#include "cpu/device/open.h"
-
 #include "abi/checks/error.h"
+#include "cpu/device/device.h"
 
 namespace upbeat {
 
@@ -18,7 +17,7 @@ std::unique_ptr<Device> open_device(int32_t index, int32_t threads, int32_t simd
     constexpr const char* kNames[] = {"AUTO", "PORTABLE", "AVX2", "AVX512", "NEON", "AMX"};
     throw_error(UPBEAT_ERROR_UNAVAILABLE, "simd: this machine does not have %s (UPBEAT_SIMD %d)", kNames[simd], simd);
   }
-  return std::make_unique<Device>(threads, *kernels);
+  return std::make_unique<CpuDevice>(threads, *kernels);
 }
 
 }  // namespace upbeat

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "abi/types/fault.h"
 #include "abi/types/op_arguments.h"
 #include "cpu/threads/thread_pool.h"
 
@@ -56,9 +57,6 @@ struct KernelSet {
     return {nullptr, dtype, input, rows, columns, (columns + step - 1) / step * step};
   }
 };
-
-// Bytes of one key or value cache (attention/kv_layout.h describes the layout).
-int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
 
 // The kernel set of an UPBEAT_SIMD_* value, or null when this build or this machine does not have it. AUTO gives the
 // widest one.

@@ -1,11 +1,11 @@
 // A file passes through a buffer that fits the caches, a few megabytes at a time: all threads read, then all threads
-// convert. The pool is given back between pieces, so other streams are held up for milliseconds at most.
-#include "cpu/memory/load.h"
-
+// convert. The pool is unlocked between pieces, so other streams are delayed by milliseconds at most.
 #include <algorithm>
 #include <atomic>
 
 #include "cpu/device/device.h"
+#include "cpu/kernels/linear/weight_layout.h"
+#include "cpu/streams/stream.h"
 
 namespace upbeat {
 
@@ -35,7 +35,7 @@ void release_file(void* payload) {
   payload_as<Load>(payload).file->release();
 }
 
-// Reads exactly `bytes`, with all threads of the pool. False with the cause when the file cannot give them.
+// Reads exactly `bytes`, with all threads of the pool. False, with the cause, when the file has fewer.
 bool read_file(const SourceFile& file, int64_t offset, int64_t bytes, std::byte* destination, ThreadPool& pool,
                Fault& fault) {
   std::atomic<int> problem{0};
@@ -58,11 +58,11 @@ int32_t piece_rows(int64_t row_bytes, int32_t row, int32_t end) {
   return int32_t(stop - row);
 }
 
-bool load_weight(Stream& stream, const void* payload, Fault& fault) {
+bool load_weight(CpuStream& stream, const void* payload, Fault& fault) {
   const auto& load = payload_as<WeightLoad>(payload);
-  Device& device = stream.device();
+  CpuDevice& device = stream.device();
   const int64_t row_bytes = int64_t(load.weight.columns) * int64_t(dtype_bytes(load.weight.dtype));
-  std::byte* buffer = stream.bounce(std::max(kPieceBytes, row_bytes));
+  std::byte* buffer = stream.bounce_buffer(std::max(kPieceBytes, row_bytes));
   load.file->expect(load.offset, row_bytes * load.row_count);
   int64_t offset = load.offset;
   const int32_t end = load.first_row + load.row_count;
@@ -78,12 +78,12 @@ bool load_weight(Stream& stream, const void* payload, Fault& fault) {
   return true;
 }
 
-bool load_memory(Stream& stream, const void* payload, Fault& fault) {
+bool load_memory(CpuStream& stream, const void* payload, Fault& fault) {
   const auto& load = payload_as<MemoryLoad>(payload);
-  Device& device = stream.device();
+  CpuDevice& device = stream.device();
   const int64_t element_bytes = int64_t(dtype_bytes(load.dtype));
   const int64_t piece = kPieceBytes / element_bytes;
-  std::byte* buffer = stream.bounce(kPieceBytes);
+  std::byte* buffer = stream.bounce_buffer(kPieceBytes);
   for (int64_t done = 0; done < load.count;) {
     const int64_t count = std::min(piece, load.count - done);
     const std::lock_guard lock(device.pool_mutex());
@@ -105,15 +105,15 @@ constexpr Operation kLoadMemory = {
 
 }  // namespace
 
-void enqueue_weight_load(Stream& stream, Ref<SourceFile> file, int64_t offset, const PackedWeight& weight,
-                         int32_t first_row, int32_t row_count) {
-  stream.enqueue(kLoadWeight, WeightLoad{file.get(), offset, weight, first_row, row_count});
+void CpuStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight,
+                                    int32_t first_row, int32_t row_count) {
+  enqueue_command(kLoadWeight, WeightLoad{file.get(), offset, weight, first_row, row_count});
   file.forget();
 }
 
-void enqueue_memory_load(Stream& stream, Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
-                         float* destination) {
-  stream.enqueue(kLoadMemory, MemoryLoad{file.get(), offset, dtype, count, destination});
+void CpuStream::enqueue_memory_load(Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
+                                    float* destination) {
+  enqueue_command(kLoadMemory, MemoryLoad{file.get(), offset, dtype, count, destination});
   file.forget();
 }
 

@@ -1,10 +1,10 @@
-// Rows are made row-major in a buffer that fits the caches and packed from there, as those of a file are: the layout
-// stays the kernel set's own.
+// Rows are generated row-major in a buffer that fits the caches and packed from there, like the rows of a file: only the
+// kernel set knows the layout.
 #include <algorithm>
 #include <cstring>
 
 #include "cpu/device/device.h"
-#include "cpu/memory/transfers.h"
+#include "cpu/streams/stream.h"
 
 namespace upbeat {
 
@@ -40,12 +40,12 @@ void fill_row(std::byte* row, uint32_t index, const PackedWeight& weight, const 
   }
 }
 
-bool randomize(Stream& stream, const void* payload, Fault& fault) {
+bool randomize(CpuStream& stream, const void* payload, Fault& fault) {
   const auto& [weight, random] = payload_as<Randomize>(payload);
-  Device& device = stream.device();
+  CpuDevice& device = stream.device();
   const int64_t row_bytes = int64_t(weight.columns) * int64_t(dtype_bytes(weight.dtype));
   const auto fitting = int32_t(std::clamp<int64_t>(kPieceBytes / row_bytes, 1, random.row_count));
-  std::byte* buffer = stream.bounce(row_bytes * fitting);
+  std::byte* buffer = stream.bounce_buffer(row_bytes * fitting);
   const int32_t end = random.first_row + random.row_count;
   for (int32_t row = random.first_row; row < end; row += fitting) {
     const int32_t rows = std::min(fitting, end - row);
@@ -62,8 +62,8 @@ constexpr Operation kRandomize = {.name = "upbeat_weight_randomize", .run = rand
 
 }  // namespace
 
-void enqueue_weight_randomize(Stream& stream, const PackedWeight& weight, const RandomWeightArguments& arguments) {
-  stream.enqueue(kRandomize, Randomize{weight, arguments});
+void CpuStream::enqueue_weight_randomize(const PackedWeight& weight, const RandomWeightArguments& arguments) {
+  enqueue_command(kRandomize, Randomize{weight, arguments});
 }
 
 }  // namespace upbeat

@@ -1,9 +1,7 @@
-// Copies and fills run on the stream's thread alone: they are bound by memory.
-#include "cpu/memory/transfers.h"
-
+// Copies and fills run on the stream's thread alone, because memory bandwidth bounds them.
 #include <cstring>
 
-#include "cpu/device/operation.h"
+#include "cpu/streams/operation.h"
 
 namespace upbeat {
 
@@ -15,7 +13,7 @@ struct Copy {
   int64_t bytes;
 };
 
-bool run_copy(Stream&, const void* payload, Fault&) {
+bool run_copy(CpuStream&, const void* payload, Fault&) {
   const auto& copy = payload_as<Copy>(payload);
   std::memcpy(copy.destination, copy.source, size_t(copy.bytes));
   return true;
@@ -27,17 +25,18 @@ struct Fill {
   int64_t bytes;
 };
 
-bool run_fill(Stream&, const void* payload, Fault&) {
+bool run_fill(CpuStream&, const void* payload, Fault&) {
   const auto& fill = payload_as<Fill>(payload);
   std::memset(fill.destination, fill.value & 0xff, size_t(fill.bytes));
   return true;
 }
 
-bool run_fault(Stream&, const void*, Fault& fault) {
+bool run_fault(CpuStream&, const void*, Fault& fault) {
   std::strcpy(fault.message, "the caller asked for this fault");
   return false;
 }
 
+// By CopyKind.
 constexpr Operation kCopies[] = {{.name = "upbeat_copy_to_device", .run = run_copy},
                                  {.name = "upbeat_copy_to_host", .run = run_copy},
                                  {.name = "upbeat_copy_on_device", .run = run_copy}};
@@ -47,19 +46,19 @@ constexpr Operation kUpload = kernel<&KernelSet::pack>("upbeat_weight_upload");
 
 }  // namespace
 
-void enqueue_copy(Stream& stream, CopyKind kind, void* destination, const void* source, int64_t bytes) {
-  stream.enqueue(kCopies[int(kind)], Copy{destination, source, bytes});
+void CpuStream::enqueue_copy(CopyKind kind, void* destination, const void* source, int64_t bytes) {
+  enqueue_command(kCopies[int(kind)], Copy{destination, source, bytes});
 }
 
-void enqueue_fill(Stream& stream, void* destination, int32_t value, int64_t bytes) {
-  stream.enqueue(kFill, Fill{destination, value, bytes});
+void CpuStream::enqueue_fill(void* destination, int32_t value, int64_t bytes) {
+  enqueue_command(kFill, Fill{destination, value, bytes});
 }
 
-void enqueue_fault(Stream& stream) { stream.enqueue(kFault, 0); }
+void CpuStream::enqueue_fault() { enqueue_command(kFault, 0); }
 
-void enqueue_weight_upload(Stream& stream, const void* source, const PackedWeight& weight, int32_t first_row,
-                           int32_t row_count) {
-  stream.enqueue(kUpload, PackArguments{weight, source, first_row, row_count});
+void CpuStream::enqueue_weight_upload(const void* source, const PackedWeight& weight, int32_t first_row,
+                                      int32_t row_count) {
+  enqueue_command(kUpload, PackArguments{weight, source, first_row, row_count});
 }
 
 }  // namespace upbeat

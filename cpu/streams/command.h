@@ -1,25 +1,25 @@
-// A command: one piece of a stream's work, in a slot of fixed size, so that enqueueing allocates nothing.
+// A command: one piece of a stream's work, in a place of fixed size, so that enqueueing allocates nothing.
 #pragma once
 
 #include <cstddef>
 #include <new>
 #include <type_traits>
 
-#include "cpu/kernels/kernels.h"
+#include "abi/types/fault.h"
 
 namespace upbeat {
 
-class Stream;
+class CpuStream;
 
-// What kind of work a command is. One constant per kind; commands point to it.
+// The kind of a command. One constant per kind; commands point to it.
 struct Operation {
   const char* name;
-  // Does the work on the stream's thread. False: a fault, described in `fault`. Never throws.
-  bool (*run)(Stream& stream, const void* payload, Fault& fault);
-  // Gives up what the payload owns, after run() or in place of it. Null when it owns nothing; only such work can be
-  // captured, since a graph runs it many times.
+  // Does the work, on the stream's thread. False: a fault, described in `fault`. Never throws.
+  bool (*run)(CpuStream& stream, const void* payload, Fault& fault);
+  // Releases what the payload owns, after run() or instead of it. Null when it owns nothing; only such commands can be
+  // captured, because a graph runs them many times.
   void (*release)(void* payload) = nullptr;
-  // Whether waiters of the stream look again once this command is done.
+  // Whether the stream wakes its waiters after this command.
   bool wakes = false;
 };
 

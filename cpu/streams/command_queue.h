@@ -1,7 +1,7 @@
-// The commands of a stream between the caller's thread, which adds them, and the stream's thread, which runs them: a
-// chain of fixed segments without locks.
+// The commands of a stream on their way from the caller's thread, which adds them, to the stream's thread, which runs
+// them: a lock-free chain of fixed segments.
 //
-// In steady state two segments take turns and nothing is allocated; a caller far ahead makes the chain longer. The
+// In steady state two segments take turns and nothing is allocated; a caller that runs ahead makes the chain longer. The
 // stream bounds how far ahead it may get.
 #pragma once
 
@@ -28,8 +28,8 @@ class CommandQueue {
     delete spare_.load(std::memory_order_relaxed);
   }
 
-  // Caller's thread: the slot of the next command, to be filled and then published by push(). May throw bad_alloc.
-  Command& next_slot() {
+  // Caller's thread: the place of the next command, to be filled and then published by push(). May throw bad_alloc.
+  Command& next_place() {
     if (write_index_ == kSegmentCommands) {
       Segment* segment = spare_.exchange(nullptr, std::memory_order_acquire);
       if (segment == nullptr) segment = new Segment;
@@ -46,10 +46,10 @@ class CommandQueue {
     pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  // How many commands were ever pushed. Any thread.
+  // The number of commands pushed so far. Any thread.
   uint64_t pushed() const { return pushed_.load(std::memory_order_acquire); }
 
-  // Stream's thread, only when it has seen pushed() beyond what it has popped: the oldest command.
+  // Stream's thread, only while pushed() is above the number of pops: the oldest command.
   Command& front() {
     if (read_index_ == kSegmentCommands) {
       Segment* used = read_segment_;

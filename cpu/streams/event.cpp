@@ -1,4 +1,4 @@
-// Recording and waiting. An event that is recorded anew moves on; who waits for the old record waits for the old point.
+// Recording and waiting. A new record moves the event; a wait for the old record still waits for the old point.
 #include "cpu/streams/event.h"
 
 #include "cpu/device/device.h"
@@ -6,20 +6,20 @@
 
 namespace upbeat {
 
-struct Event::Record {
-  Event* event;  // one count
+struct CpuEvent::Record {
+  CpuEvent* event;  // one count
   uint64_t number;
 };
 
-struct Event::Hold {
+struct CpuEvent::Block {
   Timeline* timeline;  // one count
   uint64_t point;
 };
 
-const Operation Event::kRecord = {
+const Operation CpuEvent::kRecord = {
     .name = "upbeat_event_record",
     .run =
-        [](Stream&, const void* payload, Fault&) {
+        [](CpuStream&, const void* payload, Fault&) {
           const auto& [event, number] = payload_as<Record>(payload);
           const int64_t now = now_ns();
           const std::lock_guard lock(event->time_mutex_);
@@ -33,43 +33,51 @@ const Operation Event::kRecord = {
     .wakes = true,
 };
 
-const Operation Event::kHold = {
+const Operation CpuEvent::kBlock = {
     .name = "upbeat_stream_wait_event",
     .run =
-        [](Stream& stream, const void* payload, Fault&) {
-          const auto& [timeline, point] = payload_as<Hold>(payload);
-          const Device& device = stream.device();
+        [](CpuStream& stream, const void* payload, Fault&) {
+          const auto& [timeline, point] = payload_as<Block>(payload);
+          const CpuDevice& device = stream.device();
           timeline->changed().wait(
               [&, timeline = timeline, point = point] { return timeline->passed(point) || device.faulted(); });
           return true;
         },
-    .release = [](void* payload) { payload_as<Hold>(payload).timeline->release(); },
+    .release = [](void* payload) { payload_as<Block>(payload).timeline->release(); },
 };
 
-void Event::record(Stream& stream) {
+CpuEvent::CpuEvent(CpuDevice& device) : Event(device), device_(device) {}
+
+void CpuEvent::record(Stream& stream) {
+  CpuStream& recording = cpu_stream(stream);
   retain();
-  Ref<Event> owner(this);
-  stream.enqueue(kRecord, Record{this, records_ + 1});
+  Ref<CpuEvent> owner(this);
+  recording.enqueue_command(kRecord, Record{this, records_ + 1});
   owner.forget();
   ++records_;
-  timeline_ = stream.timeline();
-  point_ = stream.enqueued();
+  timeline_ = recording.timeline();
+  point_ = recording.enqueued();
 }
 
-bool Event::wait(int64_t deadline) {
+bool CpuEvent::wait(int64_t deadline) {
   if (!timeline_) return true;
   return timeline_->wait([this] { return timeline_->passed(point_) || device_.faulted(); }, deadline,
                          device_.may_spin());
 }
 
-void Event::hold(Stream& stream) {
-  if (passed() || timeline_.get() == stream.timeline().get()) return;
+void CpuEvent::block(Stream& stream) {
+  CpuStream& waiting = cpu_stream(stream);
+  if (passed() || timeline_.get() == waiting.timeline().get()) return;
   Ref<Timeline> owner = timeline_;
-  stream.enqueue(kHold, Hold{owner.get(), point_});
+  waiting.enqueue_command(kBlock, Block{owner.get(), point_});
   owner.forget();
 }
 
-int64_t Event::time_ns() {
+double CpuEvent::microseconds_since(Event& start) {
+  return double(time_ns() - static_cast<CpuEvent&>(start).time_ns()) / 1000.0;
+}
+
+int64_t CpuEvent::time_ns() {
   const std::lock_guard lock(time_mutex_);
   return time_ns_;
 }

@@ -6,15 +6,15 @@
 
 namespace upbeat {
 
-const Operation Graph::kLaunch = {
+const Operation CpuGraph::kLaunch = {
     .name = "upbeat_graph_launch",
     .run = replay,
-    .release = [](void* payload) { payload_as<Graph*>(payload)->release(); },
+    .release = [](void* payload) { payload_as<CpuGraph*>(payload)->release(); },
 };
 
-bool Graph::replay(Stream& stream, const void* payload, Fault&) {
-  for (const Command& command : payload_as<Graph*>(payload)->commands_) {
-    if (stream.device().faulted()) break;  // another stream's fault: it is on record already
+bool CpuGraph::replay(CpuStream& stream, const void* payload, Fault&) {
+  for (const Command& command : payload_as<CpuGraph*>(payload)->commands_) {
+    if (stream.device().faulted()) break;  // of another stream: it is on record already
     Fault fault;
     if (!command.operation->run(stream, command.payload, fault)) {
       stream.device().fail(command.operation->name, fault);
@@ -24,11 +24,11 @@ bool Graph::replay(Stream& stream, const void* payload, Fault&) {
   return true;
 }
 
-void Graph::launch(Stream& stream) {
+void CpuGraph::launch(Stream& stream) {
   retain();
-  Ref<Graph> launched(this);
-  stream.enqueue(kLaunch, this);
-  launched.forget();  // the command has it
+  Ref<CpuGraph> launched(this);
+  cpu_stream(stream).enqueue_command(kLaunch, this);
+  launched.forget();  // the command owns it now
 }
 
 }  // namespace upbeat

@@ -1,4 +1,4 @@
-// The stream's thread: take the oldest command, run it, say so.
+// The stream's thread: takes the oldest command, runs it, advances the timeline.
 #include "cpu/streams/stream.h"
 
 #include <cstring>
@@ -11,52 +11,62 @@ namespace upbeat {
 
 namespace {
 
-// Long enough to stay awake while a caller that enqueues op by op prepares the next, or wakes up itself.
+// Long enough to stay awake while a caller that enqueues op by op prepares the next one, or wakes up itself.
 constexpr int64_t kIdleSpinNs = 50'000;
 
 }  // namespace
 
-Stream::Stream(Device& device)
-    : device_(device), timeline_(new Timeline), idle_spin_ns_(device.may_spin() ? kIdleSpinNs : 0) {
-  thread_ = start_thread("upbeat-stream", [this] { work(); });
+CpuStream::CpuStream(CpuDevice& device)
+    : Stream(device),
+      device_(device),
+      timeline_(new Timeline),
+      idle_spin_ns_(device.may_spin() ? kIdleSpinNs : 0) {
+  device_.add_timeline(timeline_);
+  try {
+    thread_ = start_thread("upbeat-stream", [this] { work(); });
+  } catch (...) {
+    device_.remove_timeline(timeline_);
+    throw;
+  }
 }
 
-Stream::~Stream() {
+CpuStream::~CpuStream() {
   stopping_.store(true);
   filled_.notify();
   thread_.join();
+  device_.remove_timeline(timeline_);
 }
 
-Command& Stream::open_slot() {
+Command& CpuStream::queue_place() {
   if (pending() >= kMostPending) {
     throw_error(UPBEAT_ERROR_OUT_OF_MEMORY, "the stream is %llu commands behind: synchronize with it first",
                 static_cast<unsigned long long>(kMostPending));
   }
-  return queue_.next_slot();
+  return queue_.next_place();
 }
 
-void Stream::publish() {
+void CpuStream::publish() {
   queue_.push();
   filled_.notify();
 }
 
-Command& Stream::capture_slot(const Operation& operation) {
+Command& CpuStream::captured_place(const Operation& operation) {
   if (operation.release != nullptr) {
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "stream: %s cannot be captured: end the capture first", operation.name);
   }
   return capturing_->add();
 }
 
-void Stream::begin_capture() { capturing_ = Ref<Graph>(new Graph(device_)); }
+void CpuStream::begin_capture() { capturing_ = Ref<CpuGraph>(new CpuGraph(device_)); }
 
-Ref<Graph> Stream::end_capture() { return std::move(capturing_); }
+Ref<Graph> CpuStream::end_capture() { return Ref<Graph>(std::move(capturing_)); }
 
-bool Stream::synchronize(int64_t deadline) {
+bool CpuStream::synchronize(int64_t deadline) {
   const uint64_t all = enqueued();
   return timeline_->wait([&] { return timeline_->passed(all) || device_.faulted(); }, deadline, device_.may_spin());
 }
 
-std::byte* Stream::bounce(int64_t bytes) {
+std::byte* CpuStream::bounce_buffer(int64_t bytes) {
   if (bytes > bounce_bytes_) {
     bounce_.reset();
     bounce_bytes_ = 0;
@@ -66,8 +76,8 @@ std::byte* Stream::bounce(int64_t bytes) {
   return bounce_.get();
 }
 
-void Stream::work() {
-  uint64_t known = 0;  // pushed() when last asked: asking takes its cache line from the caller
+void CpuStream::work() {
+  uint64_t known = 0;  // the last value of pushed(); reading it anew takes its cache line from the caller
   for (uint64_t done = 0;;) {
     if (known == done) {
       filled_.wait([&] { return (known = queue_.pushed()) != done || stopping_.load(); }, kNoDeadline, idle_spin_ns_);
@@ -83,7 +93,7 @@ void Stream::work() {
   }
 }
 
-void Stream::run(Command& command) {
+void CpuStream::run(Command& command) {
   const Operation& operation = *command.operation;
   if (!device_.faulted()) {
     Fault fault;

@@ -1,15 +1,16 @@
-// A stream's progress: how many of its commands are done. Events and waiters hold on to it, also after the stream.
+// A stream's progress: how many of its commands are done. Events and waiters keep it alive after the stream.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "abi/objects/ref_counted.h"
-#include "cpu/threads/parking.h"
+#include "abi/types/clock.h"
+#include "cpu/threads/event_count.h"
 
 namespace upbeat {
 
-class Timeline : public Shared {
+class Timeline final : public RefCounted {
  public:
   // True once the first `count` commands are done.
   bool passed(uint64_t count) const { return done_.load(std::memory_order_acquire) >= count; }
@@ -18,10 +19,10 @@ class Timeline : public Shared {
 
   void advance(uint64_t count) { done_.store(count, std::memory_order_release); }
 
-  // Tells waiters that they may look again.
-  Signal& changed() { return changed_; }
+  // Notified when waiters should check their condition again.
+  EventCount& changed() { return changed_; }
 
-  // A host thread's wait until ready(). It spins only while waits turn out short: the cores are the kernels'.
+  // Blocks a host thread until ready(). It spins only while recent waits were short: kernels need the cores.
   template <typename Ready>
   bool wait(Ready&& ready, int64_t deadline, bool may_spin) {
     if (ready()) return true;
@@ -36,7 +37,7 @@ class Timeline : public Shared {
   static constexpr int64_t kSpinNs = 20'000;
 
   std::atomic<uint64_t> done_{0};
-  Signal changed_;
+  EventCount changed_;
   std::atomic<int64_t> last_wait_ns_{0};
 };
 

@@ -1,5 +1,7 @@
-// park and unpark: the futex on Linux; elsewhere a small table of condition variables, chosen by address.
+// park and unpark: the futex on Linux; elsewhere a small table of condition variables, indexed by address.
 #include "cpu/threads/parking.h"
+
+#include "abi/types/clock.h"
 
 #if defined(__linux__)
 #include <linux/futex.h>
@@ -7,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 #else
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #endif

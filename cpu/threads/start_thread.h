@@ -1,4 +1,4 @@
-// Starting the library's own threads: they carry a name and take no signals, which belong to the host's threads.
+// Starting the library's own threads: named, and with all signals blocked, which are for the host's threads.
 #pragma once
 
 #include <pthread.h>

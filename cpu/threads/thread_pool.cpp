@@ -1,5 +1,5 @@
-// A region is a gate: run() opens it, workers that come by in time enter and take tasks, run() closes it when the tasks
-// are handed out and waits only for those inside. A worker that sleeps through a region is never waited for, so a busy
+// A region has a gate: run() opens it, workers that wake in time enter and take tasks, run() closes it once all tasks are
+// handed out and waits only for the workers inside. A worker that sleeps through a region is never waited for, so a busy
 // machine costs parallelism, not progress.
 #include "cpu/threads/thread_pool.h"
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cpu/machine/machine.h"
-#include "cpu/threads/parking.h"
+#include "cpu/threads/event_count.h"
 #include "cpu/threads/start_thread.h"
 
 namespace upbeat {
@@ -24,7 +24,7 @@ constexpr uint32_t kOpen = 1u << 31;  // gate: this bit, and below it the number
 }  // namespace
 
 struct ThreadPool::State {
-  // The region. Written while the gate is closed and nobody is inside; read by those inside.
+  // The region. Written while the gate is closed and no worker is inside; read by the workers inside.
   Function function = nullptr;
   void* context = nullptr;
   int tasks = 0;
@@ -33,8 +33,8 @@ struct ThreadPool::State {
   alignas(64) std::atomic<uint32_t> gate{0};
   alignas(64) std::atomic<uint32_t> region{0};  // counts regions; a change calls the workers
   std::atomic<bool> stopping{false};
-  Signal called;
-  Signal emptied;
+  EventCount called;
+  EventCount emptied;
   bool spins = false;
   std::vector<std::thread> threads;
 

@@ -1,4 +1,4 @@
-// What a device owns, and its fault.
+// Opening and closing, objects, faults.
 #include "cuda/device/device.h"
 
 #include <algorithm>
@@ -6,17 +6,19 @@
 #include <map>
 
 #include "abi/checks/error.h"
-#include "abi/objects/handles.h"
-#include "abi/objects/owners.h"
 #include "cuda/device/dependent_launch.h"
+#include "cuda/kernels/linear/weight_layout.h"
+#include "cuda/memory/allocate.h"
 #include "cuda/memory/staging.h"
+#include "cuda/streams/event.h"
+#include "cuda/streams/stream.h"
 #include "cuda/device/status.h"
 
 namespace upbeat {
 
 namespace {
 
-// How many devices of this process have each GPU open.
+// The number of open devices of this process per GPU.
 struct OpenDevices {
   std::mutex mutex;
   std::map<int32_t, int> counts;
@@ -29,14 +31,14 @@ OpenDevices& open_devices() {
 
 }  // namespace
 
-Device::Context::Context(int32_t index) : index_(index) {
+CudaDevice::Context::Context(int32_t index) : index_(index) {
   check_cuda(cudaSetDevice(index), "opening the GPU");
   OpenDevices& devices = open_devices();
   const std::lock_guard lock(devices.mutex);
   ++devices.counts[index];
 }
 
-Device::Context::~Context() {
+CudaDevice::Context::~Context() {
   OpenDevices& devices = open_devices();
   const std::lock_guard lock(devices.mutex);
   if (--devices.counts[index_] == 0 && broken_) {
@@ -45,7 +47,7 @@ Device::Context::~Context() {
   }
 }
 
-Device::Device(int32_t index) : context_(index) {
+CudaDevice::CudaDevice(int32_t index) : context_(index) {
   cudaDeviceProp properties;
   check_cuda(cudaGetDeviceProperties(&properties, index), "asking the GPU what it is");
   name_ = properties.name;
@@ -53,31 +55,29 @@ Device::Device(int32_t index) : context_(index) {
   compute_capability_ = std::to_string(properties.major) + "." + std::to_string(properties.minor);
   try {
     check_cuda(cudaStreamCreateWithFlags(&setup_stream_, cudaStreamNonBlocking), "opening the GPU");
-    fault_flag_ = make_memory(MemoryKind::device, sizeof(int32_t), "the fault flag");
-    fault_words_ = make_memory(MemoryKind::host, (1 + kFaultNumbers) * sizeof(int32_t), "the fault record");
-    // The first kernel: a library without code for this GPU says so here.
+    fault_flag_ = allocate(MemoryKind::device, sizeof(int32_t), "the fault flag");
+    fault_words_ = allocate(MemoryKind::host, (1 + kFaultNumbers) * sizeof(int32_t), "the fault record");
+    // The first kernel: a library without code for this GPU fails here.
     check_cuda(launch_fault_check(setup_launch()), "starting a kernel");
     check_cuda(cudaStreamSynchronize(setup_stream_), "starting a kernel");
   } catch (const ApiError& error) {
-    // Somebody else's work may have broken the GPU before: it is reset, too, when nobody has it open any more.
+    // Earlier work of the process may have broken the GPU: then it is reset as well, once no device has it open.
     if (error.code() == UPBEAT_ERROR_FAULT) context_.broken();
     if (setup_stream_ != nullptr) cudaStreamDestroy(setup_stream_);
     throw;
   }
 }
 
-Device::~Device() {
+CudaDevice::~CudaDevice() {
   make_current();
-  drop_all(streams_);  // waits for their work, which may use anything below
+  destroy_streams();
   staging_.reset();
-  drop_all(graphs_);
-  drop_all(events_);
-  drop_all(weights_);
+  destroy_objects();
   if (is_sticky(cudaStreamSynchronize(setup_stream_))) context_.broken();
   cudaStreamDestroy(setup_stream_);
 }
 
-Launch Device::setup_launch() const {
+Launch CudaDevice::setup_launch() const {
   return {.place = setup_stream_,
           .faults = fault_slot(),
           .multiprocessors = multiprocessors_,
@@ -86,7 +86,7 @@ Launch Device::setup_launch() const {
           .scratch_owner = nullptr};
 }
 
-void Device::use_dependent_launches(bool wanted) {
+void CudaDevice::use_dependent_launches(bool wanted) {
   if (wanted && !dependent_launches_) {
     check_fault();
     make_current();
@@ -97,7 +97,7 @@ void Device::use_dependent_launches(bool wanted) {
   dependent_launches_ = wanted;
 }
 
-std::string Device::info() {
+std::string CudaDevice::info() {
   make_current();
   size_t free = 0, total = 0;
   check(cudaMemGetInfo(&free, &total), "asking for free memory");
@@ -113,42 +113,34 @@ std::string Device::info() {
   return json + "\"}";
 }
 
-Memory Device::make_memory(MemoryKind kind, int64_t bytes, const char* what) {
+Memory CudaDevice::allocate(MemoryKind kind, int64_t bytes, const char* what) {
   make_current();
-  return Memory(kind, bytes, setup_stream_, what);
+  return allocate_memory(kind, bytes, setup_stream_, what);
 }
 
-int32_t Device::create_stream() { return adopt(streams_, HandleKind::stream, std::make_unique<Stream>(*this)); }
+std::unique_ptr<Stream> CudaDevice::make_stream() { return std::make_unique<CudaStream>(*this); }
 
-int32_t Device::create_event() { return adopt(events_, HandleKind::event, std::make_unique<Event>(*this)); }
+Ref<Event> CudaDevice::make_event() { return Ref<Event>(new CudaEvent(*this)); }
 
-int32_t Device::add_graph(std::unique_ptr<Graph> graph) { return adopt(graphs_, HandleKind::graph, std::move(graph)); }
-
-int32_t Device::create_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
-  auto weight = std::make_unique<Weight>(*this, dtype, rows, columns, input);
-  const int64_t bytes = weight->bytes();
-  const int32_t handle = adopt(weights_, HandleKind::weight, std::move(weight));
-  weight_bytes_ += bytes;
-  return handle;
+std::unique_ptr<Weight> CudaDevice::make_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
+  const PackedWeight layout = packed_weight(dtype, rows, columns, input);
+  auto weight = std::make_unique<Weight>(*this, layout, padded_rows(layout));
+  note_weight_memory(weight->packed().data, size_t(weight->bytes()));
+  return weight;
 }
 
-void Device::destroy_stream(int32_t handle) { drop(streams_, handle); }
-void Device::destroy_event(int32_t handle) { drop(events_, handle); }
-void Device::destroy_graph(int32_t handle) { drop(graphs_, handle); }
-
-void Device::destroy_weight(int32_t handle) {
-  weight_bytes_ -= weights_.at(handle)->bytes();
-  drop(weights_, handle);
+bool CudaDevice::multiplies(Dtype weight, Dtype input) const {
+  return input == Dtype::f32 || (input == Dtype::bf16 && weight != Dtype::f32);
 }
 
-Staging& Device::staging() {
+Staging& CudaDevice::staging() {
   if (staging_ == nullptr) staging_ = std::make_unique<Staging>(*this);
   return *staging_;
 }
 
-void Device::make_current() const { cudaSetDevice(context_.index()); }
+void CudaDevice::make_current() const { cudaSetDevice(context_.index()); }
 
-void Device::check(cudaError_t status, const char* doing) {
+void CudaDevice::check(cudaError_t status, const char* doing) {
   if (is_sticky(status)) {
     is_done(status);
     check_fault();
@@ -156,7 +148,7 @@ void Device::check(cudaError_t status, const char* doing) {
   check_cuda(status, doing);
 }
 
-bool Device::is_done(cudaError_t status) {
+bool CudaDevice::is_done(cudaError_t status) {
   if (status == cudaErrorNotReady) return false;
   if (status != cudaSuccess) {
     if (is_sticky(status)) context_.broken();
@@ -167,25 +159,25 @@ bool Device::is_done(cudaError_t status) {
   return true;
 }
 
-void Device::fail(const char* operation, const Fault& fault) noexcept {
+void CudaDevice::fail(const char* operation, const Fault& fault) noexcept {
   const std::lock_guard lock(fault_mutex_);
   if (host_fault_.load(std::memory_order_relaxed)) return;
   std::snprintf(fault_message_, sizeof fault_message_, "%s: %.192s", operation, fault.message);
   host_fault_.store(true, std::memory_order_release);
-  // For the kernels that look whether the host has noted something.
+  // For fault_check_kernel, which passes a fault of the host on to the kernels after it.
   __atomic_store_n(fault_slot().record, int32_t(FaultKind::host), __ATOMIC_RELEASE);
 }
 
-FaultSlot Device::fault_slot() const {
+FaultSlot CudaDevice::fault_slot() const {
   return {reinterpret_cast<int32_t*>(fault_flag_.data()), reinterpret_cast<int32_t*>(fault_words_.data())};
 }
 
-bool Device::faulted() const {
+bool CudaDevice::faulted() const {
   return host_fault_.load(std::memory_order_acquire) ||
          __atomic_load_n(fault_slot().record, __ATOMIC_ACQUIRE) != int32_t(FaultKind::none);
 }
 
-void Device::check_fault() {
+void CudaDevice::check_fault() {
   if (!faulted()) return;
   if (!host_fault_.load(std::memory_order_acquire)) {
     Fault fault;

@@ -1,10 +1,9 @@
 // Finding a GPU.
-#include "cuda/device/open.h"
-
 #include <string>
 #include <vector>
 
 #include "abi/checks/error.h"
+#include "cuda/device/device.h"
 #include "cuda/device/status.h"
 
 namespace upbeat {
@@ -51,7 +50,7 @@ std::unique_ptr<Device> open_device(int32_t index, int32_t /*threads*/, int32_t 
   if (simd != UPBEAT_SIMD_AUTO) {
     throw_error(UPBEAT_ERROR_UNAVAILABLE, "simd: a GPU has no choice of instruction sets: only AUTO (0), not %d", simd);
   }
-  return std::make_unique<Device>(gpus[size_t(index)]);
+  return std::make_unique<CudaDevice>(gpus[size_t(index)]);
 }
 
 }  // namespace upbeat

@@ -98,7 +98,4 @@ inline constexpr KernelSet kKernels = {
     .randomize = launch_randomize,
 };
 
-// Bytes of one key or value cache (attention/kv_layout.h describes the layout).
-int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
-
 }  // namespace upbeat

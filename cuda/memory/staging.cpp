@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cuda/device/device.h"
+#include "cuda/streams/stream.h"
 
 namespace upbeat {
 
@@ -13,7 +14,7 @@ namespace {
 
 // What a host function needs to read a piece.
 struct Piece {
-  Device* device;
+  CudaDevice* device;
   Ref<SourceFile> file;
   int64_t offset;
   int64_t bytes;
@@ -56,11 +57,11 @@ void read_piece(void* data) {
 
 }  // namespace
 
-Staging::Staging(Device& device) : device_(device) {
+Staging::Staging(CudaDevice& device) : device_(device) {
   device.make_current();
   device.check(cudaEventCreateWithFlags(&begun_, cudaEventDefault), "preparing to load files");
   for (Slot& slot : slots_) {
-    slot.memory = device.make_memory(MemoryKind::host, kSlotBytes, "a staging buffer");
+    slot.memory = device.allocate(MemoryKind::host, kSlotBytes, "a staging buffer");
     device.check(cudaStreamCreateWithFlags(&slot.stream, cudaStreamNonBlocking), "preparing to load files");
     device.check(cudaEventCreateWithFlags(&slot.done, cudaEventDefault), "preparing to load files");
   }
@@ -75,13 +76,13 @@ Staging::~Staging() {
   cudaEventDestroy(begun_);
 }
 
-void Staging::begin(Stream& stream) {
+void Staging::begin(CudaStream& stream) {
   device_.make_current();
   device_.check(cudaEventRecord(begun_, stream.cuda()), "loading a file");
   for (Slot& slot : slots_) device_.check(cudaStreamWaitEvent(slot.stream, begun_, 0), "loading a file");
 }
 
-void Staging::end(Stream& stream) {
+void Staging::end(CudaStream& stream) {
   for (Slot& slot : slots_) {
     device_.check(cudaEventRecord(slot.done, slot.stream), "loading a file");
     device_.check(cudaStreamWaitEvent(stream.cuda(), slot.done, 0), "loading a file");

@@ -10,26 +10,26 @@
 
 #include "abi/types/dtype.h"
 #include "abi/loading/source_file.h"
-#include "cuda/memory/memory.h"
+#include "abi/objects/memory.h"
 
 namespace upbeat {
 
-class Device;
-class Stream;
+class CudaDevice;
+class CudaStream;
 
 class Staging {
  public:
   static constexpr int64_t kSlotBytes = 8 << 20;
 
-  explicit Staging(Device& device);
+  explicit Staging(CudaDevice& device);
   // Waits for all loads.
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
   // Loads between begin() and end() come after what the stream has been given, and before what it is given later.
-  void begin(Stream& stream);
-  void end(Stream& stream);
+  void begin(CudaStream& stream);
+  void end(CudaStream& stream);
 
   // Reads rows of `width` bytes from the file to rows `pitch` bytes apart. All of them fit a slot.
   void load_rows(const Ref<SourceFile>& file, int64_t offset, std::byte* destination, int64_t pitch, int64_t width,
@@ -49,7 +49,7 @@ class Staging {
   void read(Slot& slot, const Ref<SourceFile>& file, int64_t offset, int64_t bytes, Dtype dtype);
   Slot& next_slot();
 
-  Device& device_;
+  CudaDevice& device_;
   cudaEvent_t begun_ = nullptr;
   Slot slots_[2];
   int next_ = 0;

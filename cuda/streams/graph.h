@@ -1,30 +1,26 @@
-// A graph: captured work, and the scratch memory that its kernels were given.
+// A graph: captured work, and the scratch memory that its kernels use.
 #pragma once
 
 #include <cuda_runtime.h>
 
+#include "abi/backend.h"
 #include "cuda/memory/scratch.h"
 
 namespace upbeat {
 
-class Device;
-class Stream;
+class CudaDevice;
 
-class Graph {
+class CudaGraph final : public Graph {
  public:
-  // Takes over what was captured.
-  Graph(Device& device, cudaGraph_t captured, Scratch scratch);
-  ~Graph();
-  Graph(const Graph&) = delete;
-  Graph& operator=(const Graph&) = delete;
+  // Takes the captured graph over.
+  CudaGraph(CudaDevice& device, cudaGraph_t captured, Scratch scratch);
+  ~CudaGraph() override;
 
-  Device& device() const { return device_; }
-
-  // Enqueues one run. Runs of one graph follow each other, whatever their streams: CUDA sees to that.
-  void launch(Stream& stream);
+  // CUDA runs launches of one graph one after the other, on whatever streams.
+  void launch(Stream& stream) override;
 
  private:
-  Device& device_;
+  CudaDevice& device_;
   Scratch scratch_;
   cudaGraphExec_t executable_ = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "abi/checks/checks.h"
+#include "cuda/streams/stream.h"
 #include "tests/native/support/abi_calls.h"
 #include "leaks.h"
 
@@ -45,7 +46,7 @@ class Hold {
  public:
   explicit Hold(int32_t stream) {
     cudaLaunchHostFunc(
-        upbeat::stream_of(stream).cuda(),
+        upbeat::cuda_stream(upbeat::stream_of(stream)).cuda(),
         [](void* held) {
           auto* hold = static_cast<Hold*>(held);
           hold->open_.wait(false);

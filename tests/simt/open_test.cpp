@@ -68,7 +68,7 @@ TEST("a kernel that breaks down is a fault with the cause, and the next device w
   {
     TestDevice test;
     auto* memory = test.memory<int>(1);
-    launch<write_kernel>(1, 1, 0, upbeat::stream_of(test.stream).cuda(), memory + 1);
+    launch<write_kernel>(1, 1, 0, upbeat::cuda_stream(upbeat::stream_of(test.stream)).cuda(), memory + 1);
     CHECK_ERROR(upbeat_stream_synchronize(test.stream, -1), UPBEAT_ERROR_FAULT, "out of bounds: global write");
     CHECK_ERROR(upbeat_stream_synchronize(test.stream, -1), UPBEAT_ERROR_FAULT, "cudaErrorLaunchFailure");
     CHECK_OK(upbeat_memory_fill(test.stream, memory, 1, 1));
@@ -76,7 +76,7 @@ TEST("a kernel that breaks down is a fault with the cause, and the next device w
   {
     TestDevice test;
     auto* memory = test.memory<int>(1);
-    launch<write_kernel>(1, 1, 0, upbeat::stream_of(test.stream).cuda(), memory + 1);
+    launch<write_kernel>(1, 1, 0, upbeat::cuda_stream(upbeat::stream_of(test.stream)).cuda(), memory + 1);
     // Closed without anybody having noticed.
   }
   TestDevice test;

@@ -34,7 +34,7 @@ TEST("a fault skips later work of all streams, and is told by every wait") {
   // The other stream stands still: a wait for it ends all the same.
   CHECK_ERROR(upbeat_event_wait(event, -1), UPBEAT_ERROR_FAULT, "asked for this fault");
   hold.let_go();
-  cudaStreamSynchronize(upbeat::stream_of(other).cuda());
+  cudaStreamSynchronize(upbeat::cuda_stream(upbeat::stream_of(other)).cuda());
   CHECK_EQUAL(memory[0], 1);
   CHECK_EQUAL(memory[1], 0);
   CHECK_ERROR(upbeat_event_query(event), UPBEAT_ERROR_FAULT, "asked for this fault");
@@ -110,7 +110,7 @@ TEST("a file that is cut short while it waits is a fault that names it, and what
     file.truncate(100);
   }
   CHECK_ERROR(upbeat_stream_synchronize(test.stream, -1), UPBEAT_ERROR_FAULT, "cut short");
-  cudaStreamSynchronize(upbeat::stream_of(test.stream).cuda());
+  cudaStreamSynchronize(upbeat::cuda_stream(upbeat::stream_of(test.stream)).cuda());
   CHECK_EQUAL(after[0], 0);
 }
 

@@ -1,6 +1,7 @@
+// The size of a cache.
 #include "cpu/kernels/attention/kv_layout.h"
 
-#include "cpu/kernels/kernels.h"
+#include "abi/backend.h"
 
 namespace upbeat {
 

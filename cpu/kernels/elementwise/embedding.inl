@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/linear/weight_layout.h"
 #include "cpu/kernels/linear/packed_layout.inl"
 #include "cpu/kernels/common/scratch.inl"
 #include "cpu/kernels/common/simd.h"
@@ -17,7 +18,7 @@ inline float to_f32(F16 value) { return f32_from_f16(value.bits); }
 template <typename Element>
 void embed_row(const PackedWeight& weight, int32_t token, float* output) {
   const Element* panel = static_cast<const Element*>(weight.data) +
-                         size_t(token / kPanelColumns) * (weight.panel_bytes() / sizeof(Element));
+                         size_t(token / kPanelColumns) * (panel_bytes(weight) / sizeof(Element));
   const int lane = token % kPanelColumns;
   for (int k = 0; k < weight.columns; k++) output[k] = to_f32(panel[PackedLayout<Element>::at(lane, k)]);
 }

@@ -1,8 +1,8 @@
-// Linear for BF16 weights on tile registers: F32 results from BF16 products (amx_terms.inl). That is three
-// products per weight instead of one, and still several times as fast as vector registers. Where inputs are to be
-// rounded to BF16, one term is all there is of them.
+// Linear for BF16 weights on tile registers: F32 results from BF16 products (amx_terms.inl). That takes three products per
+// weight instead of one, and is still several times as fast as vector registers. An input that is rounded to BF16 has one
+// term.
 //
-// First all workers cut the input rows into terms, laid out for the tiles. A task then takes one block of rows and some
+// First all workers split the input rows into terms, laid out for the tiles. A task then takes one block of rows and some
 // panels, block of inputs by block of inputs, so that its part of the terms stays in the second-level cache. Every sum
 // stays in its tile element and takes its products 32 inputs at a time, in ascending order, for any number of rows: one
 // row (decode) goes through the same instructions as a thousand (prefill), and gets the same bits.
@@ -17,19 +17,18 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// A group of rows: two tiles high, which with the two halves of a panel makes four sums at a time.
+// A group of rows: two tiles high, which with the two halves of a panel makes four tiles of sums at a time.
 inline constexpr int kGroupRows = 2 * kTileRegisterRows;
-// A block of rows is at most so many groups high.
+// Most groups of a block of rows.
 inline constexpr int kBlockGroups = 6;
 // The terms of a block of rows and inputs stay in the second-level cache.
 inline constexpr size_t kBlockTermBytes = size_t(1200) << 10;
-// How far ahead of its reading a worker prefetches: from memory into the second-level cache, whose queue of misses is
-// the longer one (when it takes a panel in one pass; else the next panel while it works on this one), and from there
-// into the first.
+// How far ahead a worker prefetches: from memory into the second-level cache, which can have more misses in flight (when
+// it takes a panel in one pass; else it prefetches the next panel while it works on this one), and from there into the
+// first.
 inline constexpr size_t kFarBytes = 16384;
 inline constexpr size_t kNearBytes = 4096;
-// Times that a tile of inputs prefetches for each of its terms: a little at a time, for a burst would hold up the loads
-// behind it.
+// How often a tile of inputs prefetches per term: a few lines at a time, because a burst would delay the loads after it.
 inline constexpr int kTermPrefetches = 2;
 
 struct AmxScratch {
@@ -44,8 +43,8 @@ struct AmxTile {
   int depth;               // tiles of inputs
   float* sums;             // [row][32]; read and written up to a whole number of tiles
   bool first;              // block of inputs: the sums begin at zero
-  const uint8_t* ahead;    // weights to come, or null
-  size_t ahead_bytes;      // of them to prefetch for every tile of inputs
+  const uint8_t* ahead;    // weights used next, or null
+  size_t ahead_bytes;      // bytes of them to prefetch per tile of inputs
 };
 
 // kTall: two tiles of rows, else one.
@@ -121,7 +120,7 @@ struct AmxBlocks {
 
   AmxBlocks(const LinearArguments& a, uint8_t* memory)
       : arguments(a), terms(memory), output{a.bias, a.residual, a.output, size_t(a.weight.rows)} {
-    panels = a.weight.panels();
+    panels = panel_count(a.weight);
     input_tiles = int(a.weight.padded_columns / kTileInputs);
     groups = ceil_divide(a.rows, kGroupRows);
     row_blocks = ceil_divide(groups, kBlockGroups);
@@ -130,7 +129,7 @@ struct AmxBlocks {
     depth_blocks = ceil_divide(input_tiles, int(kBlockTermBytes / tile_bytes));
   }
 
-  // A tile load reads 16 rows, present or not; what it reads past the last row ends in sums that nobody reads.
+  // A tile load reads 16 rows, present or not; what it reads past the last row only affects sums that are never read.
   static size_t term_bytes(const LinearArguments& a) {
     const size_t slack = kTileRegisterRows * kLineBytes;
     return size_t(a.rows) * kTerms * size_t(a.weight.padded_columns / kTileInputs) * kLineBytes + slack;
@@ -147,7 +146,7 @@ struct AmxBlocks {
            size_t(tile) * size_t(group_rows(group)) * row_bytes;
   }
 
-  void cut_row(int row) const {
+  void split_row(int row) const {
     const int group = row / kGroupRows;
     const size_t bytes = size_t(group_rows(group)) * kLineBytes;
     const int columns = arguments.weight.columns;
@@ -159,24 +158,24 @@ struct AmxBlocks {
         _mm512_storeu_si512(line, to_bf16_line(rounded(inputs)));
       } else {
         for (int term = 0; term < kTerms; term++) {
-          _mm512_storeu_si512(line + size_t(term) * bytes, to_bf16_line(cut_term(inputs)));
+          _mm512_storeu_si512(line + size_t(term) * bytes, to_bf16_line(next_term(inputs)));
         }
       }
     }
   }
 
-  // The most panels whose sums the scratch holds; with one block of inputs, panels take turns in it.
+  // Most panels of one task: as many as there is scratch memory for their sums. With one block of inputs, panels reuse it.
   int longest_task() const {
     if (depth_blocks == 1) return panels;
     return kSumFloats / (ceil_divide(groups, row_blocks) * kGroupRows * kPanelColumns);
   }
 
   const uint8_t* weights(int panel, int tile) const {
-    return static_cast<const uint8_t*>(arguments.weight.data) + size_t(panel) * arguments.weight.panel_bytes() +
+    return static_cast<const uint8_t*>(arguments.weight.data) + size_t(panel) * panel_bytes(arguments.weight) +
            size_t(tile) * kWeightTileBytes;
   }
 
-  // Panels [first, end) of one block of rows. `following`: the panel that the worker takes next, or -1.
+  // Panels [first, end) of one block of rows. `following`: the panel that this worker takes next, or -1.
   void run(AmxScratch& scratch, int row_block, int first, int end, int following) const {
     const EvenPart block_groups(groups, row_blocks, row_block);
     const int panel_floats = depth_blocks == 1 ? 0 : block_groups.size * kGroupRows * kPanelColumns;
@@ -218,13 +217,12 @@ struct AmxBlocks {
 template <int kTerms>
 bool linear_amx_terms(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
   if (arguments.rows == 0) return true;
-  LinearSlab& memory = linear_slab();
   const size_t term_bytes = AmxBlocks<kTerms>::term_bytes(arguments);
-  float* slab = memory.reserve(term_bytes);
-  if (slab == nullptr) return fail_memory(fault, "linear", term_bytes);
-  const AmxBlocks<kTerms> blocks(arguments, reinterpret_cast<uint8_t*>(slab));
+  float* packed = packed_input_memory().reserve(term_bytes);
+  if (packed == nullptr) return fail_memory(fault, "linear", term_bytes);
+  const AmxBlocks<kTerms> blocks(arguments, reinterpret_cast<uint8_t*>(packed));
   for_ranges(pool, arguments.rows, grain_of(arguments.weight.columns), [&](int begin, int end) {
-    for (int row = begin; row < end; row++) blocks.cut_row(row);
+    for (int row = begin; row < end; row++) blocks.split_row(row);
   });
 
   const auto run = [&](AmxScratch& scratch, int row_block, int first, int end, int following) {

@@ -1,12 +1,12 @@
-// What tile registers multiply instead of F32 inputs: their BF16 terms.
+// F32 inputs as sums of BF16 terms, which tile registers can multiply.
 //
-// An F32 number is the exact sum of three BF16 numbers, cut from its 24 bits of mantissa eight at a time (Henry, Tang
+// An F32 number is the exact sum of three BF16 numbers, taken from its 24 bits of mantissa eight at a time (Henry, Tang
 // and Heinecke 2019, "Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations").
-// Terms below 2^-126 count as zero, as the tile registers read them.
+// Terms below 2^-126 count as zero, because tile registers read them so.
 //
 // The order of a sum is that of the tile registers' dot product (Intel SDM, TDPBF16PS): for 32 inputs and one term, the
-// products of even inputs are added up by fused multiply-add from zero, so are those of odd inputs; the two are added;
-// that is added to the sum. First all terms of 32 inputs, from the largest to the smallest, then the next inputs.
+// products of even inputs are added up by fused multiply-add from zero, and so are those of odd inputs; the two results are
+// added, then added to the sum. First all terms of 32 inputs, from the largest to the smallest, then the next inputs.
 #pragma once
 
 #include "cpu/kernels/linear/amx_tiles.h"
@@ -41,8 +41,8 @@ inline TileInputs load_inputs(const float* input, int count) {
   return {quiet(low), quiet(high)};
 }
 
-// What BF16 holds of 16 floats. The exact rest stays in `values`; infinities and NaN have none.
-inline __m512 cut_term(__m512& values) {
+// The upper 16 bits of 16 floats, as BF16 numbers. The exact remainder stays in `values`; infinities and NaN have none.
+inline __m512 next_term(__m512& values) {
   const __m512 upper =
       _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(values), _mm512_set1_epi32(int(0xffff0000))));
   const __mmask16 finite = _mm512_cmp_ps_mask(_mm512_abs_ps(values), _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ);
@@ -50,9 +50,9 @@ inline __m512 cut_term(__m512& values) {
   return upper;
 }
 
-inline TileInputs cut_term(TileInputs& inputs) { return {cut_term(inputs.low), cut_term(inputs.high)}; }
+inline TileInputs next_term(TileInputs& inputs) { return {next_term(inputs.low), next_term(inputs.high)}; }
 
-// The BF16 numbers next to 16 floats, ties to even; of a NaN, another one.
+// 16 floats rounded to BF16, ties to even. A NaN stays a NaN.
 inline __m512 rounded(__m512 values) {
   const __m512i bits = _mm512_castps_si512(values);
   const __m512i odd = _mm512_and_si512(_mm512_maskz_srli_epi32(0xffff, bits, 16), _mm512_set1_epi32(1));

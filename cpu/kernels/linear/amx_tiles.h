@@ -1,8 +1,8 @@
 // The tile registers of AMX (Intel SDM volume 1, chapter 18): eight registers of 16 rows x 64 bytes each, and the
 // instruction that multiplies two of them into a third.
 //
-// With UPBEAT_EMULATE_TILES the same operations run on ordinary memory: for sanitizers, which see neither a tile load's
-// reads nor a tile store's writes.
+// With UPBEAT_EMULATE_TILES the same operations work on ordinary memory: for sanitizers, which do not see the accesses of
+// tile loads and stores.
 #pragma once
 
 #include <stddef.h>
@@ -53,8 +53,8 @@ inline float bf16_at(const uint8_t* bytes) {
   return value;
 }
 
-// As the manual's pseudo-code: even and odd inputs in a chain of fused multiply-adds each, from zero; the chains' sum;
-// then that onto the accumulator. (Denormal sums are flushed by the hardware, and not here.)
+// The manual's pseudo-code: one chain of fused multiply-adds from zero for even inputs and one for odd inputs; their sum
+// is added to the accumulator. (Hardware flushes denormal sums; this code does not.)
 template <int kSums, int kInputs, int kWeights>
 void tile_multiply() {
   for (int row = 0; row < kTileRegisterRows; row++) {
@@ -75,9 +75,9 @@ void tile_multiply() {
 
 #else
 
-// The thread has its tile registers as long as this lives: one that holds none has 8 KiB less to save when it is
-// switched out. With fewer than 16 rows of inputs and sums, their registers 0 to 3, 6 and 7 have so many rows only,
-// which load faster; the weights' 4 and 5 have 16.
+// Configures the thread's tile registers for as long as it lives; without them, a context switch saves 8 KiB less. With
+// fewer than 16 rows of inputs, registers 0 to 3 (sums), 6 and 7 (inputs) get only that many rows, which load faster; 4 and
+// 5 (weights) have 16.
 class TileRegisters {
  public:
   explicit TileRegisters(int rows) {
@@ -97,7 +97,7 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-// Assembly instead of the compiler's intrinsics, which take a register as a literal and so know no templates.
+// Assembly instead of intrinsics, which take the register as a literal and do not accept a template parameter.
 
 template <int kTile>
 void tile_zero() {

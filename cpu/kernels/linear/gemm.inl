@@ -1,11 +1,11 @@
 // Linear for many rows (prefill): bound by arithmetic, so everything an FMA reads comes from the near caches.
 //
-// First all workers copy the input rows into a slab, laid out for the register tiles (packed_input.inl). A task then
-// takes one block of rows and some panels. For each block of inputs, whose slab stays in the second-level cache, and
-// for each panel one register tile of rows after the other runs over the block. The first tile converts the panel's
-// weights to F32 and leaves them in the worker's scratch for the others; conversion and its stores hide behind the
-// arithmetic. The next panel's weights and the tile's outputs come in by prefetch meanwhile, a little at a time: the
-// core can wait for few lines from memory at once, and the arithmetic's own misses need some.
+// First all workers pack the input rows for the register tiles (packed_input.inl). A task then takes one block of rows
+// and some panels. For each block of inputs, whose packed rows stay in the second-level cache, and for each panel one
+// register tile of rows after the other runs over the block. The first tile converts the panel's weights to F32 and
+// leaves them in the worker's scratch for the others; the arithmetic hides the conversion and its stores. Meanwhile the
+// next panel's weights and the tile's outputs are prefetched, a few lines at a time: a core can have few misses to
+// memory in flight, and the arithmetic's own misses need some of them.
 #pragma once
 
 #include "cpu/kernels/linear/panels.inl"
@@ -29,25 +29,25 @@ inline constexpr int kTileVectors = 1;
 inline constexpr int kTileColumns = kTileVectors * kLanes;
 // Inputs between prefetches.
 inline constexpr int kPrefetchDepth = 16;
-// Inputs per turn of the inner loop: its counters take issue slots from the FMAs.
+// Inputs per iteration of the inner loop: its counters take issue slots from the FMAs.
 inline constexpr int kUnrolledDepth = 8;
 
-struct LinearTile {
-  const float* slab;    // [k][row of the tile]
+struct GemmTile {
+  const float* input;   // packed, [k][row of the tile]
   const void* weights;  // packed, of the tile's columns: read by the panel's first tile
   float* panel;         // as F32, [k][kTileColumns] in load order: written by the first tile, read by the others
   int depth;
   float* sums;            // of the tile's first row and column, [row][32]
   bool first;             // block of inputs: the sums begin at zero
-  const char* ahead;      // weights to come
-  int ahead_lines;        // of them to prefetch every kPrefetchDepth inputs
-  const float* output;    // in the last block of inputs: where the tile's sums go, else null
+  const char* ahead;      // weights used next
+  int ahead_lines;        // lines of them to prefetch every kPrefetchDepth inputs
+  const float* output;    // in the last block of inputs: where the tile's results go, else null
   const float* residual;  // likewise: what is added to them, or null
   size_t columns;         // of both; a row to prefetch every kPrefetchDepth inputs
 };
 
-// The tile's weights of one input, in the order in which they load fastest. The sums are in the same order, until
-// order_columns.
+// The tile's weights of one input, in the order in which they load fastest. The sums are in that order too, until
+// order_columns().
 template <typename Element>
 void load_weights(const Element* packed, F32x16 (&weights)[kTileVectors]) {
   if constexpr (kTileVectors == 2) {
@@ -70,7 +70,7 @@ void order_columns(float* sums, int rows) {
 }
 
 template <typename Element, bool kConvert, int R>
-void multiply_tile(const LinearTile& tile) {
+void multiply_tile(const GemmTile& tile) {
   F32x16 sums[R][kTileVectors];
 #pragma GCC unroll 16
   for (int row = 0; row < R; row++) {
@@ -79,7 +79,7 @@ void multiply_tile(const LinearTile& tile) {
       sums[row][v] = tile.first ? F32x16::zero() : F32x16::load(tile.sums + row * kPanelColumns + v * kLanes);
     }
   }
-  const float* inputs = tile.slab;
+  const float* inputs = tile.input;
   const Element* packed = static_cast<const Element*>(tile.weights);
   float* panel = tile.panel;
   const char* ahead = tile.ahead;
@@ -132,9 +132,9 @@ void multiply_tile(const LinearTile& tile) {
   }
 }
 
-using TileFunction = void (*)(const LinearTile&);
+using TileFunction = void (*)(const GemmTile&);
 
-// The instance for `rows`, which is in [1, R].
+// The instance for `rows`, in [1, R].
 template <typename Element, bool kConvert, int R>
 TileFunction tile_function(int rows) {
   if constexpr (R > 1) {
@@ -143,25 +143,25 @@ TileFunction tile_function(int rows) {
   return multiply_tile<Element, kConvert, R>;
 }
 
-// One linear call: how it is cut, and the work of its tasks.
+// One call: how it is cut, and the work of its tasks.
 template <typename Element>
-struct LinearBlocks {
+struct Gemm {
   const LinearArguments& arguments;
   LinearOutput output;
-  float* slab;
+  float* packed;
   int panels;
   int row_blocks;
   int depth_blocks;
 
-  LinearBlocks(const LinearArguments& a, float* slab_memory)
+  Gemm(const LinearArguments& a, float* packed_memory)
       : arguments(a),
         output{a.bias, a.residual, a.output, size_t(a.weight.rows)},
-        slab(slab_memory),
-        panels(a.weight.panels()),
+        packed(packed_memory),
+        panels(panel_count(a.weight)),
         row_blocks(ceil_divide(a.rows, kBlockRows)),
         depth_blocks(ceil_divide(a.weight.columns, kBlockDepth)) {}
 
-  // Panels that one task may take, by the room for its sums.
+  // Most panels of one task: as many as there is scratch memory for their sums.
   int longest_task() const {
     const int fitting = kSumFloats / (kPanelColumns * ceil_divide(arguments.rows, row_blocks));
     return fitting < 64 ? fitting : 64;
@@ -172,16 +172,16 @@ struct LinearBlocks {
     return static_cast<const Element*>(arguments.weight.data) + line * kPanelColumns;
   }
 
-  // Where the slab holds a block of inputs of the tile that begins at `row`.
-  float* tile_slab(int row, EvenPart inputs) const {
-    return slab + size_t(inputs.start) * size_t(arguments.rows) + size_t(row) * size_t(inputs.size);
+  // The packed rows of the tile that begins at `row`, for one block of inputs.
+  float* packed_tile(int row, EvenPart inputs) const {
+    return packed + size_t(inputs.start) * size_t(arguments.rows) + size_t(row) * size_t(inputs.size);
   }
 
-  int slab_tasks() const { return row_blocks * most_tiles(); }
+  int pack_tasks() const { return row_blocks * most_tiles(); }
   int most_tiles() const { return ceil_divide(ceil_divide(arguments.rows, row_blocks), kTileRows); }
 
-  // One tile's rows, for all blocks of inputs.
-  void fill_slab(int task) const {
+  // Packs one tile's rows, for all blocks of inputs.
+  void pack_rows(int task) const {
     const EvenPart rows(arguments.rows, row_blocks, task / most_tiles());
     const int tiles = ceil_divide(rows.size, kTileRows);
     if (task % most_tiles() >= tiles) return;
@@ -191,7 +191,7 @@ struct LinearBlocks {
     for (int block = 0; block < depth_blocks; block++) {
       const EvenPart inputs(arguments.weight.columns, depth_blocks, block);
       const float* from = arguments.input + size_t(row) * stride + size_t(inputs.start);
-      interleave_rows(from, stride, part.size, inputs.size, tile_slab(row, inputs));
+      interleave_rows(from, stride, part.size, inputs.size, packed_tile(row, inputs));
     }
   }
 
@@ -200,13 +200,13 @@ struct LinearBlocks {
     return tile_function<float, false, kTileRows>(rows);
   }
 
-  // Panels [first, end) of one block of rows. `following`: the panel that the worker takes next, or -1.
-  void run(LinearScratch& scratch, int row_block, int first, int end, int following) const {
+  // Panels [first, end) of one block of rows. `following`: the panel that this worker takes next, or -1.
+  void run(GemmScratch& scratch, int row_block, int first, int end, int following) const {
     const EvenPart rows(arguments.rows, row_blocks, row_block);
     const int tiles = ceil_divide(rows.size, kTileRows);
     for (int block = 0; block < depth_blocks; block++) {
       const EvenPart inputs(arguments.weight.columns, depth_blocks, block);
-      LinearTile tile;
+      GemmTile tile;
       tile.depth = inputs.size;
       tile.first = block == 0;
       const bool last = block + 1 == depth_blocks;
@@ -225,7 +225,7 @@ struct LinearBlocks {
           tile.panel = scratch.panel + column * inputs.size;
           for (int t = 0; t < tiles; t++) {
             const EvenPart part(rows.size, tiles, t);
-            tile.slab = tile_slab(rows.start + part.start, inputs);
+            tile.input = packed_tile(rows.start + part.start, inputs);
             tile.sums = panel_sums + part.start * kPanelColumns + column;
             tile.ahead_lines = next != nullptr && tile.ahead < ahead_end ? ceil_divide(panel_lines, prefetches) : 0;
             const size_t row = size_t(rows.start + part.start);
@@ -249,18 +249,17 @@ struct LinearBlocks {
 };
 
 template <typename Element>
-bool linear_blocked(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
-  LinearSlab& memory = linear_slab();
-  const size_t slab_bytes = size_t(arguments.rows) * size_t(arguments.weight.columns) * sizeof(float);
-  float* slab = memory.reserve(slab_bytes);
-  if (slab == nullptr) return fail_memory(fault, "linear", slab_bytes);
-  const LinearBlocks<Element> blocks(arguments, slab);
-  pool.run(blocks.slab_tasks(), [&](int task, int) { blocks.fill_slab(task); });
+bool gemm(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
+  const size_t packed_bytes = size_t(arguments.rows) * size_t(arguments.weight.columns) * sizeof(float);
+  float* packed = packed_input_memory().reserve(packed_bytes);
+  if (packed == nullptr) return fail_memory(fault, "linear", packed_bytes);
+  const Gemm<Element> call(arguments, packed);
+  pool.run(call.pack_tasks(), [&](int task, int) { call.pack_rows(task); });
 
-  const auto run = [&](LinearScratch& scratch, int row_block, int first, int end, int following) {
-    blocks.run(scratch, row_block, first, end, following);
+  const auto run = [&](GemmScratch& scratch, int row_block, int first, int end, int following) {
+    call.run(scratch, row_block, first, end, following);
   };
-  return run_panels<LinearScratch>(pool, blocks.panels, blocks.row_blocks, blocks.longest_task(), run, fault);
+  return run_panels<GemmScratch>(pool, call.panels, call.row_blocks, call.longest_task(), run, fault);
 }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

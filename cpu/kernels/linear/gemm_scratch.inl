@@ -1,24 +1,24 @@
-// A worker's private memory for many rows: sized for a second-level cache, in one huge page where the system gives one,
-// kept for the life of the thread.
+// A worker's private memory for GEMM: sized for a second-level cache, in one huge page where the system provides one, kept
+// for the life of the thread.
 #pragma once
 
 #include "cpu/kernels/linear/packed_input.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// A block of rows is at most this high; a block of inputs at most this deep: what a task reads of the slab for one
-// block stays in its second-level cache, next to its scratch.
+// Most rows of a block of rows and inputs of a block of inputs: what a task reads of the packed input for one block stays
+// in its second-level cache, next to its scratch.
 inline constexpr int kBlockRows = 192;
 inline constexpr int kBlockDepth = 1024;
 // Sums of all panels of a task.
 inline constexpr int kSumFloats = 1 << 16;
 
-struct LinearScratch {
+struct GemmScratch {
   alignas(64) float panel[kBlockDepth * kPanelColumns];  // one panel's weights as F32, [16 or 32 columns][k][column]
   alignas(64) float sums[kSumFloats];                    // [panel of the task][row][column]
 };
 
-// The calling thread's scratch of one kind, or null when there is no memory for it.
+// The calling thread's scratch of one type, or null when memory is short.
 template <typename Scratch>
 Scratch* worker_scratch() {
   struct Owner {

@@ -1,30 +1,29 @@
 // Linear for few rows (decode): bound by reading the weights, so every weight is read from memory once, in one long
-// stream per worker, and converted in registers. More rows than one tile holds take the panel in several passes, the
-// later of which find it in the second-level cache; each prefetches its part of the next panel, so that memory never
-// rests.
+// stream per worker, and converted in registers. More rows than one tile holds take several passes over a panel, the
+// later ones from the second-level cache; each pass prefetches its part of the next panel, so that memory is never idle.
 #pragma once
 
 #include "cpu/kernels/linear/partition.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Rows of a tile: its sums, two F32x16 a row, and the weights stay in registers.
+// Most rows of a tile: its sums, two F32x16 a row, and the weights stay in registers.
 #if defined(UPBEAT_KERNELS_AVX512)
-inline constexpr int kDirectTileRows = 14;
+inline constexpr int kGemvTileRows = 14;
 #elif defined(UPBEAT_KERNELS_AVX2)
-inline constexpr int kDirectTileRows = 3;
+inline constexpr int kGemvTileRows = 3;
 #else
-inline constexpr int kDirectTileRows = 2;
+inline constexpr int kGemvTileRows = 2;
 #endif
-// As many passes as cost less, with converting the weights again in each, than linear_blocked's way through scratch.
-inline constexpr int kDirectPasses = 3;
-inline constexpr int kDirectRows = kDirectPasses * kDirectTileRows;
+// Up to this many passes, each converting the weights again, cost less than GEMM's way through scratch memory.
+inline constexpr int kGemvPasses = 3;
+inline constexpr int kGemvRows = kGemvPasses * kGemvTileRows;
 
-// How far ahead of its reading a worker prefetches when it takes a panel in one pass.
+// How far ahead a worker prefetches when it takes a panel in one pass.
 inline constexpr size_t kPrefetchBytes = 4096;
 
-// A tile's place, and what it prefetches: `ahead` moves on by `ahead_step` bytes per input.
-struct DirectTile {
+// A tile's place, and what it prefetches: `ahead` advances by `ahead_step` bytes per input.
+struct GemvTile {
   int panel;
   int row;
   const char* ahead;
@@ -34,7 +33,7 @@ struct DirectTile {
 // R rows x P panels, whose sums stay in registers over all k. Each sum is a chain of dependent FMAs, so with few rows
 // several panels are needed to keep the FMA units busy.
 template <typename Element, int R, int P>
-void multiply_direct(const LinearArguments& arguments, const LinearOutput& output, const DirectTile& tile) {
+void multiply_gemv(const LinearArguments& arguments, const LinearOutput& output, const GemvTile& tile) {
   const int columns = arguments.weight.columns;
   const size_t panel_elements = size_t(columns) * kPanelColumns;
   const Element* weights = static_cast<const Element*>(arguments.weight.data) + size_t(tile.panel) * panel_elements;
@@ -78,43 +77,43 @@ void multiply_direct(const LinearArguments& arguments, const LinearOutput& outpu
   }
 }
 
-// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from
-// memory than one.
-struct DirectFunctions {
-  using Function = void (*)(const LinearArguments&, const LinearOutput&, const DirectTile&);
+// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from memory
+// than one.
+struct GemvFunctions {
+  using Function = void (*)(const LinearArguments&, const LinearOutput&, const GemvTile&);
   Function one;
   Function several;
   int panels;  // of `several`
 };
 
-// Tiles of this height or less take two panels.
-inline constexpr int kWideTileRows = kDirectTileRows / 2;
+// Tiles of up to this many rows take two panels.
+inline constexpr int kWideTileRows = kGemvTileRows / 2;
 
-// The instances for `rows`, which is in [1, R].
-template <typename Element, int R = kDirectTileRows>
-DirectFunctions direct_functions(int rows) {
+// The instances for `rows`, in [1, R].
+template <typename Element, int R = kGemvTileRows>
+GemvFunctions gemv_functions(int rows) {
   if constexpr (R > 1) {
-    if (rows < R) return direct_functions<Element, R - 1>(rows);
+    if (rows < R) return gemv_functions<Element, R - 1>(rows);
   }
-  constexpr int kPanels = R > 1 ? (R <= kWideTileRows ? 2 : 1) : kDirectTileRows < 4 ? kDirectTileRows : 4;
-  return {multiply_direct<Element, R, 1>, multiply_direct<Element, R, kPanels>, kPanels};
+  constexpr int kPanels = R > 1 ? (R <= kWideTileRows ? 2 : 1) : kGemvTileRows < 4 ? kGemvTileRows : 4;
+  return {multiply_gemv<Element, R, 1>, multiply_gemv<Element, R, kPanels>, kPanels};
 }
 
-// In how many passes `rows` are taken. Up to some rows above a wide tile, two passes of wide tiles are faster than one
-// of a narrow tile, which pays only close to its full height.
-inline int direct_passes(int rows) {
+// The number of passes for `rows`. For a few rows more than a wide tile has, two passes of wide tiles are faster than one of
+// a narrow tile, which pays off only close to its full height.
+inline int gemv_passes(int rows) {
   if (rows > kWideTileRows && rows <= 2 * kWideTileRows - 2) return 2;
-  return ceil_divide(rows, kDirectTileRows);
+  return ceil_divide(rows, kGemvTileRows);
 }
 
 template <typename Element>
-void linear_direct(const LinearArguments& arguments, ThreadPool& pool) {
+void gemv(const LinearArguments& arguments, ThreadPool& pool) {
   const LinearOutput output = {arguments.bias, arguments.residual, arguments.output, size_t(arguments.weight.rows)};
   const size_t line_bytes = kPanelColumns * sizeof(Element);
   const size_t panel_bytes = line_bytes * size_t(arguments.weight.columns);
-  const int passes = direct_passes(arguments.rows);
-  const int widest = direct_functions<Element>(ceil_divide(arguments.rows, passes)).panels;
-  const GuidedRanges ranges(arguments.weight.panels(), pool.size(), arguments.weight.panels());
+  const int passes = gemv_passes(arguments.rows);
+  const int widest = gemv_functions<Element>(ceil_divide(arguments.rows, passes)).panels;
+  const GuidedRanges ranges(panel_count(arguments.weight), pool.size(), panel_count(arguments.weight));
   pool.run(ranges.count, [&](int task, int) {
     const int end = ranges.starts[task + 1];
     for (int panel = ranges.starts[task]; panel < end;) {
@@ -122,8 +121,8 @@ void linear_direct(const LinearArguments& arguments, ThreadPool& pool) {
       const char* weights = static_cast<const char*>(arguments.weight.data) + size_t(panel) * panel_bytes;
       for (int pass = 0; pass < passes; pass++) {
         const EvenPart part(arguments.rows, passes, pass);
-        const DirectFunctions multiply = direct_functions<Element>(part.size);
-        DirectTile tile = {panel, part.start, weights + kPrefetchBytes, line_bytes};
+        const GemvFunctions multiply = gemv_functions<Element>(part.size);
+        GemvTile tile = {panel, part.start, weights + kPrefetchBytes, line_bytes};
         if (passes > 1) {
           tile.ahead = weights + size_t(panels) * panel_bytes + panel_bytes / size_t(passes) * size_t(pass);
           tile.ahead_step = line_bytes / size_t(passes);

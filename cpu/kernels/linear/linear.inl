@@ -11,8 +11,8 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
 template <typename Element>
 bool linear_elements(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
-  if (arguments.rows > kDirectRows) return linear_blocked<Element>(arguments, pool, fault);
-  linear_direct<Element>(arguments, pool);
+  if (arguments.rows > kGemvRows) return gemm<Element>(arguments, pool, fault);
+  gemv<Element>(arguments, pool);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Fills rows of a packed weight (the layout is described at PackedWeight).
+// Fills rows of a packed weight (weight_layout.h).
 #pragma once
 
 #include "cpu/kernels/kernels.h"
@@ -7,8 +7,8 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Scatters rows [first, first + count) of one panel: `source` is their row-major start. Inputs are taken in blocks, so
-// that the panel lines a block touches stay in the first-level cache while its rows pass.
+// Scatters rows [first, first + count) of one panel; `source` is where they start, row-major. Inputs are taken in blocks,
+// so that the panel lines of a block stay in the first-level cache for all its rows.
 template <typename Layout>
 void pack_panel_rows(typename Layout::Word* panel, const uint8_t* source, int first, int count, int columns) {
   using Word = typename Layout::Word;
@@ -28,7 +28,7 @@ template <typename Layout>
 void pack_words(const PackArguments& arguments, ThreadPool& pool) {
   using Word = typename Layout::Word;
   const int columns = arguments.weight.columns;
-  const size_t panel_words = arguments.weight.panel_bytes() / sizeof(Word);
+  const size_t panel_words = panel_bytes(arguments.weight) / sizeof(Word);
   const int first_row = arguments.first_row;
   const int end_row = first_row + arguments.row_count;
   const int first_panel = first_row / kPanelColumns;

@@ -1,6 +1,6 @@
-// The input rows of one linear_blocked call, laid out for its register tiles: for each block of inputs, tile after
-// tile, in a tile [k][row]. So a tile reads one stream, whatever the stride of the rows. Filled once per call by all
-// workers, then read by all.
+// The input rows of one call, packed for its register tiles (the "packed A" of BLIS): for each block of inputs, tile
+// after tile, within a tile [k][row]. So a tile reads one stream, whatever the stride of the rows. Filled once per call
+// by all workers, then read by all.
 #pragma once
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// `bytes` in huge pages where the system gives them, or null. For free().
+// `bytes` in huge pages where the system provides them, or null. To be freed with free().
 inline void* allocate_huge(size_t bytes) {
   constexpr size_t kHugePage = size_t(2) << 20;
   const size_t rounded = (bytes + kHugePage - 1) / kHugePage * kHugePage;
@@ -24,15 +24,15 @@ inline void* allocate_huge(size_t bytes) {
   return memory;
 }
 
-// Memory of the thread that calls the op; grows to the largest call.
-struct LinearSlab {
+// Grows to the largest call.
+struct PackedInputMemory {
   float* data = nullptr;
   size_t capacity = 0;
 
-  LinearSlab() = default;
-  LinearSlab(const LinearSlab&) = delete;
-  LinearSlab& operator=(const LinearSlab&) = delete;
-  ~LinearSlab() { free(data); }
+  PackedInputMemory() = default;
+  PackedInputMemory(const PackedInputMemory&) = delete;
+  PackedInputMemory& operator=(const PackedInputMemory&) = delete;
+  ~PackedInputMemory() { free(data); }
 
   float* reserve(size_t bytes) {
     if (bytes <= capacity) return data;
@@ -43,13 +43,13 @@ struct LinearSlab {
   }
 };
 
-// The calling thread's slab: one for all element types.
-inline LinearSlab& linear_slab() {
-  static thread_local LinearSlab slab;
-  return slab;
+// The memory of the thread that calls the op, for all element types.
+inline PackedInputMemory& packed_input_memory() {
+  static thread_local PackedInputMemory memory;
+  return memory;
 }
 
-// interleave_rows() on a block that stays in the first-level cache while its rows pass.
+// interleave_rows() for few enough inputs that the output stays in the first-level cache.
 inline void interleave_block(const float* input, size_t stride, int rows, int depth, float* output) {
   typedef float Floats4 __attribute__((vector_size(16)));
   int row = 0;

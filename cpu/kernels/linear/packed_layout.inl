@@ -1,9 +1,9 @@
-// Where a weight stands in its panel. PackedWeight describes the common order; tile registers want another for BF16:
-// two inputs of one output side by side, 16 outputs a line, so that a tile of the panel is 16 lines, as they lie in
-// memory.
+// The place of a weight in its panel. weight_layout.h describes the common order; tile registers need another one for
+// BF16: two inputs of one output side by side, 16 outputs a line, so that a tile is 16 consecutive lines.
 #pragma once
 
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/linear/weight_layout.h"
 #include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {

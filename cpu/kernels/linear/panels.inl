@@ -1,4 +1,4 @@
-// How the panels of a linear op with many rows are shared out to the workers.
+// How the panels of a call with many rows are divided among the workers.
 #pragma once
 
 #include "cpu/kernels/kernels.h"
@@ -8,14 +8,14 @@
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Calls run(scratch, row_block, first, end, following) until every panel has been taken once for every block of rows:
-// panels [first, end) are in hand, at most `longest`, and `following` is the panel that the worker takes next, or -1.
-// False, with a fault, when a worker has no memory for its scratch.
+// Calls run(scratch, row_block, first, end, following) until every panel has been computed once for every block of rows.
+// A call covers panels [first, end), at most `longest`; `following` is the panel that the worker takes next, or -1.
+// False, with a fault, when a worker cannot allocate its scratch.
 template <typename Scratch, typename Run>
 bool run_panels(ThreadPool& pool, int panels, int row_blocks, int longest, const Run& run, Fault& fault) {
   const GuidedRanges ranges(panels * row_blocks, pool.size(), longest);
   bool has_memory = true;
-  // A worker takes its next range before it begins on the one in hand, to prefetch across the gap.
+  // A worker takes its next range before it starts the current one, to prefetch across the gap.
   int next_range = 0;
   const auto take_range = [&] { return __atomic_fetch_add(&next_range, 1, __ATOMIC_RELAXED); };
   pool.run(pool.size(), [&](int, int) {

@@ -1,4 +1,4 @@
-// What both forms of the linear op share: where a finished sum goes, and how work is cut.
+// What all forms of linear share: where a finished sum goes, and how work is divided.
 //
 // SIMD lanes are output columns. A sum never leaves its lane and takes its products in ascending input k, so tiles of
 // any height, blocks of any depth (sums are stored and reloaded as F32, which is exact), any number of threads and any
@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cpu/kernels/kernels.h"
+#include "cpu/kernels/linear/weight_layout.h"
 #include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
@@ -17,9 +18,9 @@ struct LinearOutput {
   float* output;
   size_t columns;  // of the output: rows of the weight
 
-  // Adds bias and residual to sums [rows][32], of which `width` columns from `column` on are meant, and stores them,
-  // without those beyond the matrix. Kept out of the many instances of the inner loops, which leave their sums in
-  // memory that is still in the first-level cache.
+  // Adds bias and residual to sums [rows][32], of which `width` columns belong to the output columns from `column` on, and
+  // stores those inside the matrix. Not inlined into the many instances of the inner loops; their sums are in memory that
+  // is still in the first-level cache.
   [[gnu::noinline]] void store(const float* sums, int rows, size_t row, size_t column, size_t width) const {
     if (column >= columns) return;
     if (width > columns - column) width = columns - column;
@@ -41,9 +42,9 @@ struct LinearOutput {
   }
 };
 
-// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987):
-// long ones first, for streaming and little hand-out, short ones last, so that no worker waits long for another that
-// the system has interrupted.
+// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987): long
+// ones first, for long streams and little scheduling, short ones last, so that no worker waits long for one that the
+// system has interrupted.
 struct GuidedRanges {
   static constexpr int kCapacity = 1024;
   int count = 0;
@@ -64,7 +65,7 @@ struct GuidedRanges {
   }
 };
 
-// Part `index` of `items` cut into `parts` as even as can be.
+// Part `index` of `items`, cut into `parts` of equal size give or take one.
 struct EvenPart {
   int start;
   int size;

@@ -1,4 +1,4 @@
-// Launchers of rotary.cuh, and the size of what it writes to.
+// Launchers of rotary.cuh.
 #include "cuda/kernels/common/grid.h"
 #include "cuda/kernels/attention/rotary.cuh"
 
@@ -16,10 +16,6 @@ cudaError_t launch_rotary_cache(const RotaryCacheArguments& arguments, const Lau
     return launch<rotary_cache_kernel<float>>(blocks, kRotaryThreads, 0, where.place, arguments, where.faults);
   }
   return launch<rotary_cache_kernel<Bf16>>(blocks, kRotaryThreads, 0, where.place, arguments, where.faults);
-}
-
-int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim) {
-  return kv_offset(blocks, 0, 0, kv_heads, block_size, head_dim) * int64_t(dtype_bytes(dtype));
 }
 
 }  // namespace upbeat

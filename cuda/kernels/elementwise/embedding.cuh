@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kEmbeddingThreads) embedding_kernel(EmbeddingA
   const Global<float> output = Global<float>(arguments.output) + int64_t(row) * weight.columns;
   const Global<const Element> source = static_cast<const Element*>(weight.data);
   for (int i = int(threadIdx.x); i < weight.columns; i += kEmbeddingThreads) {
-    output[i] = token < 0 ? 0.0f : to_f32(Element(source[token * weight.stride + i]));
+    output[i] = token < 0 ? 0.0f : to_f32(Element(source[token * weight.padded_columns + i]));
   }
 }
 

@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kRandomizeThreads) randomize_kernel(RandomizeA
       const bool inside = column_block * kRandomColumns + k < weight.columns;
       pack.v[k] = random_element<Element>(inside ? random_weight(block.words[k], random.scale) : 0.0f);
     }
-    store_pack(elements + (row * weight.stride + column_block * kRandomColumns), pack);
+    store_pack(elements + (row * weight.padded_columns + column_block * kRandomColumns), pack);
   }
 }
 

@@ -18,6 +18,7 @@
 
 #include "cuda/kernels/common/elements.cuh"
 #include "cuda/kernels/kernels.h"
+#include "cuda/kernels/linear/weight_layout.h"
 
 namespace upbeat {
 

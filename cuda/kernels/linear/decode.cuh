@@ -88,12 +88,12 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
   const Global<const Element> weights = static_cast<const Element*>(weight.data);
 
   Global<const Element> rows[OutputTiles];
-  const int padded = int(weight.padded_rows());
+  const int padded = int(padded_rows(weight));
 #pragma unroll
   for (int tile = 0; tile < OutputTiles; tile++) {
     const int output = first_output + tile * kOutputTile;
     // A tile behind the last one is computed, from the last one's weights, and not stored.
-    rows[tile] = weights + ((output < padded ? output : padded - kOutputTile) + g) * weight.stride + 8 * t;
+    rows[tile] = weights + ((output < padded ? output : padded - kOutputTile) + g) * weight.padded_columns + 8 * t;
   }
 
   constexpr int kAhead = pieces_ahead(OutputTiles * int(sizeof(Element)));
@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
   DecodePiece<Element, OutputTiles> pieces[kAhead];
 #pragma unroll
   for (int i = 0; i < kAhead; i++) {
-    if (begin + i < end) pieces[i] = load_piece<Element, OutputTiles>(rows, weight.stride, begin + i);
+    if (begin + i < end) pieces[i] = load_piece<Element, OutputTiles>(rows, weight.padded_columns, begin + i);
   }
   // The first weights are on their way while the kernel before ends; everything else may be its work.
   wait_for_earlier_kernels();
@@ -138,7 +138,7 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
         }
       }
       if (piece + kAhead < end) {
-        pieces[i] = load_piece<Element, OutputTiles>(rows, weight.stride, piece + kAhead);
+        pieces[i] = load_piece<Element, OutputTiles>(rows, weight.padded_columns, piece + kAhead);
       }
     }
   }

@@ -57,7 +57,7 @@ __device__ void load_stage(const PackedWeight& weight, Global<const uint32_t> pl
   constexpr int kRowPacks = kLinearPiece / kPack;
   const int thread = int(threadIdx.x);
   const Global<const Element> weights = static_cast<const Element*>(weight.data);
-  const int padded = int(weight.padded_rows());
+  const int padded = int(padded_rows(weight));
 #pragma unroll
   for (int i = 0; i < Shape::kPieces; i++) {
     const int piece = stage * Shape::kPieces + i;
@@ -69,7 +69,7 @@ __device__ void load_stage(const PackedWeight& weight, Global<const uint32_t> pl
       const int output = first_output + row;
       const bool present = output < padded;
       copy_async(tile + (row * kLinearPiece + pack * kPack),
-                 weights + ((present ? output : 0) * weight.stride + piece * kLinearPiece + pack * kPack), present);
+                 weights + ((present ? output : 0) * weight.padded_columns + piece * kLinearPiece + pack * kPack), present);
     }
     const Shared<uint32_t> inputs = dynamic_shared<uint32_t>(at + Shape::kWeightBytes);
     static_assert(Shape::kGroups * kGroupWords == 4 * Shape::kThreads);

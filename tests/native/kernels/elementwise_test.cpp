@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cfloat>
 
+#include "abi/backend.h"
 #include "cpu/kernels/attention/kv_layout.h"
 #include "tests/native/support/kernels.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "abi/backend.h"
 #include "tests/native/support/kernels.h"
 
 struct AttentionShape {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -31,6 +32,15 @@ struct Register {
 inline void fail(const char* file, int line, const std::string& what) {
   std::fprintf(stderr, "%s:%d: %s\n", file, line, what.c_str());
   ++failures();
+}
+
+[[gnu::format(printf, 1, 2)]] inline std::string format(const char* pattern, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text, sizeof text, pattern, arguments);
+  va_end(arguments);
+  return text;
 }
 
 template <typename A, typename B>
@@ -64,6 +74,12 @@ inline int run_all() {
 
 #define CHECK(condition) \
   if (!(condition)) check::fail(__FILE__, __LINE__, "failed: " #condition)
+
+// With a message as of printf.
+#define CHECK_FORMAT(condition, ...)                                                      \
+  do {                                                                                    \
+    if (!(condition)) check::fail(__FILE__, __LINE__, check::format(__VA_ARGS__)); \
+  } while (false)
 
 #define CHECK_EQUAL(actual, expected) check::equal(__FILE__, __LINE__, #actual, actual, expected)
 

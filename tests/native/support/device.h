@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "abi/checks/checks.h"
-#include "cpu/device/operation.h"
+#include "cpu/streams/stream.h"
 #include "tests/native/support/abi_calls.h"
 
 // A device that is closed at the end of the test, and a stream on it.
@@ -54,7 +54,7 @@ class Hold {
     static constexpr upbeat::Operation kOperation = {
         .name = "hold",
         .run =
-            [](upbeat::Stream&, const void* payload, upbeat::Fault&) {
+            [](upbeat::CpuStream&, const void* payload, upbeat::Fault&) {
               Hold* hold = upbeat::payload_as<Hold*>(payload);
               hold->reached_.store(true);
               hold->reached_.notify_all();
@@ -64,7 +64,7 @@ class Hold {
               return true;
             },
     };
-    upbeat::stream_of(stream).enqueue(kOperation, this);
+    upbeat::cpu_stream(upbeat::stream_of(stream)).enqueue_command(kOperation, this);
   }
   ~Hold() {
     let_go();

@@ -1,19 +1,25 @@
 // Allocation on the device and of pinned pages.
-#include "cuda/memory/memory.h"
+#include "cuda/memory/allocate.h"
 
 #include <cstring>
-#include <utility>
 
 #include "cuda/device/status.h"
 
 namespace upbeat {
 
-Memory::Memory(MemoryKind kind, int64_t bytes, cudaStream_t stream, const char* what) : kind_(kind), bytes_(bytes) {
+namespace {
+
+void free_device(std::byte* data, int64_t) { cudaFree(data); }
+void free_host(std::byte* data, int64_t) { cudaFreeHost(data); }
+
+}  // namespace
+
+Memory allocate_memory(MemoryKind kind, int64_t bytes, cudaStream_t stream, const char* what) {
   void* address = nullptr;
   const cudaError_t status = kind == MemoryKind::device ? cudaMalloc(&address, size_t(bytes))
                                                         : cudaHostAlloc(&address, size_t(bytes), cudaHostAllocPortable);
   if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // it is not sticky, but it is remembered
+    cudaGetLastError();  // not sticky, but it would be returned by the next cudaGetLastError()
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
     if (kind == MemoryKind::device) {
@@ -24,28 +30,14 @@ Memory::Memory(MemoryKind kind, int64_t bytes, cudaStream_t stream, const char* 
                 static_cast<long long>(bytes));
   }
   check_cuda(status, "allocating memory");
-  data_ = static_cast<std::byte*>(address);
+  Memory memory(static_cast<std::byte*>(address), bytes, kind == MemoryKind::device ? free_device : free_host);
   if (kind == MemoryKind::host) {
-    std::memset(data_, 0, size_t(bytes));
-    return;
+    std::memset(address, 0, size_t(bytes));
+    return memory;
   }
-  check_cuda(cudaMemsetAsync(data_, 0, size_t(bytes), stream), "clearing memory");
+  check_cuda(cudaMemsetAsync(address, 0, size_t(bytes), stream), "clearing memory");
   check_cuda(cudaStreamSynchronize(stream), "clearing memory");
-}
-
-Memory::~Memory() {
-  if (data_ == nullptr) return;
-  if (kind_ == MemoryKind::device) {
-    cudaFree(data_);
-  } else {
-    cudaFreeHost(data_);
-  }
-}
-
-void Memory::swap(Memory& other) noexcept {
-  std::swap(kind_, other.kind_);
-  std::swap(data_, other.data_);
-  std::swap(bytes_, other.bytes_);
+  return memory;
 }
 
 }  // namespace upbeat

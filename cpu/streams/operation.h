@@ -1,9 +1,10 @@
-// From checked arguments to a command.
+// From a kernel to the operation that runs it.
 #pragma once
 
 #include <mutex>
 
 #include "cpu/device/device.h"
+#include "cpu/streams/stream.h"
 
 namespace upbeat {
 
@@ -15,13 +16,12 @@ struct KernelMember<Kernel<Arguments> KernelSet::*> {
   using Type = Arguments;
 };
 
-// The operation that runs one kernel of the device's set: `static constexpr Operation kOp =
-// kernel<&KernelSet::x>("x")`.
+// Runs one kernel of the device's set: `static constexpr Operation kOp = kernel<&KernelSet::pack>("name")`.
 template <auto Member>
 constexpr Operation kernel(const char* name) {
-  return {.name = name, .run = [](Stream& stream, const void* payload, Fault& fault) {
+  return {.name = name, .run = [](CpuStream& stream, const void* payload, Fault& fault) {
             using Arguments = typename KernelMember<decltype(Member)>::Type;
-            Device& device = stream.device();
+            CpuDevice& device = stream.device();
             const std::lock_guard lock(device.pool_mutex());
             return (device.kernels().*Member)(payload_as<Arguments>(payload), device.pool(), fault);
           }};

@@ -1,11 +1,11 @@
-// A weight matrix of a device: its elements, and which of its rows have been given to it.
+// A weight matrix of a device: its packed elements, and which of its rows are loaded.
 #pragma once
 
 #include <cstdint>
 
 #include "abi/loading/row_ranges.h"
-#include "cuda/memory/memory.h"
-#include "cuda/memory/packed_weight.h"
+#include "abi/objects/memory.h"
+#include "abi/types/packed_weight.h"
 
 namespace upbeat {
 
@@ -13,8 +13,8 @@ class Device;
 
 class Weight {
  public:
-  // Throws ApiError for sizes beyond what can be allocated.
-  Weight(Device& device, Dtype dtype, int32_t rows, int32_t columns, Dtype input);
+  // Allocates padded_rows x layout.padded_columns elements. Throws ApiError OUT_OF_MEMORY.
+  Weight(Device& device, const PackedWeight& layout, int64_t padded_rows);
 
   Device& device() const { return device_; }
   const PackedWeight& packed() const { return packed_; }

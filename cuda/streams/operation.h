@@ -1,8 +1,8 @@
-// From checked arguments to a launch.
+// From a kernel to the operation that launches it.
 #pragma once
 
-#include "cuda/device/device.h"
 #include "cuda/kernels/kernels.h"
+#include "cuda/streams/stream.h"
 
 namespace upbeat {
 
@@ -14,7 +14,7 @@ struct KernelMember<Kernel<Arguments> KernelSet::*> {
   using Type = Arguments;
 };
 
-// The operation that launches one kernel: `static constexpr Operation kOp = kernel<&KernelSet::x>("x")`.
+// Launches one kernel: `static constexpr Operation kOp = kernel<&KernelSet::fill>("name")`.
 template <auto Member>
 constexpr Operation kernel(const char* name) {
   return {.name = name, .launch = [](const void* arguments, const Launch& launch) {
