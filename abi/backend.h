@@ -4,16 +4,16 @@
 // else of the C ABI. abi/ includes no header of theirs. A library that lacks a member function does not compile (its
 // class stays abstract), one that lacks a free function does not link.
 //
-// Threads: calls for one device come from one thread at a time, the caller's, unless "any thread" is said. Different
-// devices may be used from different threads at once.
+// Threads: calls for one device come from one thread at a time, the caller's; different devices may be used from
+// different threads at once.
 //
 // Errors: functions throw ApiError (abi/checks/error.h) or std::bad_alloc and have then enqueued nothing. Destructors
-// and functions marked noexcept never throw. Work that fails later is a fault of the device: the first one is kept, what
-// has not begun is skipped, every wait returns, and check_fault() throws.
+// and functions marked noexcept never throw. Work that fails later is a fault of the device: the first one is kept,
+// what has not begun is skipped, every wait returns, and check_fault() throws.
 //
-// Arguments: checked by abi/ before they get here. Addresses lie in allocations of the device, sizes fit, objects belong
-// to the same device, and streams that capture are given only what can be captured. What a library alone can know (a
-// head dimension that its kernels lack) it checks itself.
+// Arguments: checked by abi/ before they get here. Addresses lie in allocations of the device, sizes fit, objects
+// belong to the same device, and streams that capture get only work that can be captured. A library checks its own
+// limits (such as the largest head dimension of its kernels).
 //
 // Ownership: a device owns its objects and memory (Device::objects(), Device::memory()). Operands stay valid until the
 // stream has passed the work that uses them; the caller of the C function answers for that.
@@ -147,8 +147,8 @@ class Device {
   virtual std::unique_ptr<Stream> make_stream() = 0;
   virtual Ref<Event> make_event() = 0;
 
-  // An empty matrix of rows (outputs) x columns (inputs), all zeros, in the layout of this library's kernels. `input` is
-  // what linear rounds its inputs to. Called only where multiplies() is true.
+  // An empty matrix of rows (outputs) x columns (inputs), all zeros, in the layout of this library's kernels. `input`
+  // is what linear rounds its inputs to. Called only where multiplies() is true.
   virtual std::unique_ptr<Weight> make_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) = 0;
 
   // Whether linear has kernels for weights and inputs of these types. Always true of F32 inputs.
@@ -189,7 +189,7 @@ std::unique_ptr<Device> open_device(int32_t index, int32_t threads, int32_t simd
 // Bytes of one key or value cache; each library has a layout of its own (attention/kv_layout.h).
 int64_t kv_cache_bytes(Dtype dtype, int32_t blocks, int32_t block_size, int32_t kv_heads, int32_t head_dim);
 
-// Opens and closes a named range of the calling thread for a profiler. Any thread; ranges nest.
+// Open and close a named range of the calling thread for a profiler. Any thread; ranges nest.
 void push_range(const char* name);
 void pop_range();
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# A compiler launcher: runs the compiler and keeps what it says about the kernels (registers, shared memory, spills).
+# A compiler launcher: runs the compiler and keeps its report on the kernels (registers, shared memory, spills).
 #   log_resources.sh FOLDER COMPILER ARGUMENTS...
 folder=$1
 shift
 log=$folder/$$.part
 "$@" 2> "$log"
 status=$?
-# What is no report is for whoever builds.
+# All other output is passed on.
 grep -v -e '^ptxas info' -e 'bytes stack frame' -e '^$' "$log" >&2
 for argument; do
   case $argument in *.cu) name=$(basename "$argument" .cu) ;; esac

@@ -3,18 +3,18 @@
  *
  * The rules
  * ---------
- * - Fixed-width scalars and pointers only; nothing by value, no varargs, no callbacks. Memory that one side allocates is
- *   freed by the same side. Strings are NUL-terminated UTF-8 and are copied before the call returns.
+ * - Fixed-width scalars and pointers only; nothing by value, no varargs, no callbacks. Memory that one side allocates
+ *   is freed by the same side. Strings are NUL-terminated UTF-8 and are copied before the call returns.
  * - Devices, streams, events, graphs and weights are small positive integers ("handles"). Device memory is an address.
  * - Every call returns an int32_t: a handle or UPBEAT_OK on success, a negative UPBEAT_ERROR_* on failure, with a
- *   sentence from upbeat_last_error on the thread that made the call. Arguments are checked at the call; nothing is
- *   enqueued by a call that fails.
+ *   message from upbeat_last_error on the calling thread. Arguments are checked at the call; a call that fails
+ *   enqueues nothing.
  * - Every function that takes a stream is ASYNCHRONOUS: it enqueues on that in-order stream and returns. Its operands
- *   must stay valid until the stream has passed it. Only upbeat_stream_synchronize, upbeat_event_wait, the *_destroy /
- *   *_free / *_close calls, upbeat_device_open and upbeat_device_dependent_launches may block.
- * - A fault while work runs (an unreadable file, an index out of range) is STICKY: the rest of the device's work is
- *   skipped, and every later wait on that device returns UPBEAT_ERROR_FAULT. Only closing the device clears it. The
- *   library never aborts the process.
+ *   must stay valid until the stream has executed it. Only upbeat_stream_synchronize, upbeat_event_wait, the calls that
+ *   destroy, free or close, upbeat_device_open and upbeat_device_dependent_launches may block.
+ * - A fault of running work (an unreadable file, an index out of range) is STICKY: the rest of the device's work is
+ *   skipped, and every later wait on that device returns UPBEAT_ERROR_FAULT until the device is closed. The library
+ *   never aborts the process.
  * - Calls for one device come from one thread at a time; different devices may be used from different threads.
  *
  * Numbers
@@ -38,7 +38,7 @@
 extern "C" {
 #endif
 
-/* Raised whenever a declaration below changes its meaning. TypeScript refuses a library with another number. */
+/* Incremented whenever a declaration below changes its meaning. TypeScript refuses a library with another version. */
 #define UPBEAT_ABI_VERSION 2
 
 enum {
@@ -46,12 +46,12 @@ enum {
   UPBEAT_ERROR_INVALID_ARGUMENT = -1,
   UPBEAT_ERROR_OUT_OF_MEMORY = -2,
   UPBEAT_ERROR_UNAVAILABLE = -3, /* no such device, driver or instruction set on this machine */
-  UPBEAT_ERROR_FILE = -4,        /* a file cannot be opened, or is shorter than the range asked for */
+  UPBEAT_ERROR_FILE = -4,        /* a file cannot be opened, or is shorter than the requested range */
   UPBEAT_ERROR_FAULT = -5,       /* sticky: work on the device failed */
   UPBEAT_ERROR_INTERNAL = -6
 };
 
-/* Element types. 16 and up are kept for block-quantised and 8-bit types. */
+/* Element types. 16 and up are reserved for block-quantised and 8-bit types. */
 enum { UPBEAT_DTYPE_F32 = 0, UPBEAT_DTYPE_F16 = 1, UPBEAT_DTYPE_BF16 = 2 };
 
 /* Instruction sets of the CPU library (upbeat_device_open). Other libraries accept AUTO only. */
@@ -73,7 +73,8 @@ UPBEAT_API int32_t upbeat_abi_version(void);
  * in bytes without the NUL; 0 when there is none. */
 UPBEAT_API int32_t upbeat_last_error(uint8_t* message, int32_t capacity);
 
-/* The number of devices this library can open here; 0 when it can open none (upbeat_last_error says why). */
+/* The number of devices this library can open on this machine; 0 when there is none (upbeat_last_error has the
+ * reason). */
 UPBEAT_API int32_t upbeat_device_count(void);
 
 /* ---- Device -------------------------------------------------------------------------------------------------- */
@@ -89,13 +90,13 @@ UPBEAT_API int32_t upbeat_device_close(int32_t device);
  * {"library","name","memoryTotal","memoryFree" (bytes),"cores","threads","instructionSet"|"computeCapability"}. */
 UPBEAT_API int32_t upbeat_device_info(int32_t device, uint8_t* json, int32_t capacity);
 
-/* Bytes now held by the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights as
- * the library lays them out, padding included. */
+/* Bytes allocated on the device: usage[0] device memory, usage[1] pinned host memory, usage[2] weights, padding of the
+ * library's layout included. */
 UPBEAT_API int32_t upbeat_device_usage(int32_t device, int64_t* usage);
 
-/* Says whether kernels of graphs that are captured from here on may begin before the kernel before them has ended (1), or
- * not (0, as at first): CUDA's programmatic dependent launch. It changes times, never results. UNAVAILABLE where the
- * library, the GPU or its driver cannot do it. */
+/* Sets whether kernels of graphs captured from here on may begin before the kernel before them has ended (1) or not
+ * (0, the default): CUDA's programmatic dependent launch. It affects timing, never results. UNAVAILABLE where the
+ * library, the GPU or its driver does not support it. */
 UPBEAT_API int32_t upbeat_device_dependent_launches(int32_t device, int32_t wanted);
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
@@ -103,13 +104,14 @@ UPBEAT_API int32_t upbeat_device_dependent_launches(int32_t device, int32_t want
 /* Allocates device memory, 64-byte aligned or better and zeroed; its address goes to *address. */
 UPBEAT_API int32_t upbeat_memory_allocate(int32_t device, int64_t bytes, int64_t* address);
 
-/* Frees it. The caller has made sure that no enqueued work still uses it. */
+/* Frees device memory that no enqueued work uses. */
 UPBEAT_API int32_t upbeat_memory_free(int32_t device, void* address);
 
-/* Allocates pinned host memory, 64-byte aligned or better and zeroed, readable and writable by the host and by copies. */
+/* Allocates pinned host memory, 64-byte aligned or better and zeroed, readable and writable by the host and by
+ * copies. */
 UPBEAT_API int32_t upbeat_host_allocate(int32_t device, int64_t bytes, int64_t* address);
 
-/* Frees it. */
+/* Frees pinned host memory that no enqueued work uses. */
 UPBEAT_API int32_t upbeat_host_free(int32_t device, void* address);
 
 /* Copies pinned host memory to device memory. */
@@ -134,29 +136,29 @@ UPBEAT_API int32_t upbeat_memory_load(int32_t stream, void* destination, const c
 /* Creates an in-order stream. */
 UPBEAT_API int32_t upbeat_stream_create(int32_t device);
 
-/* Waits for its work and removes it. */
+/* Waits for a stream's work and destroys it. */
 UPBEAT_API int32_t upbeat_stream_destroy(int32_t stream);
 
 /* Waits until the stream is empty, at most `timeout_us` microseconds (negative: without limit).
  * Returns 1 when it is, 0 on timeout. */
 UPBEAT_API int32_t upbeat_stream_synchronize(int32_t stream, int64_t timeout_us);
 
-/* Makes later work of `stream` wait for the latest record of `event`; an event never recorded does not hold it. */
+/* Makes later work of `stream` wait for the latest record of `event`; an event never recorded does not block it. */
 UPBEAT_API int32_t upbeat_stream_wait_event(int32_t stream, int32_t event);
 
-/* Makes the stream's device fault at this point of the stream, as a broken kernel would. For tests of recovery. */
+/* Makes the device fault at this point of the stream, as a broken kernel would. For tests of recovery. */
 UPBEAT_API int32_t upbeat_stream_inject_fault(int32_t stream);
 
 /* Creates an event. */
 UPBEAT_API int32_t upbeat_event_create(int32_t device);
 
-/* Removes an event that nothing waits for. */
+/* Destroys an event that nothing waits for. */
 UPBEAT_API int32_t upbeat_event_destroy(int32_t event);
 
-/* The event now stands for all that was enqueued on `stream` before this call. */
+/* Makes the event stand for all work enqueued on `stream` so far. */
 UPBEAT_API int32_t upbeat_event_record(int32_t event, int32_t stream);
 
-/* 1 when the event's latest record has been passed (or it was never recorded), 0 when not yet. Never blocks. */
+/* 1 when the event's latest record has been passed, or there is none; 0 when not yet. Never blocks. */
 UPBEAT_API int32_t upbeat_event_query(int32_t event);
 
 /* Waits for the event's latest record, at most `timeout_us` microseconds (negative: without limit).
@@ -166,37 +168,37 @@ UPBEAT_API int32_t upbeat_event_wait(int32_t event, int64_t timeout_us);
 /* Time between two passed events, in microseconds, to *microseconds. */
 UPBEAT_API int32_t upbeat_event_elapsed(int32_t start, int32_t end, double* microseconds);
 
-/* Begins capture: until upbeat_graph_end, work given to `stream` is recorded and not run. Waiting on the stream,
+/* Begins capture: until upbeat_graph_end, work enqueued on `stream` is captured and not run. Waiting on the stream,
  * recording events on it and loading weights through it are errors meanwhile. */
 UPBEAT_API int32_t upbeat_graph_begin(int32_t stream);
 
 /* Ends capture and returns a graph handle. */
 UPBEAT_API int32_t upbeat_graph_end(int32_t stream);
 
-/* Enqueues all work of a graph, in one call. The same graph may be enqueued again before it has finished. */
+/* Enqueues all work of a graph in one call. The same graph may be launched again before it has finished. */
 UPBEAT_API int32_t upbeat_graph_launch(int32_t graph, int32_t stream);
 
-/* Removes a graph that is not enqueued any more. */
+/* Destroys a graph that is no longer enqueued. */
 UPBEAT_API int32_t upbeat_graph_destroy(int32_t graph);
 
 /* ---- Ranges for a profiler ------------------------------------------------------------------------------------- */
 
-/* Names what the calling thread does from here to the matching pop (an NVTX range in the CUDA library); ranges nest. In a
- * library that has no profiler to tell it does nothing. */
+/* Opens a named range of the calling thread for a profiler, until the matching pop (NVTX in the CUDA library, no
+ * effect in others). Ranges nest. */
 UPBEAT_API int32_t upbeat_range_push(const char* name);
 
-/* Ends the range that the calling thread pushed last. */
+/* Closes the range that the calling thread opened last. */
 UPBEAT_API int32_t upbeat_range_pop(void);
 
 /* ---- Weights ------------------------------------------------------------------------------------------------- */
 
-/* Makes an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in whatever layout this
- * library's kernels read. Rows are filled by the calls below, in any order, each row once: matrices that share an input
+/* Creates an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in the layout of this
+ * library's kernels. Rows are filled by the calls below, in any order, each row once: matrices that share an input
  * (q, k, v; gate, up) are stacked into one.
- * input_dtype says what upbeat_linear multiplies with it: UPBEAT_DTYPE_F32 its inputs as they are, UPBEAT_DTYPE_BF16 each
- * input rounded to BF16 (nearest, ties to even), which takes a tensor core a third of the products; UNAVAILABLE where the
- * library has no kernels for the pair. All have them for F32 inputs; for BF16 inputs the CUDA library with F16 and BF16
- * weights, and UPBEAT_SIMD_AMX with BF16 weights. */
+ * input_dtype: how upbeat_linear takes its inputs with this weight. UPBEAT_DTYPE_F32: as they are. UPBEAT_DTYPE_BF16:
+ * each rounded to BF16 (to nearest, ties to even), which needs a third of the products of a tensor core. UNAVAILABLE
+ * where the library has no kernels for the pair: every library has them for F32 inputs; for BF16 inputs the CUDA
+ * library with F16 and BF16 weights, and UPBEAT_SIMD_AMX with BF16 weights. */
 UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns,
                                         int32_t input_dtype);
 
@@ -205,7 +207,7 @@ UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t r
 UPBEAT_API int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                       const char* path, int64_t offset);
 
-/* The same from pinned host memory. */
+/* The same from pinned host memory, at any alignment. */
 UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                         const void* source);
 
@@ -223,7 +225,7 @@ UPBEAT_API int32_t upbeat_weight_destroy(int32_t weight);
 /* ---- Ops of a decoder ---------------------------------------------------------------------------------------- */
 
 /* output[r, :] = weight[tokens[r], :] as F32.   tokens: int32 [rows]; output: F32 [rows, columns of the weight].
- * A token outside the matrix gives a row of zeros when it is negative (padding), else a fault. */
+ * A negative token (padding) gives a row of zeros; any other token outside the matrix is a fault. */
 UPBEAT_API int32_t upbeat_embedding(int32_t stream, int32_t weight, const void* tokens, int32_t rows, void* output);
 
 /* output[r, :] = input[r, :] / sqrt(mean(input[r, :]^2) + epsilon) * weight.   (Zhang and Sennrich 2019)
@@ -235,11 +237,11 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * input: F32 [rows, columns of the weight]; output, residual: F32 [rows, rows of the weight]; bias: F32 [rows of the
  * weight]. bias and residual may be null; residual may be output. For each output element the products are added in
  * ascending order of the input column, by fused multiply-add, from zero; then the bias, then the residual. (The CPU
- * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is taken
- * as the exact sum of three BF16 numbers, and the products are added 32 inputs at a time; numbers below 2^-126 count as
- * zero there. The CUDA library takes inputs and weights so, and adds 16 at a time, in eight slices of the inputs whose
- * sums it then adds. Whatever the order, it is the same for any number of rows.) A weight that was made with BF16 inputs
- * takes each of them as the one BF16 number next to it. */
+ * library's portable kernels multiply and add in two roundings. With UPBEAT_SIMD_AMX and BF16 weights, an input is the
+ * exact sum of three BF16 numbers, and products are added 32 inputs at a time; numbers below 2^-126 count as zero. The
+ * CUDA library splits inputs and weights in the same way and adds 16 inputs at a time, in eight slices of the inputs
+ * whose sums it then adds. Each order is the same for any number of rows.) A weight created with BF16 inputs rounds
+ * each input to one BF16 number. */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 
@@ -249,12 +251,12 @@ UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* inp
 UPBEAT_API int32_t upbeat_rotary_table(int32_t stream, const void* inverse_frequencies, float scale, int32_t positions,
                                        int32_t head_dim, void* table);
 
-/* Bytes of ONE of the two caches (key or value) of one layer, to *bytes. The layout inside is the library's own. */
+/* Bytes of ONE of the two caches (key or value) of one layer, to *bytes. The layout is internal to the library. */
 UPBEAT_API int32_t upbeat_kv_cache_bytes(int32_t device, int32_t dtype, int32_t blocks, int32_t block_size,
                                          int32_t kv_heads, int32_t head_dim, int64_t* bytes);
 
-/* Optional per-head RMSNorm of q and k (query_norm, key_norm: F32 [head_dim] or null, both or none), rotary embedding of
- * q and k (pairs (i, i + head_dim / 2); Su et al. 2021, in the half-split form of Hugging Face), q written in place,
+/* Optional per-head RMSNorm of q and k (query_norm, key_norm: F32 [head_dim] or null, both or none), rotary embedding
+ * of q and k (pairs (i, i + head_dim / 2); Su et al. 2021, in the half-split form of Hugging Face), q written in place,
  * k and v written to the paged cache.
  * qkv: F32 [rows, (heads + 2 * kv_heads) * head_dim], q then k then v; positions: int32 [rows], below the table's;
  * slot_mapping: int32 [rows], block * block_size + offset within the block, negative: the row is padding and nothing is
@@ -266,13 +268,13 @@ UPBEAT_API int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* po
 
 /* Causal attention over the paged cache with grouped queries, prefill chunks and decode rows in one ragged call.
  * Request i has the query rows query_starts[i] .. query_starts[i + 1] - 1, the LAST ones of its sequence_lengths[i]
- * tokens (all already in the cache), so its row j stands at position sequence_lengths[i] - (its query count) + j and
- * sees the keys of all positions up to its own, the last `sliding_window` of them only when that is > 0 (itself
- * included). Token t of request i is at block block_tables[i, t / block_size], offset t % block_size.
- * query: F32, row r at query + r * query_stride elements, [heads, head_dim] within; query_starts: int32 [requests + 1];
- * sequence_lengths: int32 [requests]; block_tables: int32 [requests, max_blocks]; output: F32 [rows, heads * head_dim].
- * scale multiplies q.k before the softmax. A request with no query rows is skipped; one with sequence length 0 (padding)
- * gives rows of zeros. Rows from query_starts[requests] on are left alone. */
+ * tokens (all already in the cache), so its row j is at position sequence_lengths[i] - (its query count) + j and sees
+ * the keys of all positions up to its own, or only the last `sliding_window` of them (its own included) when that is >
+ * 0. Token t of request i is at block block_tables[i, t / block_size], offset t % block_size. query: F32, row r at
+ * query + r * query_stride elements, [heads, head_dim] within; query_starts: int32 [requests + 1]; sequence_lengths:
+ * int32 [requests]; block_tables: int32 [requests, max_blocks]; output: F32 [rows, heads * head_dim]. scale multiplies
+ * q.k before the softmax. A request with no query rows is skipped; one with sequence length 0 (padding) gives rows of
+ * zeros. Rows from query_starts[requests] on are not written. */
 UPBEAT_API int32_t upbeat_attention(int32_t stream, const void* query, int32_t query_stride, const void* key_cache,
                                     const void* value_cache, int32_t cache_dtype, const void* block_tables,
                                     int32_t max_blocks, const void* query_starts, const void* sequence_lengths,
@@ -280,7 +282,7 @@ UPBEAT_API int32_t upbeat_attention(int32_t stream, const void* query, int32_t q
                                     int32_t block_size, float scale, int32_t sliding_window, void* output);
 
 /* output[r, c] = silu(gate_up[r, c]) * gate_up[r, columns + c], silu(x) = x / (1 + exp(-x)).
- * gate_up: F32 [rows, 2 * columns]; output: F32 [rows, columns], elsewhere. */
+ * gate_up: F32 [rows, 2 * columns]; output: F32 [rows, columns], not overlapping gate_up. */
 UPBEAT_API int32_t upbeat_silu_multiply(int32_t stream, const void* gate_up, int32_t rows, int32_t columns,
                                         void* output);
 
@@ -289,7 +291,7 @@ UPBEAT_API int32_t upbeat_gather_rows(int32_t stream, const void* input, const v
                                       int32_t rows, int32_t columns, void* output);
 
 /* ---- Tokens and sampling --------------------------------------------------------------------------------------
- * The token table holds every running request's tokens on the device, prompt and generated, int32 [table_length]: the
+ * The token table has every running request's tokens on the device, prompt and generated, int32 [table_length]: the
  * next step's input ids are gathered from where this step's samples were scattered, without the host. */
 
 /* output[r] = table[sources[r]]; a negative source (padding) gives -1.   All int32. */
@@ -319,10 +321,10 @@ enum {
   UPBEAT_SAMPLING_SEED_HIGH = 3,
   UPBEAT_SAMPLING_POSITION = 4,       /* the token's position in the sequence: the generator's counter */
   UPBEAT_SAMPLING_HISTORY_START = 5,  /* index into the token table of the request's first token */
-  UPBEAT_SAMPLING_HISTORY_LENGTH = 6, /* tokens there now, prompt and output */
-  UPBEAT_SAMPLING_PROMPT_LENGTH = 7,  /* how many of them are prompt */
-  UPBEAT_SAMPLING_LOGPROBS = 8,       /* -1: none; n: log-probability of the token and of the n likeliest */
-  UPBEAT_SAMPLING_BIAS_START = 9,     /* range of bias_tokens / bias_values that is this row's */
+  UPBEAT_SAMPLING_HISTORY_LENGTH = 6, /* the request's tokens so far, prompt and output */
+  UPBEAT_SAMPLING_PROMPT_LENGTH = 7,  /* of the prompt alone */
+  UPBEAT_SAMPLING_LOGPROBS = 8,       /* -1: none; n: of the token and of the n most likely tokens */
+  UPBEAT_SAMPLING_BIAS_START = 9,     /* this row's range of bias_tokens / bias_values */
   UPBEAT_SAMPLING_BIAS_COUNT = 10,
   UPBEAT_SAMPLING_INTS = 12           /* row length */
 };
@@ -332,17 +334,18 @@ enum {
  * In this order: logit bias added; repetition, then frequency and presence penalties; temperature 0: the largest logit;
  * else logits / temperature, keep the top_k largest (ties by lower id), softmax, keep the smallest set of largest
  * probabilities that sums to top_p or more, drop those below min_p times the largest, and draw one by inverse CDF in
- * ascending token id with the first uniform of Philox4x32-10 (Salmon et al. 2011), key = seed, counter = (position, 0, 0,
- * 0): the upper 24 bits of its first word, over 2^24. Probabilities are integers, round(exp(x - largest) * 2^30), so that
- * their sums have no order and every library draws alike: top_p keeps ceil(top_p * sum), the draw is floor(uniform * sum),
- * min_p drops what is below round(min_p * 2^30). A NaN logit counts as -infinity; a row without a finite logit faults.
+ * ascending token id with the first uniform of Philox4x32-10 (Salmon et al. 2011), key = seed, counter = (position, 0,
+ * 0, 0): the upper 24 bits of its first word, over 2^24. Probabilities are integers, round(exp(x - largest) * 2^30),
+ * so that sums do not depend on their order and every library draws the same: top_p keeps ceil(top_p * sum), the draw
+ * is floor(uniform * sum), min_p drops those below round(min_p * 2^30). A NaN logit counts as -infinity; a row without
+ * a finite logit faults.
  * Log-probabilities are of the raw logits (log-softmax before bias, penalties and temperature).
  *
- * logits: F32 [rows, vocabulary], left as it is; floats: F32 [rows, UPBEAT_SAMPLING_FLOATS]; ints: int32 [rows,
+ * logits: F32 [rows, vocabulary], not modified; floats: F32 [rows, UPBEAT_SAMPLING_FLOATS]; ints: int32 [rows,
  * UPBEAT_SAMPLING_INTS]; token_table: int32; bias_tokens: int32, bias_values: F32 (null when no row has a bias);
- * tokens: int32 [rows]; logprobs: F32 [rows, 1 + max_logprobs], the token's own, then those of the likeliest, falling;
- * logprob_tokens: int32 [rows, max_logprobs]; unused places are left alone. logprobs and logprob_tokens may be null when no
- * row asks for them. */
+ * tokens: int32 [rows]; logprobs: F32 [rows, 1 + max_logprobs], the token's own, then the most likely ones, descending;
+ * logprob_tokens: int32 [rows, max_logprobs]; unused elements are not written. logprobs and logprob_tokens may be null
+ * when no row requests them. */
 UPBEAT_API int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t vocabulary,
                                  const void* floats, const void* ints, const void* token_table,
                                  const void* bias_tokens, const void* bias_values, int32_t max_logprobs, void* tokens,

@@ -1,4 +1,4 @@
-// The checks, and their sentences.
+// The checks and their messages.
 #include "abi/checks/checks.h"
 
 #include <pthread.h>

@@ -1,5 +1,4 @@
-// Checks of what a caller passed. Each throws ApiError INVALID_ARGUMENT with the argument's name; guarded() adds the
-// function's.
+// Checks of arguments. Each throws ApiError INVALID_ARGUMENT with the argument's name; guarded() adds the function's.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,8 @@
 
 namespace upbeat {
 
-// A fork has only the calling thread: in the child a device's threads are gone, and every call is refused.
+// A forked child has only the calling thread; the devices' threads are gone. From here on every call in a child is
+// refused.
 void refuse_after_fork();
 
 void check_alive();
@@ -34,7 +34,7 @@ inline Event& event_of(int32_t handle, const char* argument = "event") {
 inline Graph& graph_of(int32_t handle) { return object_of<Graph>(HandleKind::graph, "graph", handle); }
 inline Weight& weight_of(int32_t handle) { return object_of<Weight>(HandleKind::weight, "weight", handle); }
 
-// A weight as an operand: of this device, with a source given for every row.
+// A weight as an operand: of this device, all rows loaded or being loaded.
 const PackedWeight& complete_weight(const Device& device, int32_t handle);
 
 void check_same_device(const Device& device, const char* argument, const Device& other);
@@ -49,11 +49,11 @@ void check_heads(int32_t heads, int32_t kv_heads, int32_t head_dim);
 void check_both_or_none(const char* first_argument, const void* first, const char* second_argument, const void* second);
 void check_not_capturing(const Stream& stream, const char* action);
 
-// The product of sizes that are not negative. Throws when it does not fit 64 bits with room for an element's bytes.
+// The product of non-negative sizes. Throws when it does not fit 64 bits with room for an element's bytes.
 int64_t product(std::initializer_list<int64_t> sizes);
 
-// A range of bytes that an op reads or writes: not null, inside one allocation of the device (device memory or pinned
-// host memory), aligned for its elements. An op with nothing to do (0 bytes) may name any address but null.
+// A range of bytes that an op accesses: not null, inside one allocation of the device (device memory or pinned host
+// memory), aligned for its elements. With 0 bytes any address but null will do.
 void check_range(Device& device, const char* argument, const void* pointer, int64_t bytes, int64_t alignment);
 
 // The same for memory of one kind.

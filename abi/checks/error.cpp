@@ -1,4 +1,4 @@
-// The last error is a plain array per thread: keeping it cannot fail, and nothing runs when a thread ends.
+// The last error is a plain array per thread: storing it cannot fail, and nothing runs when a thread ends.
 #include "abi/checks/error.h"
 
 #include <cstdarg>
@@ -9,7 +9,7 @@ namespace upbeat {
 
 namespace {
 
-thread_local char last_message[5120] = {0};  // a path of PATH_MAX bytes and a sentence around it
+thread_local char last_message[5120] = {0};  // a path of PATH_MAX bytes and a message around it
 
 int32_t keep(int32_t code, const char* function, const char* message) noexcept {
   std::snprintf(last_message, sizeof last_message, "%s: %s", function, message);

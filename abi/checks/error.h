@@ -1,5 +1,5 @@
-// Failures: inside the library an exception with a code and a sentence; at the ABI a negative number, the sentence kept
-// for the calling thread.
+// Failures: inside the library an exception with a code and a message; at the ABI a negative code, with the message
+// kept for the calling thread.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ int32_t caught(const char* function) noexcept;
 // The calling thread's last error.
 const char* last_error() noexcept;
 
-// Runs the body of an ABI function: its result, or the code of what it threw.
+// Runs the body of a C function. Returns its result, or the code of the exception it threw.
 template <typename Body>
 int32_t guarded(const char* function, Body&& body) noexcept {
   try {

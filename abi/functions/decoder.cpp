@@ -1,4 +1,4 @@
-// The ABI: the ops of a decoder. Each checks its operands and enqueues one kernel.
+// The ops of a decoder. Each checks its operands and enqueues them.
 #include "abi/checks/checks.h"
 
 using namespace upbeat;
@@ -81,12 +81,12 @@ int32_t upbeat_rotary_table(int32_t stream, const void* inverse_frequencies, flo
     check_heads(1, 1, head_dim);
     check_range_of(device, MemoryKind::host, "inverse_frequencies", inverse_frequencies, int64_t(head_dim) / 2 * 8, 8);
     target.enqueue(RotaryTableArguments{
-                                   .inverse_frequencies = static_cast<const double*>(inverse_frequencies),
-                                   .scale = scale,
-                                   .positions = positions,
-                                   .head_dim = head_dim,
-                                   .table = operand<float>(device, "table", table, product({positions, head_dim})),
-                               });
+        .inverse_frequencies = static_cast<const double*>(inverse_frequencies),
+        .scale = scale,
+        .positions = positions,
+        .head_dim = head_dim,
+        .table = operand<float>(device, "table", table, product({positions, head_dim})),
+    });
     return UPBEAT_OK;
   });
 }
@@ -121,7 +121,7 @@ int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* positions, co
     const Dtype type = check_cache_dtype("cache_dtype", cache_dtype);
     const int64_t heads_together = int64_t(heads) + 2 * int64_t(kv_heads);
     const int64_t block_bytes = product({block_size, kv_heads, head_dim, int64_t(dtype_bytes(type))});
-    // How many positions and blocks there are is known to the caller alone: one of each is asked for here.
+    // Only the caller knows the number of positions and blocks: room for one of each is checked.
     const RotaryCacheArguments arguments{
         .qkv = operand<float>(device, "qkv", qkv, product({rows, heads_together, head_dim})),
         .positions = operand<int32_t>(device, "positions", positions, rows),

@@ -1,4 +1,4 @@
-// The ABI: library and device.
+// The library and its devices.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -16,7 +16,7 @@ int32_t upbeat_last_error(uint8_t* message, int32_t capacity) {
   const size_t length = std::strlen(error);
   if (message != nullptr && capacity > 0) {
     size_t copied = std::min(length, size_t(capacity) - 1);
-    if (copied < length) {  // never half a character
+    if (copied < length) {  // not in the middle of a character
       while (copied > 0 && (static_cast<unsigned char>(error[copied]) & 0xc0) == 0x80) --copied;
     }
     std::memcpy(message, error, copied);
@@ -41,7 +41,7 @@ int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd) {
     refuse_after_fork();
     std::unique_ptr<Device> device = open_device(index, threads, simd);
     const int32_t handle = Handles::process().add(HandleKind::device, device.get());
-    device.release();  // the handle owns it
+    device.release();  // owned by the handle
     return handle;
   });
 }

@@ -1,4 +1,4 @@
-// The ABI: memory, copies, loads.
+// Memory, copies, loads.
 #include "abi/checks/checks.h"
 
 using namespace upbeat;

@@ -1,4 +1,4 @@
-// The ABI: ranges for a profiler.
+// Ranges for a profiler.
 #include "abi/checks/checks.h"
 
 using namespace upbeat;

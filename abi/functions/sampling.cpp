@@ -1,4 +1,4 @@
-// The ABI: the token table and sampling.
+// The token table and sampling.
 #include "abi/checks/checks.h"
 
 using namespace upbeat;
@@ -54,7 +54,7 @@ int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t 
     check_not_negative("max_logprobs", max_logprobs);
     check_both_or_none("bias_tokens", bias_tokens, "bias_values", bias_values);
     if (max_logprobs > 0) check_both_or_none("logprobs", logprobs, "logprob_tokens", logprob_tokens);
-    // How long the token table and the bias lists are is known to the caller alone: one element is asked for here.
+    // Only the caller knows the lengths of the token table and the bias lists: room for one element is checked.
     const SampleArguments arguments{
         .logits = operand<float>(device, "logits", logits, product({rows, vocabulary})),
         .rows = rows,

@@ -1,4 +1,4 @@
-// The ABI: streams, events, graphs.
+// Streams, events, graphs.
 #include <utility>
 
 #include "abi/checks/checks.h"

@@ -1,4 +1,4 @@
-// The ABI: weights.
+// Weights.
 #include <cmath>
 
 #include "abi/checks/checks.h"
@@ -7,7 +7,7 @@ using namespace upbeat;
 
 namespace {
 
-// Checks a range of rows against the matrix and against what has been loaded before; returns the bytes of the rows.
+// Checks a range of rows against the matrix and the rows loaded before; returns the bytes of the rows.
 int64_t check_rows(Stream& stream, Weight& weight, int32_t first_row, int32_t row_count) {
   const PackedWeight& packed = weight.packed();
   check_same_device(stream.device(), "weight", weight.device());
@@ -22,7 +22,7 @@ int64_t check_rows(Stream& stream, Weight& weight, int32_t first_row, int32_t ro
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "first_row: some of rows %d to %d are loaded already", first_row,
                 first_row + row_count - 1);
   }
-  weight.loaded().reserve();  // what is enqueued below must also be noted
+  weight.loaded().reserve();  // once the load is enqueued, add() must not fail
   return product({row_count, packed.columns, int64_t(dtype_bytes(packed.dtype))});
 }
 
@@ -84,7 +84,8 @@ int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_ro
     if (!(std::isfinite(scale) && scale > 0)) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "scale: must be finite and above 0, got %g", double(scale));
     }
-    target.enqueue_weight_randomize(filled.packed(), {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
+    target.enqueue_weight_randomize(filled.packed(),
+                                    {first_row, row_count, scale, uint32_t(seed_low), uint32_t(seed_high)});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });

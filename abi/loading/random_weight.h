@@ -1,7 +1,7 @@
 // Elements of random weights: a pure function of seed, row and column, the same in every library and layout.
 //
 // The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011), key = seed, counter = (column / 4, row, 0, 1):
-// four columns share a block. Sampling counts with a last word of 0, so no sample sees these numbers. Everything here
+// four columns share a block. Sampling uses counters with a last word of 0, so no sample uses these numbers. Everything
 // is constexpr, and therefore device code too.
 #pragma once
 
@@ -19,7 +19,7 @@ struct RandomWeightArguments {
   uint32_t seed_high;
 };
 
-// Columns that one block of the generator gives.
+// Columns of one block of the generator.
 inline constexpr int kRandomColumns = 4;
 
 struct RandomBlock {

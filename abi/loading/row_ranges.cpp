@@ -1,4 +1,4 @@
-// The bookkeeping of loaded rows.
+// Adjoining ranges are merged.
 #include "abi/loading/row_ranges.h"
 
 #include <algorithm>

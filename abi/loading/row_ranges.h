@@ -1,4 +1,4 @@
-// Which rows of a matrix have been given to it.
+// Which rows of a matrix are loaded.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ namespace upbeat {
 
 namespace {
 
-// The files that are open now. Holds no counts; a file leaves when its last load is done.
+// The open files. Holds no counts; a file is removed when its last load is done.
 struct OpenFiles {
   std::mutex mutex;
   std::vector<SourceFile*> files;
@@ -38,7 +38,7 @@ struct Descriptor {
 }  // namespace
 
 Ref<SourceFile> SourceFile::open(const char* path, int64_t offset, int64_t bytes) {
-  // O_NONBLOCK: a named pipe must not hold the caller; regular files ignore it.
+  // O_NONBLOCK: a named pipe must not block the caller; regular files ignore it.
   Descriptor opened{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   struct stat status;
   if (opened.number < 0 || fstat(opened.number, &status) != 0) {
@@ -94,7 +94,7 @@ int SourceFile::read(int64_t offset, int64_t bytes, std::byte* destination) cons
 }
 
 void SourceFile::describe(int status, Fault& fault) const {
-  // The end of a long path says more than its start.
+  // The end of a long path is more informative than its start.
   const char* path = path_.c_str() + (path_.size() > 100 ? path_.size() - 100 : 0);
   if (status < 0) {
     std::snprintf(fault.message, sizeof fault.message, "%s was cut short while it was read", path);

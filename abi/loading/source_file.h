@@ -1,7 +1,7 @@
-// Files that weights come from. Opened and measured at the call, read when the stream gets there.
+// Files of weights. Opened and checked at the call, read when the stream reaches the load.
 //
-// They are read with pread into a buffer, not mapped: a mapped file that is truncated under its reader kills the
-// process with SIGBUS, a read comes back short, which is a fault with a name. The price is one pass through the cache.
+// They are read with pread into a buffer, not mapped: truncating a mapped file kills its reader with SIGBUS, while a
+// read comes back short, which can be reported as a fault. The cost is one pass through the cache.
 #pragma once
 
 #include <sys/types.h>
@@ -10,24 +10,24 @@
 #include <cstdint>
 #include <string>
 
-#include "abi/types/fault.h"
 #include "abi/objects/ref_counted.h"
+#include "abi/types/fault.h"
 
 namespace upbeat {
 
 class SourceFile : public RefCounted {
  public:
   // Opens `path` and checks that it has the bytes [offset, offset + bytes). Pending loads of one file share one
-  // descriptor: a model has more tensors than a process may have open files. Throws ApiError FILE.
+  // descriptor, because a model has more tensors than a process may have open files. Throws ApiError FILE.
   static Ref<SourceFile> open(const char* path, int64_t offset, int64_t bytes);
 
-  // Tells the system that this range will be read soon, in order.
+  // Advises the system that this range will be read soon, in order.
   void expect(int64_t offset, int64_t bytes) const;
 
-  // Reads exactly `bytes`. 0, or an errno, or -1 when the file ends before. Any thread.
+  // Reads exactly `bytes`. Returns 0, an errno, or -1 when the file ends early. Any thread.
   int read(int64_t offset, int64_t bytes, std::byte* destination) const;
 
-  // What a failed read() means, as a sentence.
+  // Describes a failed read().
   void describe(int status, Fault& fault) const;
 
  private:

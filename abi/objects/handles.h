@@ -1,7 +1,7 @@
-// Handles: the small positive integers that stand for the library's objects outside.
+// Handles: the small positive integers that represent the library's objects at the ABI.
 //
-// A handle is a slot number and how often that slot has been given out. Freed slots queue up and are reused last, with
-// the count raised, so a handle kept too long, or used as something it is not, is refused. Finding takes no lock.
+// A handle is a slot number and a generation, the number of times the slot has been used. Freed slots queue up and are
+// reused last, with the next generation, so a stale handle, or one of another kind, is refused. Lookup takes no lock.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,7 @@ class Handles {
   // The object, or null when the handle is stale or of another kind.
   void* find(HandleKind kind, int32_t handle) const;
 
-  // What the handle stands for now.
+  // The kind of object that the handle stands for now.
   HandleKind kind_of(int32_t handle) const;
 
   void remove(int32_t handle);

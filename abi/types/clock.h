@@ -1,4 +1,4 @@
-// The steady clock that timeouts are measured by.
+// The steady clock, which timeouts use.
 #pragma once
 
 #include <algorithm>

@@ -1,9 +1,9 @@
-// What went wrong while work ran.
+// Failures of work that runs.
 #pragma once
 
 namespace upbeat {
 
-// The first fault of a piece of work, as a sentence.
+// A fault's message.
 struct Fault {
   char message[192] = {0};
 };

@@ -1,4 +1,4 @@
-// The two kinds of memory that a device gives out, and the copies between them.
+// The two kinds of memory of a device, and the copies between them.
 #pragma once
 
 namespace upbeat {

@@ -7,8 +7,8 @@
 
 namespace upbeat {
 
-// A matrix W [rows = outputs, columns = inputs] in its own dtype. In what order its elements lie, and to how many rows
-// and columns it is padded with zeros, each library says in kernels/linear/weight_layout.h.
+// A matrix W [rows = outputs, columns = inputs] in its own dtype. The order of its elements, and the padding with zeros,
+// are the library's own: kernels/linear/weight_layout.h.
 struct PackedWeight {
   void* data = nullptr;
   Dtype dtype = Dtype::f32;

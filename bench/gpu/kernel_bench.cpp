@@ -1,12 +1,12 @@
 // upbeat_kernel_bench LIBRARY [--json FILE] [--seconds N] [--tiny] [--only TEXT] [--inputs f32|bf16|both]
 //
-// The kernels of a device library on the shapes of real models, through the C ABI: what is measured is what runs. Of
-// each call: its time, the fewest bytes that it must move (each input read once, each output written once), and its
-// floating- point operations; what that is of the machine's peaks the report says.
+// Measures the kernels of a device library on the shapes of real models, through the C ABI, as the engine calls them.
+// For each call: its time, the fewest bytes that it must move (each input read once, each output written once), and its
+// floating-point operations; the report relates them to the machine's peaks.
 //
-// Times are those of the device's own events around a captured graph of many launches. Operands rotate over more memory
-// than a second-level cache holds, so that none is found there. Larger shapes come first; when the time is up, what is
-// left is not measured and the result says so.
+// Times are from the device's events around a captured graph of many launches. Operands rotate over more memory than a
+// second-level cache holds, so that none is cached. Larger shapes come first; when time is up, the rest is skipped and
+// counted.
 #include "kernel_bench.h"
 
 namespace {

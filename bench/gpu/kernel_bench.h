@@ -1,4 +1,4 @@
-// What kernel_bench.cpp measures with: a device library, memory that no cache holds, and graphs of many launches.
+// The tools of kernel_bench.cpp: a device library, memory larger than any cache, and graphs of many launches.
 #pragma once
 
 #include <dlfcn.h>
@@ -96,7 +96,7 @@ class Arena {
   void* at(int64_t offset) const { return reinterpret_cast<std::byte*>(address_) + offset; }
   int64_t bytes() const { return bytes_; }
 
-  // The next place for so many bytes, around and around.
+  // The next `bytes` of the arena, cyclically.
   void* next(int64_t bytes) {
     const int64_t rounded = (bytes + 255) / 256 * 256;
     if (used_ + rounded > bytes_) used_ = 0;
@@ -162,10 +162,10 @@ class Bench {
   }
   void release(void* address) { CALL(upbeat_memory_free, device_, address); }
 
-  // Measures `enqueue`, which enqueues one call, each time on other operands.
+  // Measures `enqueue`, which enqueues one call on other operands each time.
   template <typename Enqueue>
   void measure(const std::string& name, const std::string& fields, double bytes, double flops, Enqueue&& enqueue) {
-    enqueue();  // makes what is made at the first call
+    enqueue();  // the first call may allocate
     const double first = timed(enqueue, 1);
     const double wanted = settings_.tiny ? 0 : 4000;  // microseconds in a graph
     const int launches = int(std::clamp(wanted / std::max(first, 1.0), 1.0, 100.0));

@@ -1,8 +1,8 @@
-// upbeat_gpu_peak [--tiny] [--json FILE]: what this GPU can do, whatever the library makes of it. Device memory, read
-// and copied with 16-byte accesses, and BF16 products of the tensor cores from registers, by mma.sync.
+// upbeat_gpu_peak [--tiny] [--json FILE]: the peaks of this GPU, independent of the library. Device memory, read and
+// copied with 16-byte accesses, and BF16 products of the tensor cores from registers, by mma.sync.
 //
-// On GPUs with other tensor-core instructions (wgmma, tcgen05) the last is no peak but what mma.sync reaches; a matrix
-// product of a vendor library, measured beside this one, says the rest.
+// On GPUs with other tensor-core instructions (wgmma, tcgen05) the last is not the peak but what mma.sync reaches;
+// compare with a matrix product of a vendor library.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(kThreads) copy_kernel(const uint32_t* source, 
   }
 }
 
-// The same without stores: `sink` is written only if the words add up to what they never do.
+// The same without stores: `sink` is written under a condition that never holds.
 __global__ void __launch_bounds__(kThreads) read_kernel(const uint32_t* source, uint32_t* sink, int64_t packs) {
   const Global<const uint32_t> from = source;
   const Global<uint32_t> never = sink;
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kThreads) product_kernel(uint32_t* words, int 
   for (int chain = 0; chain < kChains; chain++) {
     for (int i = 0; i < 4; i++) total += sums[chain][i];
   }
-  if (total == 12345.678f) operands[0] = 1;  // so that nothing is left out
+  if (total == 12345.678f) operands[0] = 1;  // keeps the compiler from dropping the products
 }
 
 struct Figures {

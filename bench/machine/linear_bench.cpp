@@ -1,5 +1,5 @@
 // upbeat_linear_bench [threads [rounds [rows ...]]]: the linear kernels on the shapes of Qwen2.5-0.5B (BF16 weights, 24
-// layers and the output layer, each layer with weights of its own), held against what the machine can do.
+// layers and the output layer, each layer with weights of its own), compared with the peaks of the machine.
 //
 // The floor of a call is the larger of (operations / FMA peak) and (weight bytes / read bandwidth). Both are measured
 // again in every round, next to the kernels, and a round's ratio uses that round's peaks: on a shared machine the ratio

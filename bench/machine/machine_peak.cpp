@@ -166,7 +166,7 @@ using Reader = uint64_t (*)(const uint8_t*, int64_t);
 constexpr Reader kReaders[] = {read_streams<1, 0, false>, read_streams<1, 4096, false>, read_streams<1, 4096, true>,
                                read_streams<4, 0, false>, read_streams<4, 2048, false>, read_streams<4, 4096, false>};
 constexpr int kReaderCount = int(sizeof kReaders / sizeof kReaders[0]);
-// Threads take pieces of this size in turn, so that one slow core does not hold the pass.
+// Threads take pieces of this size in turn, so that one slow core does not delay the pass.
 constexpr int64_t kPiece = 4 << 20;
 
 }  // namespace
@@ -204,13 +204,13 @@ Rates measure_fma(int threads, int passes, double seconds) {
   constexpr int64_t kSlice = 10000;
   const Stopwatch stopwatch(threads);
   int64_t slices = 0;
-  while (stopwatch.seconds() < seconds / 2) {  // also brings the clock up
+  while (stopwatch.seconds() < seconds / 2) {  // also raises the clock frequency
     loop.run(kSlice);
     slices += 2;
   }
   Rates rates;
   for (int pass = 0; pass < passes; pass++) {
-    // Slices are handed out, so that a core that is busy elsewhere for a moment does not hold the pass.
+    // Threads take slices in turn, so that an interrupted core does not delay the pass.
     std::atomic<int64_t> next{0};
     const double elapsed = run_together(threads, [&](int) {
       while (next.fetch_add(1) < slices * threads) loop.run(kSlice);

@@ -1,4 +1,4 @@
-// What this machine can do at best: the bars that kernels are held against.
+// The peaks of this machine, with which kernels are compared.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ struct Rates {
   double highest() const;
 };
 
-// Measures wall time; with one thread that thread's CPU time instead, so that what a busy machine gives to others does
-// not count. (Spinning and waiting threads leave no such choice with several.)
+// Measures wall time; with one thread that thread's CPU time instead, so that other processes of a busy machine do not
+// count. (With several threads, some of which spin or wait, there is no such measure.)
 class Stopwatch {
  public:
   explicit Stopwatch(int threads);
@@ -29,7 +29,7 @@ class Stopwatch {
   double start_;
 };
 
-// The instruction set that the FMA loop uses: the widest this build and this machine have.
+// The instruction set of the FMA loop: the widest of this build and this machine.
 const char* widest_instruction_set();
 
 // F32 multiply-adds with operands in registers only, counted as two operations each (GFLOP/s). Passes of about

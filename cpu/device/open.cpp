@@ -1,4 +1,4 @@
-// There is one device, and its instruction set is a choice.
+// The CPU is one device; the caller may choose its instruction set.
 #include "abi/checks/error.h"
 #include "cpu/device/device.h"
 

@@ -1,8 +1,8 @@
-// What a kernel set offers: one function per op, the same signatures for every instruction set. The library's runtime
-// validates arguments and knows nothing of SIMD; the kernels compute and know nothing of streams or handles.
+// A kernel set: one function per op, with the same signatures for every instruction set. The library around it knows
+// nothing of SIMD; kernels know nothing of streams or handles.
 //
-// Kernels run on the stream's thread, may use the pool, return false on a data fault (an index out of range, a row of
-// logits without a finite value) after writing what went wrong to `fault`, and never throw.
+// Kernels run on the stream's thread and may use the pool. They return false on a data fault (an index out of range, a
+// row of logits without a finite value) after describing it in `fault`, and never throw.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,7 @@ using Kernel = bool (*)(const Arguments&, ThreadPool&, Fault&);
 // One instruction set's kernels.
 struct KernelSet {
   const char* name;          // "AMX", "AVX-512", "AVX2", "NEON", "portable"
-  int32_t bf16_column_step;  // a packed BF16 weight has room for a multiple of so many columns
+  int32_t bf16_column_step;  // columns of a packed BF16 weight are padded to a multiple of this
   bool rounds_inputs;        // whether linear can round its inputs to BF16, with BF16 weights
   Kernel<PackArguments> pack;
   Kernel<ConvertArguments> convert;

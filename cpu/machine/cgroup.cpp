@@ -1,4 +1,4 @@
-// Container limits: a group's limit binds everything below it, so every parent of our group is asked.
+// Container limits. A group's limit applies to everything below it, so all parents of our group are read.
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -17,7 +17,7 @@ std::optional<std::string> first_word(const std::string& path) {
   return std::nullopt;
 }
 
-// A number in a file, or nothing when there is no file or no limit ("max", or -1, or version 1's huge default).
+// A number in a file, or nothing when there is no file or no limit ("max", -1, or version 1's huge default).
 std::optional<int64_t> number_in(const std::string& path) {
   const auto word = first_word(path);
   if (!word) return std::nullopt;
@@ -49,8 +49,8 @@ void bound_memory(CgroupLimits& limits, const std::string& folder, const char* l
   const auto total = number_in(folder + "/" + limit);
   const auto used = number_in(folder + "/" + usage);
   if (!total || !used) return;
-  const int64_t held = std::max<int64_t>(0, *used - field_in(folder + "/memory.stat", droppable));
-  const int64_t room = std::max<int64_t>(0, *total - held);
+  const int64_t in_use = std::max<int64_t>(0, *used - field_in(folder + "/memory.stat", droppable));
+  const int64_t room = std::max<int64_t>(0, *total - in_use);
   if (limits.memory_total < 0 || *total < limits.memory_total) limits.memory_total = *total;
   if (limits.memory_room < 0 || room < limits.memory_room) limits.memory_room = room;
 }

@@ -1,4 +1,4 @@
-// Asks the operating system about cores and memory.
+// Queries the operating system for cores and memory.
 #include "cpu/machine/machine.h"
 
 #include <sys/utsname.h>

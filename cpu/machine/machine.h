@@ -1,4 +1,4 @@
-// What this machine offers to this process: cores, memory, a name. Container limits (cgroups) count.
+// Cores, memory and name of this machine, as limited for this process (cgroups).
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,11 @@
 
 namespace upbeat {
 
-// Limits that control groups set on a process; a negative value means none.
+// Limits of a process's control groups; negative: none.
 struct CgroupLimits {
   double cores = -1;
   int64_t memory_total = -1;
-  int64_t memory_room = -1;  // what may still be allocated; file pages that the kernel can drop count as room
+  int64_t memory_room = -1;  // may still be allocated; file pages that the kernel can drop count as room
 };
 
 // Reads the limits (version 2, then version 1) of the groups named in `membership` (/proc/self/cgroup) and of all their

@@ -105,8 +105,8 @@ constexpr Operation kLoadMemory = {
 
 }  // namespace
 
-void CpuStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight,
-                                    int32_t first_row, int32_t row_count) {
+void CpuStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, int32_t first_row,
+                                    int32_t row_count) {
   enqueue_command(kLoadWeight, WeightLoad{file.get(), offset, weight, first_row, row_count});
   file.forget();
 }

@@ -1,5 +1,5 @@
-// Rows are generated row-major in a buffer that fits the caches and packed from there, like the rows of a file: only the
-// kernel set knows the layout.
+// Rows are generated row-major in a buffer that fits the caches and packed from there, like the rows of a file: only
+// the kernel set knows the layout.
 #include <algorithm>
 #include <cstring>
 

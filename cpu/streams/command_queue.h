@@ -1,8 +1,8 @@
 // The commands of a stream on their way from the caller's thread, which adds them, to the stream's thread, which runs
 // them: a lock-free chain of fixed segments.
 //
-// In steady state two segments take turns and nothing is allocated; a caller that runs ahead makes the chain longer. The
-// stream bounds how far ahead it may get.
+// In steady state two segments take turns and nothing is allocated; a caller that runs ahead makes the chain longer.
+// The stream bounds how far ahead it may get.
 #pragma once
 
 #include <atomic>

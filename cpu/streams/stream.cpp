@@ -17,10 +17,7 @@ constexpr int64_t kIdleSpinNs = 50'000;
 }  // namespace
 
 CpuStream::CpuStream(CpuDevice& device)
-    : Stream(device),
-      device_(device),
-      timeline_(new Timeline),
-      idle_spin_ns_(device.may_spin() ? kIdleSpinNs : 0) {
+    : Stream(device), device_(device), timeline_(new Timeline), idle_spin_ns_(device.may_spin() ? kIdleSpinNs : 0) {
   device_.add_timeline(timeline_);
   try {
     thread_ = start_thread("upbeat-stream", [this] { work(); });

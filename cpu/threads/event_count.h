@@ -1,8 +1,8 @@
 // An event count: threads wait for a condition over atomics without a lock.
 //
 // A thread that makes the condition true calls notify() afterwards, which costs one atomic operation and enters the
-// kernel only when a thread sleeps. A waiter spins for a short time first, because the condition often comes true within
-// microseconds.
+// kernel only when a thread sleeps. A waiter spins for a short time first, because the condition often comes true
+// within microseconds.
 #pragma once
 
 #include <algorithm>

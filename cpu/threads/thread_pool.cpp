@@ -1,6 +1,6 @@
-// A region has a gate: run() opens it, workers that wake in time enter and take tasks, run() closes it once all tasks are
-// handed out and waits only for the workers inside. A worker that sleeps through a region is never waited for, so a busy
-// machine costs parallelism, not progress.
+// A region has a gate: run() opens it, workers that wake in time enter and take tasks, run() closes it once all tasks
+// are handed out and waits only for the workers inside. A worker that sleeps through a region is never waited for, so a
+// busy machine costs parallelism, not progress.
 #include "cpu/threads/thread_pool.h"
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// Whether dependent launches can be made here: asked of GPU and code, then tried.
+// Checks GPU and code for dependent launches, then tries one.
 #include "cuda/device/dependent_launch.h"
 
 #include "cuda/device/status.h"
@@ -7,12 +7,12 @@ namespace upbeat {
 
 namespace {
 
-// The oldest GPUs that know them, as 90 for 9.0.
+// The oldest compute capability with dependent launches, as 90 for 9.0.
 constexpr int kOldestCapability = 90;
 
 constexpr const char* kRemedy = "do without them (UPBEAT_CUDA_DEPENDENT_LAUNCH=0)";
 
-// Two kernels in a graph, the second of them dependent, to their end.
+// Runs two kernels of a graph, the second of them dependent, to completion.
 cudaError_t run_pair(const Launch& where) {
   const cudaStream_t stream = where.place.stream;
   cudaError_t status = cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed);
@@ -23,7 +23,7 @@ cudaError_t run_pair(const Launch& where) {
   if (status == cudaSuccess) status = launch_fault_check(second);
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
-  const cudaError_t ended = cudaStreamEndCapture(stream, &graph);  // also after a refusal
+  const cudaError_t ended = cudaStreamEndCapture(stream, &graph);  // also after an error
   if (status == cudaSuccess) status = ended;
   if (status == cudaSuccess) status = cudaGraphInstantiate(&executable, graph, 0);
   if (status == cudaSuccess) status = cudaGraphLaunch(executable, stream);
@@ -41,7 +41,7 @@ void check_dependent_launches(const cudaDeviceProp& properties, const Launch& wh
     throw_error(UPBEAT_ERROR_UNAVAILABLE, "dependent launches need compute capability %d.%d and this GPU has %d.%d: %s",
                 kOldestCapability / 10, kOldestCapability % 10, properties.major, properties.minor, kRemedy);
   }
-  // Code for older GPUs, compiled anew by the driver, does not wait, and nothing else would notice.
+  // Code for older GPUs that the driver has recompiled does not wait, and nothing else would detect that.
   int compiled = 0;
   check_cuda(code_capability(compiled), "asking what the kernels were compiled for");
   if (compiled < kOldestCapability) {
@@ -53,7 +53,7 @@ void check_dependent_launches(const cudaDeviceProp& properties, const Launch& wh
   const cudaError_t status = run_pair(where);
   if (status == cudaSuccess) return;
   if (is_sticky(status)) check_cuda(status, "trying a dependent launch");
-  cudaGetLastError();  // it is not sticky, but it is remembered
+  cudaGetLastError();  // not sticky, but the next cudaGetLastError() would return it
   throw_error(UPBEAT_ERROR_UNAVAILABLE, "the driver refuses dependent launches (%s): install a newer one, or %s",
               cudaGetErrorName(status), kRemedy);
 }

@@ -7,12 +7,12 @@
 
 #include "abi/checks/error.h"
 #include "cuda/device/dependent_launch.h"
+#include "cuda/device/status.h"
 #include "cuda/kernels/linear/weight_layout.h"
 #include "cuda/memory/allocate.h"
 #include "cuda/memory/staging.h"
 #include "cuda/streams/event.h"
 #include "cuda/streams/stream.h"
-#include "cuda/device/status.h"
 
 namespace upbeat {
 

@@ -1,4 +1,4 @@
-// The sentences: the same as the CPU library's.
+// The messages, the same as the CPU library's.
 #include "cuda/device/fault_record.h"
 
 #include <cstdio>
@@ -7,7 +7,7 @@ namespace upbeat {
 
 void describe_fault(const int32_t* record, Fault& fault) {
   const int32_t* n = record + 1;
-  const auto say = [&](const char* format, auto... numbers) {
+  const auto write = [&](const char* format, auto... numbers) {
     std::snprintf(fault.message, sizeof fault.message, format, numbers...);
   };
   switch (FaultKind(record[0])) {
@@ -15,39 +15,42 @@ void describe_fault(const int32_t* record, Fault& fault) {
     case FaultKind::host:
       return;
     case FaultKind::injected:
-      return say("upbeat_stream_inject_fault: the caller asked for this fault");
+      return write("upbeat_stream_inject_fault: the caller asked for this fault");
     case FaultKind::embedding_token:
-      return say("upbeat_embedding: token %d of row %d is outside the matrix of %d rows", n[0], n[1], n[2]);
+      return write("upbeat_embedding: token %d of row %d is outside the matrix of %d rows", n[0], n[1], n[2]);
     case FaultKind::gather_row:
-      return say("upbeat_gather_rows: index %d of row %d is outside the input of %d rows", n[0], n[1], n[2]);
+      return write("upbeat_gather_rows: index %d of row %d is outside the input of %d rows", n[0], n[1], n[2]);
     case FaultKind::gather_token:
-      return say("upbeat_gather_tokens: source %d of row %d is outside the token table of %d", n[0], n[1], n[2]);
+      return write("upbeat_gather_tokens: source %d of row %d is outside the token table of %d", n[0], n[1], n[2]);
     case FaultKind::scatter_token:
-      return say("upbeat_scatter_tokens: destination %d of row %d is outside the token table of %d", n[0], n[1], n[2]);
+      return write("upbeat_scatter_tokens: destination %d of row %d is outside the token table of %d", n[0], n[1],
+                   n[2]);
     case FaultKind::rotary_position:
-      return say("upbeat_rotary_cache: position %d of row %d is negative", n[0], n[1]);
+      return write("upbeat_rotary_cache: position %d of row %d is negative", n[0], n[1]);
     case FaultKind::attention_rows:
-      return say("upbeat_attention: query_starts gives request %d rows %d to %d of %d", n[0], n[1], n[2], n[3]);
+      return write("upbeat_attention: query_starts gives request %d rows %d to %d of %d", n[0], n[1], n[2], n[3]);
     case FaultKind::attention_length:
-      return say("upbeat_attention: request %d has %d query rows but a sequence of %d tokens", n[0], n[1], n[2]);
+      return write("upbeat_attention: request %d has %d query rows but a sequence of %d tokens", n[0], n[1], n[2]);
     case FaultKind::attention_capacity:
-      return say("upbeat_attention: request %d has %d tokens, more than %d blocks of %d hold", n[0], n[1], n[2], n[3]);
+      return write("upbeat_attention: request %d has %d tokens, more than %d blocks of %d hold", n[0], n[1], n[2],
+                   n[3]);
     case FaultKind::attention_block:
-      return say("upbeat_attention: block %d of request %d is %d in the block table", n[0], n[1], n[2]);
+      return write("upbeat_attention: block %d of request %d is %d in the block table", n[0], n[1], n[2]);
     case FaultKind::sample_finite:
-      return say("upbeat_sample: row %d has no finite logit", n[0]);
+      return write("upbeat_sample: row %d has no finite logit", n[0]);
     case FaultKind::sample_bias_token:
-      return say("upbeat_sample: row %d: bias token %d at %d is outside the vocabulary of %d", n[0], n[1], n[2], n[3]);
+      return write("upbeat_sample: row %d: bias token %d at %d is outside the vocabulary of %d", n[0], n[1], n[2],
+                   n[3]);
     case FaultKind::sample_history_range:
-      return say("upbeat_sample: row %d: the history of %d tokens from %d has a negative bound", n[0], n[1], n[2]);
+      return write("upbeat_sample: row %d: the history of %d tokens from %d has a negative bound", n[0], n[1], n[2]);
     case FaultKind::sample_history_token:
-      return say("upbeat_sample: row %d: token %d at %d of the token table is outside the vocabulary of %d", n[0], n[1],
-                 n[2], n[3]);
+      return write("upbeat_sample: row %d: token %d at %d of the token table is outside the vocabulary of %d", n[0],
+                   n[1], n[2], n[3]);
     case FaultKind::sample_logprobs:
-      return say("upbeat_sample: row %d asks for %d log-probabilities, more than %d or the vocabulary of %d", n[0],
-                 n[1], n[2], n[3]);
+      return write("upbeat_sample: row %d asks for %d log-probabilities, more than %d or the vocabulary of %d", n[0],
+                   n[1], n[2], n[3]);
   }
-  say("the device reported fault %d", record[0]);
+  write("the device reported fault %d", record[0]);
 }
 
 }  // namespace upbeat

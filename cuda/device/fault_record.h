@@ -1,7 +1,7 @@
-// How kernels report what they cannot do: an index out of range, a row of logits without a finite value.
+// How kernels report faults: an index out of range, a row of logits without a finite value.
 //
-// The first fault writes its kind and numbers to pinned host memory, where every wait looks, and raises a flag in
-// device memory, which every kernel reads first: what comes later is skipped.
+// The first fault writes its kind and numbers to pinned host memory, which every wait checks, and raises a flag in
+// device memory, which every kernel checks first, so that later work is skipped.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace upbeat {
 
 enum class FaultKind : int32_t {
   none,
-  host,  // noted by the host, which has the sentence
+  host,  // recorded by the host, which has the message
   injected,
   embedding_token,       // token, row, rows of the weight
   gather_row,            // index, row, rows of the input
@@ -33,13 +33,13 @@ enum class FaultKind : int32_t {
 
 inline constexpr int kFaultNumbers = 4;
 
-// Where a kernel reports: as a parameter of every kernel.
+// Where a kernel reports; a parameter of every kernel.
 struct FaultSlot {
-  int32_t* flag = nullptr;    // device memory: 0 while all is well
+  int32_t* flag = nullptr;    // device memory: 0 without a fault
   int32_t* record = nullptr;  // pinned host memory: the kind, then its numbers
 };
 
-// The sentence of a record, the op's name in front.
+// The message of a record, prefixed with the op's name.
 void describe_fault(const int32_t* record, Fault& fault);
 
 }  // namespace upbeat

@@ -1,4 +1,4 @@
-// Finding a GPU.
+// Finds the GPUs.
 #include <string>
 #include <vector>
 
@@ -10,11 +10,11 @@ namespace upbeat {
 
 namespace {
 
-// The oldest GPUs with the tensor-core product that the kernels use.
+// The oldest GPUs with the tensor-core product of the kernels.
 constexpr int kOldestMajor = 8;
 
-// The GPUs that this library has kernels for, as CUDA numbers them. Throws ApiError UNAVAILABLE, with the remedy, when
-// there is none.
+// CUDA's indices of the GPUs that this library has kernels for. Throws ApiError UNAVAILABLE, with the remedy, when
+// there are none.
 std::vector<int32_t> usable_gpus() {
   int count = 0;
   check_cuda(cudaGetDeviceCount(&count), "looking for NVIDIA GPUs");

@@ -1,4 +1,4 @@
-// What each error means to whoever called, and what helps.
+// What each error means for the caller, and its remedy.
 #include "cuda/device/status.h"
 
 namespace upbeat {

@@ -1,4 +1,4 @@
-// The CUDA runtime's errors as the ABI's.
+// The CUDA runtime's errors as errors of the ABI.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,11 +7,11 @@
 
 namespace upbeat {
 
-// Throws ApiError unless the call went well: UNAVAILABLE, OUT_OF_MEMORY, FAULT for what poisons the device, INTERNAL
-// for anything else; with a sentence that names what was being done and, where there is one, the remedy.
+// Throws ApiError unless the call succeeded: UNAVAILABLE, OUT_OF_MEMORY, FAULT for sticky errors, INTERNAL for any
+// other. The message names the action (`doing`) and, where there is one, the remedy.
 void check_cuda(cudaError_t status, const char* doing);
 
-// Whether the device does no work any more after this error, until it is opened anew.
+// Whether the device can do no work after this error until it is reset.
 bool is_sticky(cudaError_t status);
 
 }  // namespace upbeat

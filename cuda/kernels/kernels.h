@@ -1,5 +1,5 @@
-// What the kernels offer: one launcher per op. The runtime validates arguments and knows nothing of grids; a launcher
-// enqueues on the stream that it is given and knows nothing of handles.
+// The kernels: one launcher per op. The library around them knows nothing of grids; a launcher enqueues on the stream
+// that it is given and knows nothing of handles.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "abi/types/op_arguments.h"
 #include "abi/loading/random_weight.h"
+#include "abi/types/op_arguments.h"
 #include "cuda/device/fault_record.h"
 
 namespace upbeat {
@@ -18,10 +18,10 @@ struct Launch {
   LaunchPlace place;
   FaultSlot faults;
   int multiprocessors;
-  // Device memory of at least so many bytes for this launch and no other that may run beside it. Its content is
-  // anything. Throws ApiError OUT_OF_MEMORY.
+  // At least `bytes` of device memory for this launch, shared with no launch that may run at the same time. Contents
+  // are undefined. Throws ApiError OUT_OF_MEMORY.
   std::byte* (*scratch)(void* owner, int64_t bytes);
-  // The same of counters, which are zero before the launch and must be after it.
+  // Likewise counters, which are zero before the launch and must be zero after it.
   int32_t* (*scratch_counters)(void* owner, int64_t count);
   void* scratch_owner;
 
@@ -73,10 +73,10 @@ cudaError_t launch_sample(const SampleArguments& arguments, const Launch& launch
 cudaError_t launch_fill(const FillArguments& arguments, const Launch& launch);
 cudaError_t launch_randomize(const RandomizeArguments& arguments, const Launch& launch);
 
-// Raises the fault that a test asks for.
+// Raises a fault, for tests.
 cudaError_t launch_injected_fault(const Launch& launch);
 
-// Raises the device's flag when the host has noted a fault in the record.
+// Raises the device's flag when the host has recorded a fault.
 cudaError_t launch_fault_check(const Launch& launch);
 
 // The compute capability that this GPU's kernels were compiled for, as 90 for 9.0.

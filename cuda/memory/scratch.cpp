@@ -1,4 +1,4 @@
-// Growing.
+// Growing by doubling.
 #include "cuda/memory/scratch.h"
 
 #include <algorithm>
@@ -7,7 +7,9 @@
 
 namespace upbeat {
 
-std::byte* Scratch::reserve(CudaDevice& device, int64_t bytes) { return grow(pieces_, device, bytes, "scratch memory"); }
+std::byte* Scratch::reserve(CudaDevice& device, int64_t bytes) {
+  return grow(pieces_, device, bytes, "scratch memory");
+}
 
 int32_t* Scratch::counters(CudaDevice& device, int64_t count) {
   return reinterpret_cast<int32_t*>(grow(counters_, device, count * int64_t(sizeof(int32_t)), "counters"));

@@ -1,9 +1,8 @@
-// CudaDevice memory for the intermediate results of a launch: one piece that grows, what it has outgrown, and counters.
+// Device memory for intermediate results of kernels: one piece that grows, the pieces it has outgrown, and counters.
 //
-// It belongs to a stream, whose launches follow each other, or to a graph, whose runs do. A piece that was outgrown may
-// still be in use by what is enqueued, so it is kept; each is at least twice as long as the one before. What is
-// captured on a stream makes the stream's own piece as large as the graph's: so whoever captures what is to come, and
-// never runs it, has it all allocated beforehand.
+// It belongs to a stream or to a graph, whose launches run one after the other. Enqueued work may still use an outgrown
+// piece, so it is kept; each piece is at least twice as large as the one before. A capture makes the stream's own piece
+// as large as the graph's, so capturing the largest steps, without running them, allocates all memory in advance.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +17,13 @@ class CudaDevice;
 
 class Scratch {
  public:
-  // At least `bytes`, with any content. Throws ApiError OUT_OF_MEMORY.
+  // At least `bytes`, of undefined content. Throws ApiError OUT_OF_MEMORY.
   std::byte* reserve(CudaDevice& device, int64_t bytes);
 
-  // At least `count` counters, zero whenever no kernel runs that was given them: who counts with one sets it back.
+  // At least `count` counters, zero whenever no kernel uses them: a kernel resets those that it has used.
   int32_t* counters(CudaDevice& device, int64_t count);
 
-  // As much of both as another one has. Throws ApiError OUT_OF_MEMORY.
+  // As much of both as `other` has. Throws ApiError OUT_OF_MEMORY.
   void reserve_like(CudaDevice& device, const Scratch& other);
 
  private:

@@ -1,16 +1,16 @@
-// Files on their way to the device: read into one pinned slot while the other slot's bytes are copied.
+// Staging of files for the device: one pinned buffer is read into while the other one is copied.
 //
-// Each slot has a stream of its own, on which a host function reads a piece and a copy takes it away, in turns. So the
-// order of the streams is all that guards a slot, nobody waits on the host, and the caller's thread reads nothing.
+// Each buffer has a stream of its own, on which host functions that read a piece alternate with copies of it. So stream
+// order alone guards a buffer, no thread blocks, and the caller's thread reads nothing.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
 
-#include "abi/types/dtype.h"
 #include "abi/loading/source_file.h"
 #include "abi/objects/memory.h"
+#include "abi/types/dtype.h"
 
 namespace upbeat {
 
@@ -19,7 +19,7 @@ class CudaStream;
 
 class Staging {
  public:
-  static constexpr int64_t kSlotBytes = 8 << 20;
+  static constexpr int64_t kBufferBytes = 8 << 20;
 
   explicit Staging(CudaDevice& device);
   // Waits for all loads.
@@ -27,31 +27,31 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
-  // Loads between begin() and end() come after what the stream has been given, and before what it is given later.
+  // Loads between begin() and end() run after the work already on the stream, and before work enqueued later.
   void begin(CudaStream& stream);
   void end(CudaStream& stream);
 
-  // Reads rows of `width` bytes from the file to rows `pitch` bytes apart. All of them fit a slot.
+  // Reads rows of `width` bytes from the file to rows `pitch` bytes apart. All of them fit a buffer.
   void load_rows(const Ref<SourceFile>& file, int64_t offset, std::byte* destination, int64_t pitch, int64_t width,
                  int64_t rows);
 
-  // Reads elements that fit a slot as F32.
+  // Reads elements as F32. All of them fit a buffer.
   void load_floats(const Ref<SourceFile>& file, int64_t offset, Dtype dtype, int64_t count, float* destination);
 
  private:
-  struct Slot {
+  struct Buffer {
     Memory memory;
     cudaStream_t stream = nullptr;
     cudaEvent_t done = nullptr;
   };
 
-  // Enqueues a read on the slot's stream.
-  void read(Slot& slot, const Ref<SourceFile>& file, int64_t offset, int64_t bytes, Dtype dtype);
-  Slot& next_slot();
+  // Enqueues a read on the buffer's stream.
+  void read(Buffer& buffer, const Ref<SourceFile>& file, int64_t offset, int64_t bytes, Dtype dtype);
+  Buffer& next_buffer();
 
   CudaDevice& device_;
   cudaEvent_t begun_ = nullptr;
-  Slot slots_[2];
+  Buffer buffers_[2];
   int next_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Copies are the copy engines', fills a kernel's; files pass through the staging buffers.
+// Copies use the copy engines, fills a kernel; files go through the staging buffers.
 #include <algorithm>
 
 #include "cuda/memory/staging.h"
@@ -21,7 +21,7 @@ void CudaStream::enqueue_fill(void* destination, int32_t value, int64_t bytes) {
 void CudaStream::enqueue_fault() { enqueue_with("upbeat_stream_inject_fault", launch_injected_fault); }
 
 void CudaStream::enqueue_weight_upload(const void* source, const PackedWeight& weight, int32_t first_row,
-                           int32_t row_count) {
+                                       int32_t row_count) {
   const size_t element = dtype_bytes(weight.dtype);
   const size_t pitch = size_t(weight.padded_columns) * element;
   const size_t width = size_t(weight.columns) * element;
@@ -37,7 +37,7 @@ void CudaStream::enqueue_weight_randomize(const PackedWeight& weight, const Rand
 }
 
 void CudaStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight,
-                         int32_t first_row, int32_t row_count) {
+                                     int32_t first_row, int32_t row_count) {
   if (device_.faulted()) return;
   const int64_t element = int64_t(dtype_bytes(weight.dtype));
   const int64_t pitch = weight.padded_columns * element;
@@ -45,7 +45,7 @@ void CudaStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const
   Staging& staging = device_.staging();
   staging.begin(*this);
   file->expect(offset, width * row_count);
-  const int64_t fitting = Staging::kSlotBytes / width;
+  const int64_t fitting = Staging::kBufferBytes / width;
   for (int64_t row = 0; row < row_count;) {
     std::byte* target = static_cast<std::byte*>(weight.data) + (first_row + row) * pitch;
     const int64_t source = offset + row * width;
@@ -55,8 +55,8 @@ void CudaStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const
       row += rows;
       continue;
     }
-    for (int64_t done = 0; done < width; done += Staging::kSlotBytes) {  // a row longer than a slot
-      const int64_t bytes = std::min(Staging::kSlotBytes, width - done);
+    for (int64_t done = 0; done < width; done += Staging::kBufferBytes) {  // a row longer than a buffer
+      const int64_t bytes = std::min(Staging::kBufferBytes, width - done);
       staging.load_rows(file, source + done, target + done, bytes, bytes, 1);
     }
     row++;
@@ -65,9 +65,9 @@ void CudaStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const
 }
 
 void CudaStream::enqueue_memory_load(Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
-                         float* destination) {
+                                     float* destination) {
   if (device_.faulted()) return;
-  constexpr int64_t kFitting = Staging::kSlotBytes / int64_t(sizeof(float));
+  constexpr int64_t kFitting = Staging::kBufferBytes / int64_t(sizeof(float));
   Staging& staging = device_.staging();
   staging.begin(*this);
   for (int64_t done = 0; done < count; done += kFitting) {

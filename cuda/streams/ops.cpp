@@ -26,7 +26,9 @@ void CudaStream::enqueue(const AttentionArguments& arguments) { enqueue_op<&Kern
 void CudaStream::enqueue(const SiluMultiplyArguments& arguments) {
   enqueue_op<&KernelSet::silu_multiply>(*this, arguments);
 }
-void CudaStream::enqueue(const GatherRowsArguments& arguments) { enqueue_op<&KernelSet::gather_rows>(*this, arguments); }
+void CudaStream::enqueue(const GatherRowsArguments& arguments) {
+  enqueue_op<&KernelSet::gather_rows>(*this, arguments);
+}
 void CudaStream::enqueue(const GatherTokensArguments& arguments) {
   enqueue_op<&KernelSet::gather_tokens>(*this, arguments);
 }

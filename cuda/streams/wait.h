@@ -1,9 +1,8 @@
-// How a host thread waits for the device: it asks in a loop, then between sleeps.
+// How a host thread waits for the device: it polls in a loop, then between sleeps.
 //
-// CUDA's own waits know neither a timeout nor a fault that another stream has met. They ask in a loop for as long as it
-// takes, unless told otherwise; a thread that sleeps comes late by its sleep and by the kernel's timer slack, and finds its
-// caches cold. So a step that takes a few milliseconds is waited for in a loop, which lets others have the core, and longer
-// ones between sleeps, which take a few percent of a core.
+// CUDA's own waits support neither a timeout nor the fault of another stream, and they spin by default. A thread that
+// sleeps wakes late, by its sleep and the kernel's timer slack, with cold caches. So for the first milliseconds the
+// thread polls and yields its core to others; longer waits poll between sleeps, at a few percent of a core.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Attention over batches that make no sense: each schedule finds what is wrong and says where. (What it computes is for
-// the tests of the ops.)
+// Attention over invalid batches: each schedule finds the fault and reports its place. (Results are checked by the
+// tests of the ops.)
 #include "library_test.h"
 
 namespace {
@@ -12,7 +12,7 @@ struct Batch {
   int32_t requests() const { return int32_t(lengths.size()); }
 };
 
-// Runs a batch of so many rows, and returns what the wait says.
+// Runs a batch of `rows` rows and returns the result of the wait.
 int32_t run(const Batch& batch, int32_t rows) {
   TestDevice test;
   const auto copy = [&](const std::vector<int32_t>& values) {
@@ -32,7 +32,7 @@ int32_t run(const Batch& batch, int32_t rows) {
   return upbeat_stream_synchronize(test.stream, -1);
 }
 
-// The shapes that take different ways: decode rows alone, one chunk, and both together. `odd` is a request of theirs.
+// One batch per schedule: decode rows, one chunk, and both together. `odd` is the request that a test breaks.
 struct Way {
   Batch batch;
   int32_t rows;
@@ -51,18 +51,18 @@ std::vector<Way> ways() {
 
 }  // namespace
 
-TEST("attention runs over the batches of this file as they are") {
+TEST("attention runs over the batches of this file when they are not changed") {
   for (const Way& way : ways()) CHECK_EQUAL(run(way.batch, way.rows), 1);
 }
 
-TEST("attention faults on a block table without a block that is needed") {
+TEST("attention faults when the block table lacks a block that a row sees") {
   for (Way way : ways()) {
     way.batch.tables[way.odd * 3 + 1] = -1;
     CHECK_ERROR(run(way.batch, way.rows), UPBEAT_ERROR_FAULT, "upbeat_attention: block 1 of request ");
   }
 }
 
-TEST("attention faults on a sequence shorter than its query rows, or longer than its blocks") {
+TEST("attention faults when a sequence is shorter than its query rows, or longer than its blocks") {
   for (Way way : ways()) {
     const int32_t count = way.batch.starts[way.odd + 1] - way.batch.starts[way.odd];
     way.batch.lengths[way.odd] = count - 1;
@@ -76,7 +76,7 @@ TEST("attention faults on a sequence shorter than its query rows, or longer than
   }
 }
 
-TEST("attention faults on query rows that fall, or that do not exist") {
+TEST("attention faults when query starts decrease, or name rows that do not exist") {
   for (Way way : ways()) {
     Way beyond = way;
     beyond.batch.starts.back() = way.rows + 1;

@@ -1,5 +1,4 @@
-// Dependent launches: kernels that break their rule are found, and the library makes them where it may and nowhere
-// else.
+// Dependent launches: kernels that break their rule are detected, and the library makes them exactly where it may.
 #include "kernel_test.h"
 #include "library_test.h"
 
@@ -10,7 +9,7 @@ __global__ void first_kernel(Global<int> value) {
   value[0] = value[0] + 1;
 }
 
-// Reads weights while it may, and everything else when it has waited.
+// Reads weights early, and everything else after the wait.
 __global__ void right_kernel(Global<const float> weights, Global<const int> input, Global<float> output) {
   let_next_kernel_begin();
   const Pack<float, 4> early = load_pack_once<4>(weights);
@@ -53,22 +52,22 @@ __global__ void early_copy_kernel(Global<const int> input) {
 
 __global__ void idle_kernel() {}
 
-// Those without a row leave at once.
+// Threads without a row exit without waiting.
 __global__ void early_exit_kernel(int rows) {
   if (int(threadIdx.x) >= rows) return;
   wait_for_earlier_kernels();
 }
 
-// One thread's wait is none of the others'.
+// The wait of one thread does not count for the others.
 __global__ void one_waits_kernel(Global<const int> input, Global<int> output) {
   if (threadIdx.x == 0) wait_for_earlier_kernels();
   __syncthreads();
   output[threadIdx.x] = input[0];
 }
 
-// Runs it in a graph, behind another kernel, and returns what the emulator found wrong.
+// Runs a kernel in a graph, after another one, and returns the emulator's finding.
 template <auto Kernel, typename... Arguments>
-std::string findings_behind_kernel(dim3 block, const Arguments&... arguments) {
+std::string findings_after_kernel(dim3 block, const Arguments&... arguments) {
   DeviceArray<int> value(1, 0);
   TestStream stream;
   cudaGraph_t graph = nullptr;
@@ -85,7 +84,7 @@ std::string findings_behind_kernel(dim3 block, const Arguments&... arguments) {
   return simt::Findings::process().take();
 }
 
-// How many dependent launches `body` makes.
+// The number of dependent launches that `body` makes.
 template <typename Body>
 int64_t dependents_of(Body&& body) {
   const int64_t before = simt::DependentLaunches::process().count();
@@ -101,41 +100,41 @@ __global__ void library_kernel(Global<int> value) { value[0] = 1; }
 
 }  // namespace upbeat
 
-TEST("a kernel may read weights before it waits, and everything when it has waited") {
+TEST("a kernel may read weights before its wait, and anything after it") {
   const DeviceArray<float> weights(16, 2);
   const DeviceArray<int> input(1, 3);
   DeviceArray<float> output(32, 0);
   note_weight_memory(weights.data(), 16 * sizeof(float));
-  CHECK_CLEAN(findings_behind_kernel<right_kernel>(32, weights.data(), input.data(), output.data()));
+  CHECK_CLEAN(findings_after_kernel<right_kernel>(32, weights.data(), input.data(), output.data()));
   for (size_t i = 0; i < 32; i++) CHECK_EQUAL(output[i], 6.0f);
 }
 
-TEST("what a kernel touches before it waits is found, with kernel and address") {
+TEST("an access before the wait is found, with kernel and address") {
   const DeviceArray<int> input(4, 7);
   DeviceArray<int> output(32, 0);
-  const std::string found = findings_behind_kernel<early_read_kernel>(1, input.data(), output.data());
+  const std::string found = findings_after_kernel<early_read_kernel>(1, input.data(), output.data());
   const std::string address = simt::format("global read of 4 bytes at %p, which is no weight", input.data()).characters;
   CHECK_CONTAINS(found, "no wait", address.c_str(), "early_read_kernel", "block (0, 0, 0)", "thread (0, 0, 0)");
-  CHECK_CONTAINS(findings_behind_kernel<early_volatile_kernel>(1, output.data()), "no wait: global read");
-  CHECK_CONTAINS(findings_behind_kernel<early_once_kernel>(1, input.data()), "no wait: global read of 16 bytes");
-  CHECK_CONTAINS(findings_behind_kernel<early_atomic_kernel>(1, output.data()), "no wait: global atomic operation");
-  CHECK_CONTAINS(findings_behind_kernel<early_copy_kernel>(1, input.data()), "no wait: global asynchronous read");
-  CHECK_CONTAINS(findings_behind_kernel<one_waits_kernel>(2, input.data(), output.data()), "no wait: global read",
+  CHECK_CONTAINS(findings_after_kernel<early_volatile_kernel>(1, output.data()), "no wait: global read");
+  CHECK_CONTAINS(findings_after_kernel<early_once_kernel>(1, input.data()), "no wait: global read of 16 bytes");
+  CHECK_CONTAINS(findings_after_kernel<early_atomic_kernel>(1, output.data()), "no wait: global atomic operation");
+  CHECK_CONTAINS(findings_after_kernel<early_copy_kernel>(1, input.data()), "no wait: global asynchronous read");
+  CHECK_CONTAINS(findings_after_kernel<one_waits_kernel>(2, input.data(), output.data()), "no wait: global read",
                  "thread (1, 0, 0)");
 }
 
-TEST("weights may not be written before the wait, and what lies beside them not be read") {
+TEST("weights may not be written before the wait, nor memory next to them read") {
   const DeviceArray<float> weights(16, 2);
   const DeviceArray<int> input(1, 3);
   DeviceArray<float> output(32, 0);
   note_weight_memory(weights.data(), 16 * sizeof(float));
-  CHECK_CONTAINS(findings_behind_kernel<early_write_kernel>(1, weights.data()), "no wait: global write of 4 bytes",
+  CHECK_CONTAINS(findings_after_kernel<early_write_kernel>(1, weights.data()), "no wait: global write of 4 bytes",
                  "which is not reading");
   note_weight_memory(weights.data(), 8);
-  CHECK_CONTAINS(findings_behind_kernel<right_kernel>(1, weights.data(), input.data(), output.data()), "no wait");
+  CHECK_CONTAINS(findings_after_kernel<right_kernel>(1, weights.data(), input.data(), output.data()), "no wait");
 }
 
-TEST("memory that is freed holds no weights any more") {
+TEST("freed memory no longer counts as weights") {
   float* freed = nullptr;
   {
     const DeviceArray<float> weights(4096, 2);
@@ -145,13 +144,13 @@ TEST("memory that is freed holds no weights any more") {
   CHECK_EQUAL(simt::WeightMemory::process().at_or_before(freed).begin == reinterpret_cast<uintptr_t>(freed), false);
 }
 
-TEST("a kernel that never waits is found, and so is a thread of it") {
-  CHECK_CONTAINS(findings_behind_kernel<idle_kernel>(1), "no wait: a thread leaves", "idle_kernel");
-  CHECK_CONTAINS(findings_behind_kernel<early_exit_kernel>(33, 32), "no wait: a thread leaves", "thread (32, 0, 0)");
-  CHECK_CLEAN(findings_behind_kernel<early_exit_kernel>(33, 33));
+TEST("a kernel that never waits is found, and so is a single thread that does not") {
+  CHECK_CONTAINS(findings_after_kernel<idle_kernel>(1), "no wait: a thread leaves", "idle_kernel");
+  CHECK_CONTAINS(findings_after_kernel<early_exit_kernel>(33, 32), "no wait: a thread leaves", "thread (32, 0, 0)");
+  CHECK_CLEAN(findings_after_kernel<early_exit_kernel>(33, 33));
 }
 
-TEST("other kernels need not wait, but for those of the library") {
+TEST("kernels need not wait outside of graphs, except those of the library") {
   DeviceArray<int> value(1, 0);
   CHECK_CLEAN(findings_of<idle_kernel>(1, 1, 0));
   CHECK_CONTAINS(findings_of<upbeat::library_kernel>(1, 1, 0, value.data()), "no wait: global write", "library_kernel");
@@ -166,7 +165,7 @@ TEST("a dependent launch that follows no kernel of its capture is found") {
 
 // ---- The library
 
-TEST("kernels of a graph are dependent launches behind other kernels, once that is asked for") {
+TEST("kernels of a graph are dependent launches after other kernels, once that is enabled") {
   TestDevice test;
   auto* memory = test.memory<uint8_t>(64);
   const auto fill = [&] { CHECK_OK(upbeat_memory_fill(test.stream, memory, 1, 64)); };
@@ -191,7 +190,9 @@ TEST("kernels of a graph are dependent launches behind other kernels, once that 
   CHECK_EQUAL(capture(), 0);
 }
 
-TEST("dependent launches that GPU, code or driver cannot make are refused with the reason, and the device goes on") {
+TEST(
+    "dependent launches are refused with the reason when GPU, code or driver does not support them, and the device "
+    "goes on") {
   const ChangedMachine machine;
   TestDevice test;
   const auto refused = [&](const char* reason) {
@@ -217,7 +218,7 @@ TEST("dependent launches that GPU, code or driver cannot make are refused with t
   CHECK_EQUAL(memory[1], 8);
 }
 
-TEST("a driver that refuses dependent launches later on is an error, and the device goes on") {
+TEST("a launch fails when the driver refuses dependent launches later on, and the device goes on") {
   const ChangedMachine machine;
   TestDevice test;
   CHECK_OK(upbeat_device_dependent_launches(test.device, 1));

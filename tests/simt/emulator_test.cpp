@@ -1,4 +1,4 @@
-// Correct kernels give what CUDA gives, and nothing is found wrong with them.
+// Correct kernels give the results of CUDA, without findings.
 #include <cmath>
 #include <random>
 
@@ -35,7 +35,7 @@ __global__ void shuffle_kernel(Global<int> output) {
   output[128 + lane] = __any_sync(0xffffffffu, lane == 31) * 2 + __all_sync(0xffffffffu, lane < 31);
 }
 
-// Two halves of a warp go their own ways.
+// Two halves of a warp diverge.
 __global__ void halves_kernel(Global<int> output) {
   const int lane = int(threadIdx.x);
   if (lane < 16) {
@@ -45,7 +45,7 @@ __global__ void halves_kernel(Global<int> output) {
   }
 }
 
-// A warp exchanges through shared memory, ordered by __syncwarp() alone.
+// A warp exchanges values through shared memory, ordered by __syncwarp() only.
 __global__ void warp_exchange_kernel(Global<int> output) {
   __shared__ SharedArray<int, 64> slots;
   const int i = int(threadIdx.x);
@@ -145,7 +145,7 @@ TEST("a barrier lets every thread see what the others wrote to shared memory") {
   for (size_t i = 0; i < values.size(); i++) CHECK_EQUAL(output[i], float(i / 96 * 96 + 95 - i % 96));
 }
 
-TEST("shuffles and votes give what CUDA's give") {
+TEST("shuffles and votes give the results of CUDA") {
   std::vector<int> numbers(64);
   for (int i = 0; i < 64; i++) numbers[size_t(i)] = i;
   const DeviceArray<int> input(numbers);
@@ -164,7 +164,7 @@ TEST("shuffles and votes give what CUDA's give") {
   }
 }
 
-TEST("parts of a warp may go different ways when their masks say so") {
+TEST("parts of a warp may diverge when their masks say so") {
   DeviceArray<int> output(32, -1);
   CHECK_CLEAN(findings_of<halves_kernel>(1, 32, 0, output.data()));
   for (int lane = 0; lane < 32; lane++) CHECK_EQUAL(output[size_t(lane)], lane < 16 ? lane ^ 1 : lane ^ 2);
@@ -183,7 +183,7 @@ TEST("atomics add up over threads and blocks") {
   CHECK_EQUAL(least[0], -7);
 }
 
-TEST("__syncthreads_or() tells all threads what one knows, each time anew") {
+TEST("__syncthreads_or() gives all threads the value of one, at each call anew") {
   DeviceArray<int> output(96, -1);
   CHECK_CLEAN(findings_of<any_kernel>(1, 96, 0, output.data()));
   for (size_t i = 0; i < 96; i++) CHECK_EQUAL(output[i], 2);
@@ -202,7 +202,7 @@ TEST("asynchronous copies arrive once they are waited for") {
   }
 }
 
-TEST("an asynchronous copy of a part leaves zeros behind it") {
+TEST("an asynchronous copy of a part is followed by zeros") {
   const DeviceArray<uint32_t> input(17 * 4, 0x01010101u);
   DeviceArray<uint32_t> output(17 * 4, 7);
   CHECK_CLEAN(findings_of<part_copies_kernel>(1, 17, 17 * 16, input.data(), output.data()));
@@ -213,7 +213,7 @@ TEST("an asynchronous copy of a part leaves zeros behind it") {
   }
 }
 
-TEST("matrix loads give lanes the words of rows, and transposed the elements of columns") {
+TEST("matrix loads give lanes the words of rows, transposed the elements of columns") {
   std::vector<uint32_t> words(128);  // element e of the four matrices is e
   for (uint32_t i = 0; i < 128; i++) words[i] = 2 * i | (2 * i + 1) << 16;
   const DeviceArray<uint32_t> input(words);

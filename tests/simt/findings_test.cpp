@@ -1,4 +1,4 @@
-// Kernels with planted bugs: each is found, and the sentence says what and where.
+// Kernels with planted bugs: each is found, and the message names the bug and its place.
 #include "kernel_test.h"
 
 namespace {
@@ -105,8 +105,8 @@ __global__ void unwaited_copy_kernel(Global<const float> input, Global<float> ou
   output[0] = buffer[0];
 }
 
-// Three stages of asynchronous copies, of which a thread reads what another one brought. Right with one group left on
-// its way, and a barrier after the wait.
+// Three stages of asynchronous copies; a thread reads what another one copied. Correct with one group left in flight
+// and a barrier after the wait.
 template <int Left, bool Barrier>
 __global__ void stages_kernel(Global<const float> input, int rounds, Global<float> output) {
   const Shared<float> buffer = dynamic_shared<float>();
@@ -129,7 +129,7 @@ __global__ void stages_kernel(Global<const float> input, int rounds, Global<floa
   output[thread] = sum;
 }
 
-// What one thread brings, the other reads: once too soon, and once without a barrier after the wait.
+// One thread reads what the other copies: once before the wait, and once without a barrier after it.
 __global__ void foreign_copy_kernel(Global<const float> input, Global<float> output, bool wait_first) {
   const Shared<float> buffer = dynamic_shared<float>();
   buffer[4 * threadIdx.x] = 0;
@@ -211,13 +211,13 @@ TEST("a divergent warp is found when lanes come to different operations") {
                  "__shfl_xor_sync");
 }
 
-TEST("a mask is refused that lacks the lane which brings it, or names lanes that do not exist") {
+TEST("a mask is refused when it lacks the calling lane, or names lanes that do not exist") {
   DeviceArray<int> output(32, 0);
   CHECK_CONTAINS(findings_of<foreign_mask_kernel>(1, 32, 0, output.data()), "mask 0000ffff lacks the calling lane");
   CHECK_CONTAINS(findings_of<missing_lane_kernel>(1, 20, 0, output.data()), "names lanes that do not exist");
 }
 
-TEST("a write behind an allocation is found, with its distance") {
+TEST("a write past an allocation is found, with its distance") {
   DeviceArray<float> output(100, 0);
   const std::string found = findings_of<write_kernel>(4, 32, 0, output.data(), int64_t(102));
   CHECK_CONTAINS(found, "out of bounds: global write of 4 bytes",
@@ -226,7 +226,7 @@ TEST("a write behind an allocation is found, with its distance") {
   CHECK_CLEAN(findings_of<write_kernel>(4, 32, 0, output.data(), int64_t(99)));
 }
 
-TEST("a wrong index is found when it reads behind an allocation, and freed memory is out of bounds") {
+TEST("a read past an allocation is found, and freed memory is out of bounds") {
   DeviceArray<float> output(1, 0);
   const DeviceArray<float> input(64, 0);
   CHECK_CLEAN(findings_of<read_kernel>(1, 32, 0, input.data(), output.data()));
@@ -249,7 +249,7 @@ TEST("a misaligned access is found") {
   CHECK_CONTAINS(findings_of<wide_load_kernel>(1, 1, 0, input.data() + 64, output.data()), "out of bounds");
 }
 
-TEST("an index outside shared memory is found, and so is reading what nobody wrote") {
+TEST("an index outside shared memory is found, and so is reading unwritten memory") {
   CHECK_CLEAN(findings_of<shared_index_kernel>(1, 1, 64, 15));
   CHECK_CONTAINS(findings_of<shared_index_kernel>(1, 1, 64, 16), "out of bounds: shared access of 4 bytes at 64 of 64");
   CHECK_CONTAINS(findings_of<shared_index_kernel>(1, 1, 64, -1), "out of bounds: shared access");
@@ -259,14 +259,14 @@ TEST("an index outside shared memory is found, and so is reading what nobody wro
   CHECK_CONTAINS(findings_of<unwritten_kernel>(2, 8, 0, output.data()), "read before anything was written");
 }
 
-TEST("a wait that is missing is found when what an asynchronous copy brings is read") {
+TEST("a missing wait is found when the target of an asynchronous copy is read") {
   const DeviceArray<float> input(4, 1);
   DeviceArray<float> output(1, 0);
   CHECK_CONTAINS(findings_of<unwaited_copy_kernel>(1, 1, 16, input.data(), output.data()),
                  "before the asynchronous copy to it was waited for", "unwaited_copy_kernel");
 }
 
-TEST("a loop over stages is clean with its waits and barriers, and a finding without one of them") {
+TEST("a loop over stages is clean with its waits and barriers, and found without one of them") {
   constexpr int kStages = 3, kThreads = 64, kRounds = 7;
   constexpr size_t kBytes = kStages * kThreads * 16;
   std::vector<float> values(kRounds * kThreads * 4);
@@ -285,7 +285,7 @@ TEST("a loop over stages is clean with its waits and barriers, and a finding wit
                  "shared memory");
 }
 
-TEST("what another thread copies is read too soon before its wait, and without a barrier after it") {
+TEST("a read of another thread's copy is found before its wait, and without a barrier after it") {
   const DeviceArray<float> input(4, 1);
   DeviceArray<float> output(2, 0);
   CHECK_CONTAINS(findings_of<foreign_copy_kernel>(1, 2, 32, input.data(), output.data(), false),
@@ -294,7 +294,7 @@ TEST("what another thread copies is read too soon before its wait, and without a
                  "foreign_copy_kernel");
 }
 
-TEST("a copy and a matrix load are refused that are not aligned to 16 bytes") {
+TEST("a copy or a matrix load is refused when it is not aligned to 16 bytes") {
   const DeviceArray<float> input(8, 1);
   CHECK_CLEAN(findings_of<tilted_copy_kernel>(1, 1, 32, input.data(), 4, 4));
   CHECK_CONTAINS(findings_of<tilted_copy_kernel>(1, 1, 32, input.data(), 2, 4), "misaligned: global asynchronous read");

@@ -1,4 +1,4 @@
-// What the emulator's tests share: memory of the stand-in, and a run of one kernel to its end.
+// Shared by the emulator's tests: memory of the stand-in, and running one kernel to completion.
 #pragma once
 
 #include <initializer_list>
@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cuda/kernels/common/machine.h"
-#include "tests/native/support/check.h"
 #include "leaks.h"
+#include "tests/native/support/check.h"
 
 // Device memory with these values; freed at the end of the test.
 template <typename T>
@@ -44,7 +44,7 @@ class TestStream {
   cudaStream_t stream_ = nullptr;
 };
 
-// Runs a kernel and returns what the emulator found wrong; empty when nothing.
+// Runs a kernel and returns the emulator's finding; empty when there is none.
 template <auto Kernel, typename... Arguments>
 std::string findings_of(dim3 grid, dim3 block, size_t shared_bytes, const Arguments&... arguments) {
   TestStream stream;

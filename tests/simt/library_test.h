@@ -1,4 +1,4 @@
-// What the tests of the emulated library share: a device to test on, and a way to hold a stream at a known point.
+// Shared by the tests of the emulated library: a device to test on, and a way to stop a stream at a known point.
 #pragma once
 
 #include <atomic>
@@ -6,8 +6,8 @@
 
 #include "abi/checks/checks.h"
 #include "cuda/streams/stream.h"
-#include "tests/native/support/abi_calls.h"
 #include "leaks.h"
+#include "tests/native/support/abi_calls.h"
 
 // A device that is closed at the end of the test, and a stream on it.
 struct TestDevice {
@@ -30,7 +30,7 @@ struct TestDevice {
   void finish() const { CHECK_EQUAL(upbeat_stream_synchronize(stream, -1), 1); }
 };
 
-// The stand-in's machine as a test sets it up, put back at the end.
+// The stand-in's machine as a test sets it up, restored at the end.
 class ChangedMachine {
  public:
   ChangedMachine() : before_(simt::Machine::process()) {}
@@ -41,7 +41,7 @@ class ChangedMachine {
   simt::Machine before_;
 };
 
-// Holds a stream at this point until let_go(). Nothing here depends on time.
+// Stops a stream at this point until let_go(). Does not depend on time.
 class Hold {
  public:
   explicit Hold(int32_t stream) {

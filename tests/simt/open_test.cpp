@@ -1,4 +1,4 @@
-// What opening a device says where it cannot be opened, and what breaks down can be opened again.
+// Messages when a device cannot be opened; a device that broke down can be opened again.
 #include "cuda/kernels/common/machine.h"
 #include "library_test.h"
 
@@ -42,13 +42,13 @@ TEST("a GPU of an older architecture is refused by its name") {
   CHECK_ERROR(open(), UPBEAT_ERROR_UNAVAILABLE, "Old GPU has compute capability 7.5 and this library needs 8.0");
 }
 
-TEST("an index or an instruction set that is not there is refused") {
+TEST("an index or an instruction set is refused when it does not exist") {
   CHECK_ERROR(upbeat_device_open(1, 0, UPBEAT_SIMD_AUTO), UPBEAT_ERROR_UNAVAILABLE, "the NVIDIA GPUs here are 0 to 0");
   CHECK_ERROR(upbeat_device_open(-1, 0, UPBEAT_SIMD_AUTO), UPBEAT_ERROR_INVALID_ARGUMENT, "index");
   CHECK_ERROR(upbeat_device_open(0, 0, UPBEAT_SIMD_AVX2), UPBEAT_ERROR_UNAVAILABLE, "only AUTO");
 }
 
-TEST("memory that the device does not have is refused with what there is, and the device goes on") {
+TEST("an allocation beyond the device's memory is refused with its amount, and the device goes on") {
   const ChangedMachine machine;
   TestDevice test;
   machine->total_memory = 1 << 30;
@@ -77,7 +77,7 @@ TEST("a kernel that breaks down is a fault with the cause, and the next device w
     TestDevice test;
     auto* memory = test.memory<int>(1);
     launch<write_kernel>(1, 1, 0, upbeat::cuda_stream(upbeat::stream_of(test.stream)).cuda(), memory + 1);
-    // Closed without anybody having noticed.
+    // Closed before anything detected it.
   }
   TestDevice test;
   auto* memory = test.memory<uint8_t>(1);

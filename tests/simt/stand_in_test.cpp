@@ -1,4 +1,4 @@
-// The stand-in for the CUDA runtime: asynchronous, in the order of a stream, and strict.
+// The stand-in for the CUDA runtime: asynchronous, in stream order, and strict.
 #include <atomic>
 
 #include "kernel_test.h"
@@ -31,12 +31,11 @@ class Pinned {
   T* data_ = nullptr;
 };
 
-// Holds a stream until it is let go.
+// Stops a stream until let_go().
 struct Hold {
   std::atomic<bool> open{false};
   void on(cudaStream_t stream) {
-    cudaLaunchHostFunc(
-        stream, [](void* hold) { static_cast<Hold*>(hold)->open.wait(false); }, this);
+    cudaLaunchHostFunc(stream, [](void* hold) { static_cast<Hold*>(hold)->open.wait(false); }, this);
   }
   void let_go() {
     open.store(true);
@@ -48,7 +47,7 @@ void check_ok(cudaError_t error) { CHECK_EQUAL(int(error), int(cudaSuccess)); }
 
 }  // namespace
 
-TEST("nothing is done at the call, and everything in the order of the stream") {
+TEST("work is not done at the call, and runs in stream order") {
   TestStream stream;
   DeviceArray<int> value(1, 5);
   const Pinned<int> host(2);
@@ -109,7 +108,7 @@ TEST("a graph runs what was captured, as often as it is launched") {
   check_ok(cudaGraphExecDestroy(executable));
 }
 
-TEST("a finding stays until the device is reset, and what comes after it is skipped") {
+TEST("a finding stays until the device is reset, and later work is skipped") {
   TestStream stream;
   DeviceArray<int> value(1, 0);
   check_ok(launch<wrong_kernel>(1, 1, 0, stream, value.data()));

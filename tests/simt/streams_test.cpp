@@ -1,4 +1,4 @@
-// Streams, faults and loads of the emulated library, at points that a hold makes certain.
+// Streams, faults and loads of the emulated library, at points fixed by a Hold.
 #include "library_test.h"
 
 TEST("a wait ends at its timeout, and the work goes on") {
@@ -18,7 +18,7 @@ TEST("a wait ends at its timeout, and the work goes on") {
   CHECK_EQUAL(memory[0], 9);
 }
 
-TEST("a fault skips later work of all streams, and is told by every wait") {
+TEST("a fault skips later work of all streams, and is returned by every wait") {
   TestDevice test;
   const int32_t other = upbeat_stream_create(test.device);
   const int32_t event = upbeat_event_create(test.device);
@@ -55,7 +55,7 @@ TEST("a fault within a graph ends the launch") {
   CHECK_EQUAL(memory[1], 0);
 }
 
-TEST("a file that spans several staging buffers arrives whole, in the order of the stream") {
+TEST("a file that spans several staging buffers arrives whole, in stream order") {
   TestDevice test;
   const int64_t count = 5'000'003;  // 20 MB
   std::vector<float> values(size_t(count), 0);
@@ -98,7 +98,7 @@ TEST("a weight that spans several staging buffers arrives whole, and so does a r
   CHECK(std::equal(values.begin(), values.end(), copy));
 }
 
-TEST("a file that is cut short while it waits is a fault that names it, and what follows is skipped") {
+TEST("a file that is truncated after the call is a fault that names it, and later work is skipped") {
   TestDevice test;
   const TestFile file("cut", std::vector<float>(4096, 1));
   auto* memory = test.memory<float>(4096);
@@ -127,7 +127,7 @@ TEST("fills of any length and alignment set their range and nothing beside it") 
   }
 }
 
-TEST("a head larger than the kernel's registers is refused by its name") {
+TEST("a head larger than the kernels support is refused") {
   TestDevice test;
   auto* memory = test.memory<float>(4096);
   auto* ints = test.memory<int32_t>(64);

@@ -1,13 +1,13 @@
 // Paged causal attention over a ragged batch.
 //
-// The memory idea: K and V are what is large. The query heads of a group and neighbouring query rows read the same
-// keys, so they form a tile of up to 48 rows that passes over K and V once; a chunk of 128 keys stays in the first two
-// cache levels while all rows of the tile use it. A decode row's tile is its group of heads, and it reads the cache
-// straight through, bound by memory.
+// Memory access: K and V dominate. The query heads of a group and neighbouring query rows read the same keys, so they
+// form a tile of up to 96 rows that passes over K and V once; a chunk of 128 keys stays in the first two cache levels
+// while all rows of the tile use it. A decode row's tile is its group of heads, and it streams the cache, bound by
+// memory.
 //
 // A long context is cut at multiples of 1024 keys, so that one decoding request can use every thread. The states of the
-// splits are merged in ascending order, in a tile that one worker has to itself just as between workers
-// (tile.inl says why that leaves every bit the same).
+// splits are merged in ascending order, whether one worker computes the whole tile or several share it (tile.inl
+// explains why every bit stays the same).
 #pragma once
 
 #include "cpu/kernels/attention/tile.inl"
@@ -87,7 +87,7 @@ void each_tile(const AttentionArguments& arguments, Visit&& visit) {
 inline int first_split(const Tile& tile) { return tile.begin / kSplit; }
 inline int end_split(const Tile& tile) { return (tile.end - 1) / kSplit + 1; }
 
-// Lays out tiles and units. Tiles that are large beside a thread's fair share are cut at splits.
+// Lays out tiles and units. Tiles that are large compared to a thread's fair share are cut at splits.
 inline bool plan_attention(const AttentionArguments& arguments, int threads, Scratch& scratch, AttentionPlan& plan) {
   int64_t tiles = 0, splits = 0, cost = 0;
   const auto cost_of = [](const Tile& tile) { return int64_t(tile.end - tile.begin) * (tile.rows + 8); };
@@ -201,7 +201,7 @@ inline bool attention(const AttentionArguments& arguments, ThreadPool& pool, Fau
     return carve_tile_work(carver, arguments.head_dim);
   };
 
-  // The last tiles of a prompt see the most keys: they go first.
+  // The last tiles of a prompt see the most keys, so they run first.
   const auto run = [&](int task, int worker) {
     TileWork work = work_of(worker);
     const AttentionUnit& unit = plan.units[plan.unit_count - 1 - task];

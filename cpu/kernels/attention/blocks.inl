@@ -2,14 +2,14 @@
 //
 // Both keep rows x vectors accumulators in registers and stream K or V past them, so that every load of K or V serves
 // all rows, and every broadcast of q or p serves all vectors. Per row and lane both are one chain of fused
-// multiply-adds in ascending order (of the dimension; of the key): the block's shape never changes a bit. Each also
-// asks for what lies at the same places of another operand, `ahead`, which it does not read.
+// multiply-adds in ascending order (of the dimension; of the key), so the block's shape never changes a bit. Each also
+// prefetches the same offsets of another operand, `ahead`, which it does not read.
 #pragma once
 
 #include "cpu/kernels/attention/kv_layout.h"
 #include "cpu/kernels/common/math.inl"
 
-// Loops over a block's rows and vectors must be gone before registers are assigned, or its sums would live in memory.
+// Loops over a block's rows and vectors must be unrolled before register allocation, or its sums would be in memory.
 #define UPBEAT_UNROLL _Pragma("GCC unroll 8")
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
@@ -17,7 +17,7 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 inline constexpr int kChunk = 128;  // keys between two updates of the softmax's maximum, at absolute positions
 inline constexpr int kChunkGranules = kChunk / kGranule;
 inline constexpr int kQueryBlock = 6;
-inline constexpr int kTallBlock = 8;  // a tile of that many rows is one block, of half as many vectors
+inline constexpr int kTallBlock = 8;  // a tile of up to this many rows is one block, of half as many vectors
 #if defined(UPBEAT_KERNELS_AVX512)
 inline constexpr int kAttentionVectors = 4;  // 24 of 32 registers accumulate
 #else
@@ -93,14 +93,14 @@ void block_values(const float* weights, const Element* const* values, const Elem
   }
 }
 
-// Rows of the blocks that a tile of `rows` is cut into. The heads of one decoding row stay together if at all possible:
-// their keys then pass once.
+// The number of blocks that a tile of `rows` is cut into. The heads of one decoding row stay together where possible,
+// so that their keys are read once.
 inline int block_count(int rows) {
   if (kAttentionVectors > 1 && rows <= kTallBlock) return 1;
   return (rows + kQueryBlock - 1) / kQueryBlock;
 }
 
-// Vectors of a block of so many rows.
+// Vectors of a block with this many rows.
 inline constexpr int block_vectors(int rows) { return rows <= kQueryBlock ? kAttentionVectors : kAttentionVectors / 2; }
 
 // Calls work.template operator()<Rows>() with Rows = rows.
@@ -129,8 +129,8 @@ void with_rows(int rows, Work&& work) {
   }
 }
 
-// Calls work.template operator()<Vectors>(first) so that the vectors [begin, end) are covered, by `Most` at a time
-// while they last.
+// Calls work.template operator()<Vectors>(first) until the vectors [begin, end) are covered, `Most` at a time as long
+// as that many are left.
 template <int Most, typename Work>
 void with_vectors(int begin, int end, Work&& work) {
   int vector = begin;

@@ -4,8 +4,8 @@
 
 #include "cpu/kernels/attention/kv_layout.h"
 #include "cpu/kernels/common/math.inl"
-#include "cpu/kernels/elementwise/rms_norm.inl"
 #include "cpu/kernels/common/scratch.inl"
+#include "cpu/kernels/elementwise/rms_norm.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

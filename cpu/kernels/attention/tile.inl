@@ -1,10 +1,10 @@
 // Attention of one tile: some query rows that share a kv head, against one split of their keys.
 //
 // The softmax is computed online (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): for each chunk of 128
-// keys the running maximum m, the sum l of the weights and the weighted sum o of the values are brought up to date.
-// Splits of 1024 keys start afresh and are merged in ascending order. Chunks and splits lie at absolute positions, a
-// row uses exactly the keys it sees, and l is kept as sixteen lanes, so a row's result depends on nothing but its own
-// query, keys and values: not on the rows beside it, nor on the chunk of the prompt that it came with, nor on who
+// keys the running maximum m, the sum l of the weights and the weighted sum o of the values are updated. Splits of 1024
+// keys start from scratch and are merged in ascending order. Chunks and splits lie at absolute positions, a row uses
+// exactly the keys it sees, and l is kept as sixteen lanes, so a row's result depends only on its own query, keys and
+// values: not on the other rows of the tile, nor on the chunk of the prompt that it came with, nor on which worker
 // computed a split.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 inline constexpr int kSplit = 1024;    // keys
 inline constexpr int kQueryTile = 96;  // a multiple of kQueryBlock and of kLanes
 inline constexpr int kMostBlocks = kQueryTile / kQueryBlock;
-inline constexpr int kConvertRows = 12;  // from here on a BF16 chunk is converted once, not in every block of rows
+inline constexpr int kConvertRows = 12;  // from here on a BF16 chunk is converted once, not in each block of rows
 
 // A row's state: o [padded head_dim], l [16 lanes], then m in the first lane of another 16.
 inline int64_t state_stride(int head_dim) { return padded(head_dim) + 2 * kLanes; }
@@ -62,8 +62,8 @@ inline TileWork carve_tile_work(Carver& carver, int head_dim) {
 inline int smaller(int a, int b) { return a < b ? a : b; }
 inline int larger(int a, int b) { return a > b ? a : b; }
 
-// Packs the tile's queries and finds out which keys each row sees. Scores are wanted in powers of two: exp(x) = 2^(x
-// log2(e)), and the factor goes into the queries with the scale.
+// Packs the tile's queries and determines which keys each row sees. Softmax weights are computed as powers of two,
+// exp(x) = 2^(x log2(e)); the factor is applied to the queries together with the scale.
 inline void prepare_tile(const AttentionArguments& arguments, const Tile& tile, TileWork& work) {
   const int group = arguments.heads / arguments.kv_heads;
   const int head_dim = arguments.head_dim;
@@ -93,7 +93,7 @@ inline void prepare_tile(const AttentionArguments& arguments, const Tile& tile, 
   }
 }
 
-// The largest of a row's scores of keys [begin, end) of the chunk; those beside them in their granules become
+// The largest of a row's scores of keys [begin, end) of the chunk. Scores of other keys in the same granules become
 // -infinity.
 inline float largest_score(float* scores, int begin, int end) {
   const F32x16 lowest = F32x16::broadcast(-__builtin_inff());
@@ -133,9 +133,8 @@ inline void weigh_scores(float* scores, int begin, int end, float m, float resca
   sum.store(sums);
 }
 
-// Brings the states of all rows up to date with a chunk's scores, but for the values: m, l and the scale of o. The
-// rows' factors 2^(old m - new m) are computed sixteen at a time; for a row that sees no key of the chunk the factor
-// is 1.
+// Updates the states of all rows for a chunk's scores, except for the values: m, l and the scale of o. The rows'
+// factors 2^(old m - new m) are computed sixteen at a time; the factor is 1 for a row that sees no key of the chunk.
 template <typename BeginOf, typename EndOf>
 void update_softmax(const TileWork& work, int rows, BeginOf&& begin_of, EndOf&& end_of, int head_dim, float* states) {
   const int64_t stride = state_stride(head_dim);
@@ -163,8 +162,8 @@ void update_softmax(const TileWork& work, int rows, BeginOf&& begin_of, EndOf&& 
   }
 }
 
-// The granules that one block of rows asks for in advance: its share of those at `far`. For the others it names `near`,
-// what it reads itself, which asks for nothing.
+// The granules that one block of rows prefetches: its share of those at `far`. For the others it names `near`, which it
+// reads itself, so that the prefetch has no effect.
 template <typename Element>
 struct Ahead {
   const Element* granules[kChunkGranules];
@@ -174,8 +173,8 @@ struct Ahead {
   }
 };
 
-// One chunk, from key `origin` on. states: [tile rows][state stride]. `ahead` is where the next chunk's keys are: while
-// one product runs, the operands of the next come in, which a row that decodes would otherwise wait for.
+// One chunk, from key `origin` on. states: [tile rows][state stride]. `ahead` points to the next chunk's keys: while
+// one product runs, the operands of the next one are prefetched; a decode row would otherwise wait for them.
 template <typename Element>
 void attend_chunk(const TileWork& work, const ChunkPointers<Element>& chunk, const Element* const* ahead, int origin,
                   int head_dim, float* states) {
@@ -204,7 +203,7 @@ void attend_chunk(const TileWork& work, const ChunkPointers<Element>& chunk, con
 
   update_softmax(work, work.block_start[work.blocks], begin_of, end_of, head_dim, states);
 
-  // Keys that all rows of a block see go through the wide form; before and after them each row has its own.
+  // Keys that all rows of a block see are computed for all rows at once; those before and after them row by row.
   with_vectors<kAttentionVectors>(0, vectors, [&]<int Vectors>(int vector) {
     for (int block = 0; block < work.blocks; block++) {
       const int start = work.block_start[block];
@@ -250,7 +249,7 @@ void copy_chunk(const AttentionArguments& arguments, const Tile& tile, const Til
     const Element* values = static_cast<const Element*>(arguments.value_cache) + base + value_offset(token, head_dim);
     float* key_out = work.keys + key_offset(key, head_dim);
     float* value_out = work.values + int64_t(key) * width;
-    if (block_size % kGranule == 0 && key % kGranule == 0) {  // a granule at a time, while the next one comes in
+    if (block_size % kGranule == 0 && key % kGranule == 0) {  // a granule at a time; the next one is prefetched
       const Element* next_keys = keys;
       const Element* next_values = values;
       if (position + kGranule < tile.end) {
@@ -279,7 +278,7 @@ void copy_chunk(const AttentionArguments& arguments, const Tile& tile, const Til
   }
 }
 
-// Where the granules of the chunk at `origin` lie that hold keys of the tile; the others get no address.
+// The addresses of the chunk's granules that hold keys of the tile; null for the others.
 template <typename Element>
 ChunkPointers<Element> find_chunk(const AttentionArguments& arguments, const Tile& tile, int origin) {
   ChunkPointers<Element> chunk = {};
@@ -298,7 +297,7 @@ ChunkPointers<Element> find_chunk(const AttentionArguments& arguments, const Til
   return chunk;
 }
 
-// The states of a tile's rows over one split, begun afresh.
+// The states of a tile's rows over one split, from scratch.
 template <typename Element>
 void attend_split(const AttentionArguments& arguments, const Tile& tile, const TileWork& work, int split,
                   float* states) {
@@ -334,8 +333,8 @@ void attend_split(const AttentionArguments& arguments, const Tile& tile, const T
   }
 }
 
-// Adds what one split gave a row that sees keys [begin, end) to the row's state. A split without a key of the row is
-// left out, and the first one is taken as it is.
+// Adds one split's state of a row that sees keys [begin, end) to the row's state. A split without a key of the row is
+// skipped, and the first one is copied.
 inline void merge_state(int split, int begin, int end, const float* next, int head_dim, float* state) {
   if (end <= split * kSplit || begin >= (split + 1) * kSplit) return;
   if (split == begin / kSplit) {

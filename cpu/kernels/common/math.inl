@@ -17,7 +17,8 @@ inline F32x16 exp_reduced(F32x16 r, F32x16 n) {
 }
 
 // exp(x) within 2 ulp where the result is a normal number; exactly 1 at 0; 0 below -87.33 (so at -infinity) and for
-// NaN; above 88.37 it stays at exp(88.37), which is finite. The argument is cut into n ln 2 + r (Cody and Waite 1980).
+// NaN; above 88.37 it stays at exp(88.37), which is finite. The argument is reduced to n ln 2 + r (Cody and Waite
+// 1980).
 inline F32x16 exp(F32x16 x) {
   const F32x16 bounded = min(x, F32x16::broadcast(88.37626f));
   const F32x16 n = round(bounded * F32x16::broadcast(1.44269504f));
@@ -26,7 +27,7 @@ inline F32x16 exp(F32x16 x) {
   return select_greater_equal(x, F32x16::broadcast(-87.336544f), exp_reduced(r, n), F32x16::zero());
 }
 
-// 2^x for x <= 0, as above: exactly 1 at 0, 0 below -126 and for NaN.
+// 2^x for x <= 0, likewise: exactly 1 at 0, 0 below -126 and for NaN.
 inline F32x16 exp2_of_negative(F32x16 x) {
   const F32x16 n = round(x);
   const F32x16 r = (x - n) * F32x16::broadcast(0.693147181f);

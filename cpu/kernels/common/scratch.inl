@@ -1,5 +1,5 @@
-// Working memory of kernels. It belongs to the thread that called the kernel (a stream's thread), grows to what the
-// largest call needed, and is shared out to the workers by their index, so that a call allocates nothing once warm.
+// Working memory of kernels. It belongs to the thread that calls the kernel (a stream's thread), grows to the largest
+// call, and is divided among the workers by index, so that a call allocates nothing once warm.
 #pragma once
 
 #include <stdarg.h>
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/common/simd.h"
+#include "cpu/kernels/kernels.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -35,7 +35,7 @@ struct Scratch {
   }
 };
 
-// Takes aligned arrays from one block: the first pass, with a null base, measures.
+// Carves aligned arrays out of one block; a first pass with a null base measures its size.
 struct Carver {
   uint8_t* base;
   size_t used = 0;
@@ -48,7 +48,7 @@ struct Carver {
   }
 };
 
-// Writes the sentence of a fault; always false, the kernel's result.
+// Writes a fault's message. Returns false, the kernel's result.
 [[gnu::format(printf, 2, 3)]] inline bool fail(Fault& fault, const char* format, ...) {
   va_list values;
   va_start(values, format);
@@ -61,8 +61,8 @@ inline bool fail_memory(Fault& fault, const char* kernel, size_t bytes) {
   return fail(fault, "%s: out of memory for %zu bytes of working space", kernel, bytes);
 }
 
-// Calls body(begin, end) on ranges that cover [0, count). Each range but the last holds `grain` items, the least that
-// is worth handing to another thread.
+// Calls body(begin, end) on ranges that cover [0, count). Each range but the last has `grain` items, the fewest worth
+// another thread.
 template <typename Body>
 void for_ranges(ThreadPool& pool, int count, int grain, Body&& body) {
   if (pool.size() == 1 || count <= grain) {
@@ -76,7 +76,7 @@ void for_ranges(ThreadPool& pool, int count, int grain, Body&& body) {
   });
 }
 
-// Items of `elements` each that together are worth a task.
+// How many items of `elements` each are worth a task.
 inline int grain_of(int64_t elements) {
   constexpr int64_t kTaskElements = 16384;
   return elements >= kTaskElements ? 1 : int(kTaskElements / (elements > 0 ? elements : 1));

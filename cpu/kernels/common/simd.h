@@ -1,8 +1,7 @@
-// Sixteen floats, the unit all kernels are written in. One source serves every instruction set: an AVX-512 register
-// holds the sixteen lanes, AVX2 takes two, NEON four, and the portable form is a plain array the compiler vectorises as
-// it can. Lanes never mix, and multiply-add is fused wherever the machine fuses, so AVX-512, AVX2 and NEON give the
-// same bits. (Portable code multiplies and adds in two roundings: a software fma would be slower by two orders of
-// magnitude.)
+// Sixteen floats, the unit in which all kernels are written. One source serves every instruction set: the sixteen lanes
+// are one AVX-512 register, two of AVX2, four of NEON, or a plain array that the compiler vectorises as well as it can.
+// Lanes never mix, and multiply-add is fused wherever the hardware fuses, so AVX-512, AVX2 and NEON give the same bits.
+// (Portable code multiplies and adds in two roundings: a software fma would be slower by two orders of magnitude.)
 //
 // This header is compiled once per instruction set; everything lives in an inline namespace of that set, so that the
 // linker can never mix two sets' inline functions.
@@ -95,8 +94,8 @@ inline F32x16 min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 // Nearest integer, ties to even.
 inline F32x16 round(F32x16 a) { return {_mm512_roundscale_ps(a.v, 8)}; }
-// a * 2^n for lanes of n that hold integers in [-126, 127]; exact where the result is a normal number. Anything where n
-// holds something else.
+// a * 2^n for lanes of n that are integers in [-126, 127]; exact where the result is a normal number. Unspecified for
+// other n.
 inline F32x16 times_exp2(F32x16 a, F32x16 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 // a >= b ? yes : no in every lane (no where a or b is NaN).
 inline F32x16 select_greater_equal(F32x16 a, F32x16 b, F32x16 yes, F32x16 no) {
@@ -275,7 +274,7 @@ inline void store_int32(F32x16 a, int32_t* p) {
 #endif
 
 // Sum and maximum over the lanes. The sum is a fixed tree of halves (lanes i and i + 8, then i and i + 4, ...): the
-// same order on every instruction set. Of numbers a maximum is the same in any order.
+// same order on every instruction set. A maximum of numbers does not depend on the order.
 inline float sum(F32x16 a) {
 #if defined(UPBEAT_KERNELS_AVX512) || defined(UPBEAT_KERNELS_AVX2)
 #if defined(UPBEAT_KERNELS_AVX512)
@@ -338,9 +337,9 @@ inline F32x16 load_lanes(const F16* p) {
   return F32x16::load_f16(reinterpret_cast<const uint16_t*>(p));
 }
 
-// Thirty-two weights of any dtype as floats, in the order that loads fastest: a pair of BF16 values in one 32-bit word
-// is a shift and a mask away from two floats, so wide registers take even and odd columns apart. Whatever was computed
-// lane by lane goes back to column order through in_column_order.
+// Thirty-two weights of any dtype as floats, in the order that loads fastest: a shift and a mask turn a pair of BF16
+// values in one 32-bit word into two floats, so wide registers hold even and odd columns apart. in_column_order()
+// brings results back to column order.
 template <typename Element>
 inline void load_columns(const Element* p, F32x16& a, F32x16& b) {
   a = load_lanes(p);

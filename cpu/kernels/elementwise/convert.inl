@@ -1,12 +1,12 @@
 // Elements of any dtype to F32.
 #pragma once
 
-#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/common/simd.h"
+#include "cpu/kernels/kernels.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Element by element the same operation, whatever the count: the ragged end goes through a block of its own.
+// The same operation for every element, whatever the count: the last few go through a padded block.
 template <typename Element>
 void convert_range(const uint8_t* source, int64_t count, float* destination) {
   Element block[kLanes];

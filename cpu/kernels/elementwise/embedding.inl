@@ -1,13 +1,13 @@
-// Rows of a packed weight, as F32. Tied embeddings share one matrix with the output layer, whose packed layout wins: a
-// row is one lane of a panel, so nearly each of its elements lies on a cache line of its own. That costs some
-// microseconds per token, next to the output layer's reading the whole matrix.
+// Rows of a packed weight, as F32. Tied embeddings share one matrix with the output layer, whose packed layout takes
+// precedence: a row is one lane of a panel, so nearly every element is on a cache line of its own. That costs a few
+// microseconds per token, while the output layer reads the whole matrix.
 #pragma once
 
-#include "cpu/kernels/kernels.h"
-#include "cpu/kernels/linear/weight_layout.h"
-#include "cpu/kernels/linear/packed_layout.inl"
 #include "cpu/kernels/common/scratch.inl"
 #include "cpu/kernels/common/simd.h"
+#include "cpu/kernels/kernels.h"
+#include "cpu/kernels/linear/packed_layout.inl"
+#include "cpu/kernels/linear/weight_layout.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

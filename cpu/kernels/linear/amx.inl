@@ -1,19 +1,19 @@
-// Linear for BF16 weights on tile registers: F32 results from BF16 products (amx_terms.inl). That takes three products per
-// weight instead of one, and is still several times as fast as vector registers. An input that is rounded to BF16 has one
-// term.
+// Linear for BF16 weights on tile registers: F32 results from BF16 products (amx_terms.inl). That takes three products
+// per weight instead of one, and is still several times as fast as vector registers. An input that is rounded to BF16
+// has one term.
 //
-// First all workers split the input rows into terms, laid out for the tiles. A task then takes one block of rows and some
-// panels, block of inputs by block of inputs, so that its part of the terms stays in the second-level cache. Every sum
-// stays in its tile element and takes its products 32 inputs at a time, in ascending order, for any number of rows: one
-// row (decode) goes through the same instructions as a thousand (prefill), and gets the same bits.
+// First all workers split the input rows into terms, laid out for the tiles. A task then takes one block of rows and
+// some panels, block of inputs by block of inputs, so that its part of the terms stays in the second-level cache. Every
+// sum stays in its tile element and takes its products 32 inputs at a time, in ascending order, for any number of rows:
+// one row (decode) goes through the same instructions as a thousand (prefill), and gets the same bits.
 #pragma once
 
-#include "cpu/kernels/linear/amx_tiles.h"
 #include "cpu/kernels/linear/amx_terms.inl"
-#include "cpu/kernels/linear/panels.inl"
+#include "cpu/kernels/linear/amx_tiles.h"
 #include "cpu/kernels/linear/gemm_scratch.inl"
-#include "cpu/kernels/linear/partition.inl"
 #include "cpu/kernels/linear/packed_layout.inl"
+#include "cpu/kernels/linear/panels.inl"
+#include "cpu/kernels/linear/partition.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -23,12 +23,13 @@ inline constexpr int kGroupRows = 2 * kTileRegisterRows;
 inline constexpr int kBlockGroups = 6;
 // The terms of a block of rows and inputs stay in the second-level cache.
 inline constexpr size_t kBlockTermBytes = size_t(1200) << 10;
-// How far ahead a worker prefetches: from memory into the second-level cache, which can have more misses in flight (when
-// it takes a panel in one pass; else it prefetches the next panel while it works on this one), and from there into the
-// first.
+// How far ahead a worker prefetches: from memory into the second-level cache, which can have more misses in flight
+// (when it takes a panel in one pass; else it prefetches the next panel while it works on this one), and from there
+// into the first.
 inline constexpr size_t kFarBytes = 16384;
 inline constexpr size_t kNearBytes = 4096;
-// How often a tile of inputs prefetches per term: a few lines at a time, because a burst would delay the loads after it.
+// How often a tile of inputs prefetches per term: a few lines at a time, because a burst would delay the loads after
+// it.
 inline constexpr int kTermPrefetches = 2;
 
 struct AmxScratch {
@@ -164,7 +165,8 @@ struct AmxBlocks {
     }
   }
 
-  // Most panels of one task: as many as there is scratch memory for their sums. With one block of inputs, panels reuse it.
+  // Most panels of one task: as many as there is scratch memory for their sums. With one block of inputs, panels reuse
+  // it.
   int longest_task() const {
     if (depth_blocks == 1) return panels;
     return kSumFloats / (ceil_divide(groups, row_blocks) * kGroupRows * kPanelColumns);

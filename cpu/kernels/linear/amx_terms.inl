@@ -5,13 +5,14 @@
 // Terms below 2^-126 count as zero, because tile registers read them so.
 //
 // The order of a sum is that of the tile registers' dot product (Intel SDM, TDPBF16PS): for 32 inputs and one term, the
-// products of even inputs are added up by fused multiply-add from zero, and so are those of odd inputs; the two results are
-// added, then added to the sum. First all terms of 32 inputs, from the largest to the smallest, then the next inputs.
+// products of even inputs are added up by fused multiply-add from zero, and so are those of odd inputs; the two results
+// are added, then added to the sum. First all terms of 32 inputs, from the largest to the smallest, then the next
+// inputs.
 #pragma once
 
+#include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/linear/amx_tiles.h"
 #include "cpu/kernels/linear/packed_layout.inl"
-#include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

@@ -1,8 +1,8 @@
 // The tile registers of AMX (Intel SDM volume 1, chapter 18): eight registers of 16 rows x 64 bytes each, and the
 // instruction that multiplies two of them into a third.
 //
-// With UPBEAT_EMULATE_TILES the same operations work on ordinary memory: for sanitizers, which do not see the accesses of
-// tile loads and stores.
+// With UPBEAT_EMULATE_TILES the same operations work on ordinary memory: for sanitizers, which do not see the accesses
+// of tile loads and stores.
 #pragma once
 
 #include <stddef.h>
@@ -53,8 +53,8 @@ inline float bf16_at(const uint8_t* bytes) {
   return value;
 }
 
-// The manual's pseudo-code: one chain of fused multiply-adds from zero for even inputs and one for odd inputs; their sum
-// is added to the accumulator. (Hardware flushes denormal sums; this code does not.)
+// The manual's pseudo-code: one chain of fused multiply-adds from zero for even inputs and one for odd inputs; their
+// sum is added to the accumulator. (Hardware flushes denormal sums; this code does not.)
 template <int kSums, int kInputs, int kWeights>
 void tile_multiply() {
   for (int row = 0; row < kTileRegisterRows; row++) {
@@ -76,8 +76,8 @@ void tile_multiply() {
 #else
 
 // Configures the thread's tile registers for as long as it lives; without them, a context switch saves 8 KiB less. With
-// fewer than 16 rows of inputs, registers 0 to 3 (sums), 6 and 7 (inputs) get only that many rows, which load faster; 4 and
-// 5 (weights) have 16.
+// fewer than 16 rows of inputs, registers 0 to 3 (sums), 6 and 7 (inputs) get only that many rows, which load faster; 4
+// and 5 (weights) have 16.
 class TileRegisters {
  public:
   explicit TileRegisters(int rows) {

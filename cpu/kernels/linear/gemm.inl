@@ -8,10 +8,10 @@
 // memory in flight, and the arithmetic's own misses need some of them.
 #pragma once
 
-#include "cpu/kernels/linear/panels.inl"
-#include "cpu/kernels/linear/gemm_scratch.inl"
-#include "cpu/kernels/linear/partition.inl"
 #include "cpu/kernels/common/scratch.inl"
+#include "cpu/kernels/linear/gemm_scratch.inl"
+#include "cpu/kernels/linear/panels.inl"
+#include "cpu/kernels/linear/partition.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

@@ -1,13 +1,13 @@
-// A worker's private memory for GEMM: sized for a second-level cache, in one huge page where the system provides one, kept
-// for the life of the thread.
+// A worker's private memory for GEMM: sized for a second-level cache, in one huge page where the system provides one,
+// kept for the life of the thread.
 #pragma once
 
 #include "cpu/kernels/linear/packed_input.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Most rows of a block of rows and inputs of a block of inputs: what a task reads of the packed input for one block stays
-// in its second-level cache, next to its scratch.
+// Most rows of a block of rows and inputs of a block of inputs: what a task reads of the packed input for one block
+// stays in its second-level cache, next to its scratch.
 inline constexpr int kBlockRows = 192;
 inline constexpr int kBlockDepth = 1024;
 // Sums of all panels of a task.

@@ -1,6 +1,7 @@
 // Linear for few rows (decode): bound by reading the weights, so every weight is read from memory once, in one long
 // stream per worker, and converted in registers. More rows than one tile holds take several passes over a panel, the
-// later ones from the second-level cache; each pass prefetches its part of the next panel, so that memory is never idle.
+// later ones from the second-level cache; each pass prefetches its part of the next panel, so that memory is never
+// idle.
 #pragma once
 
 #include "cpu/kernels/linear/partition.inl"
@@ -77,8 +78,8 @@ void multiply_gemv(const LinearArguments& arguments, const LinearOutput& output,
   }
 }
 
-// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from memory
-// than one.
+// A tile on one panel, and the same on as many side by side as fit the registers: several streams read faster from
+// memory than one.
 struct GemvFunctions {
   using Function = void (*)(const LinearArguments&, const LinearOutput&, const GemvTile&);
   Function one;
@@ -99,8 +100,8 @@ GemvFunctions gemv_functions(int rows) {
   return {multiply_gemv<Element, R, 1>, multiply_gemv<Element, R, kPanels>, kPanels};
 }
 
-// The number of passes for `rows`. For a few rows more than a wide tile has, two passes of wide tiles are faster than one of
-// a narrow tile, which pays off only close to its full height.
+// The number of passes for `rows`. For a few rows more than a wide tile has, two passes of wide tiles are faster than
+// one of a narrow tile, which pays off only close to its full height.
 inline int gemv_passes(int rows) {
   if (rows > kWideTileRows && rows <= 2 * kWideTileRows - 2) return 2;
   return ceil_divide(rows, kGemvTileRows);

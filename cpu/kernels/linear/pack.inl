@@ -1,14 +1,14 @@
 // Fills rows of a packed weight (weight_layout.h).
 #pragma once
 
+#include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/packed_layout.inl"
-#include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Scatters rows [first, first + count) of one panel; `source` is where they start, row-major. Inputs are taken in blocks,
-// so that the panel lines of a block stay in the first-level cache for all its rows.
+// Scatters rows [first, first + count) of one panel; `source` is where they start, row-major. Inputs are taken in
+// blocks, so that the panel lines of a block stay in the first-level cache for all its rows.
 template <typename Layout>
 void pack_panel_rows(typename Layout::Word* panel, const uint8_t* source, int first, int count, int columns) {
   using Word = typename Layout::Word;

@@ -2,9 +2,9 @@
 // BF16: two inputs of one output side by side, 16 outputs a line, so that a tile is 16 consecutive lines.
 #pragma once
 
+#include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/weight_layout.h"
-#include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

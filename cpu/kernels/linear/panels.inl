@@ -1,16 +1,16 @@
 // How the panels of a call with many rows are divided among the workers.
 #pragma once
 
+#include "cpu/kernels/common/scratch.inl"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/gemm_scratch.inl"
 #include "cpu/kernels/linear/partition.inl"
-#include "cpu/kernels/common/scratch.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Calls run(scratch, row_block, first, end, following) until every panel has been computed once for every block of rows.
-// A call covers panels [first, end), at most `longest`; `following` is the panel that the worker takes next, or -1.
-// False, with a fault, when a worker cannot allocate its scratch.
+// Calls run(scratch, row_block, first, end, following) until every panel has been computed once for every block of
+// rows. A call covers panels [first, end), at most `longest`; `following` is the panel that the worker takes next, or
+// -1. False, with a fault, when a worker cannot allocate its scratch.
 template <typename Scratch, typename Run>
 bool run_panels(ThreadPool& pool, int panels, int row_blocks, int longest, const Run& run, Fault& fault) {
   const GuidedRanges ranges(panels * row_blocks, pool.size(), longest);

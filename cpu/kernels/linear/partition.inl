@@ -5,9 +5,9 @@
 // instruction set with FMA give the same bits.
 #pragma once
 
+#include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/weight_layout.h"
-#include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -18,9 +18,9 @@ struct LinearOutput {
   float* output;
   size_t columns;  // of the output: rows of the weight
 
-  // Adds bias and residual to sums [rows][32], of which `width` columns belong to the output columns from `column` on, and
-  // stores those inside the matrix. Not inlined into the many instances of the inner loops; their sums are in memory that
-  // is still in the first-level cache.
+  // Adds bias and residual to sums [rows][32], of which `width` columns belong to the output columns from `column` on,
+  // and stores those inside the matrix. Not inlined into the many instances of the inner loops; their sums are in
+  // memory that is still in the first-level cache.
   [[gnu::noinline]] void store(const float* sums, int rows, size_t row, size_t column, size_t width) const {
     if (column >= columns) return;
     if (width > columns - column) width = columns - column;
@@ -42,9 +42,9 @@ struct LinearOutput {
   }
 };
 
-// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987): long
-// ones first, for long streams and little scheduling, short ones last, so that no worker waits long for one that the
-// system has interrupted.
+// Cuts [0, items) into ranges that shrink towards the end (guided self-scheduling; Polychronopoulos and Kuck 1987):
+// long ones first, for long streams and little scheduling, short ones last, so that no worker waits long for one that
+// the system has interrupted.
 struct GuidedRanges {
   static constexpr int kCapacity = 1024;
   int count = 0;

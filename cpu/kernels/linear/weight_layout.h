@@ -1,10 +1,10 @@
 // In what order a packed weight lies in memory.
 //
 // Panels of 32 consecutive outputs; within a panel, for each input k in order, the 32 weights of those outputs side by
-// side. So SIMD lanes are outputs, and every sum of products runs over k in order, in GEMM and GEMV alike. (Kernels with
-// tile registers order BF16 weights within a panel in their own way: packed_layout.inl.) Memory is 64-byte aligned, in
-// huge pages where the system provides them. Everything here is static, so that no copy compiled for a wide instruction
-// set is shared with generic code.
+// side. So SIMD lanes are outputs, and every sum of products runs over k in order, in GEMM and GEMV alike. (Kernels
+// with tile registers order BF16 weights within a panel in their own way: packed_layout.inl.) Memory is 64-byte
+// aligned, in huge pages where the system provides them. Everything here is static, so that no copy compiled for a wide
+// instruction set is shared with generic code.
 #pragma once
 
 #include <stddef.h>

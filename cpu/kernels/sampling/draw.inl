@@ -1,8 +1,9 @@
 // Drawing a token from the softmax of a row, cut by top-k, top-p and min-p.
 //
-// A probability is held as an integer weight, round(exp((logit - largest) / temperature) * 2^30), so the likeliest has
-// 2^30 and what is below 2^-31 of it has none. Integers add to the same sum in any order: top-p and the inverse CDF
-// give the same token on every instruction set, with any number of threads, and on a GPU that has the same exp.
+// A probability is represented as an integer weight, round(exp((logit - largest) / temperature) * 2^30): the most
+// likely token has 2^30, one less likely by 2^-31 or more has 0. Integers add to the same sum in any order, so top-p
+// and the inverse CDF give the same token on every instruction set, with any number of threads, and on a GPU with the
+// same exp.
 //
 //   weight   the argument is (logit - largest) * (1 / temperature), in F32
 //   top-k    the k best by (logit, lower id); only they have weights
@@ -11,8 +12,8 @@
 //   draw     target = floor(total * uniform24 / 2^24); the first id whose running sum exceeds it
 #pragma once
 
-#include "cpu/kernels/sampling/philox.inl"
 #include "cpu/kernels/sampling/penalties.inl"
+#include "cpu/kernels/sampling/philox.inl"
 #include "cpu/kernels/sampling/scan.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
@@ -54,9 +55,9 @@ struct WeightOf {
   }
 };
 
-// Top-p looks for its edge among buckets of logits first: bucket 0 has the largest, each next one those 1/64 lower
-// (after the temperature), the last one all that are without weight. Unlike the weight, which is rounded, the bucket
-// never rises when the logit falls.
+// Top-p first finds its edge among buckets of logits: bucket 0 has the largest logits, each next bucket those 1/64
+// lower (after the temperature), the last one all without weight. Unlike the rounded weight, the bucket's number never
+// falls as the logit falls.
 inline constexpr int kBuckets = 2048;
 inline constexpr float kBucketsPerUnit = 64;
 
@@ -87,21 +88,21 @@ inline void weigh_keys(const uint64_t* keys, int count, const WeightOf& weight, 
   }
 }
 
-// The sum of the weights of `floor` and more.
+// The sum of the weights of at least `floor`.
 inline uint64_t sum_weights(const int32_t* weights, int count, int32_t floor) {
   uint64_t total = 0;
   for (int i = 0; i < count; i++) total += uint64_t(weights[i] >= floor ? weights[i] : 0);
   return total;
 }
 
-// How much weight the shortest prefix for top_p must hold.
+// The least weight of the shortest prefix for top_p.
 inline uint64_t weight_needed(float top_p, uint64_t total) {
   const double wanted = __builtin_ceil(double(top_p) * double(total));
   return wanted < 1.0 ? 1 : wanted > double(total) ? total : uint64_t(wanted);
 }
 
-// Keeps, of the candidates in work.keys, the shortest prefix of the falling order that holds top_p of their weight.
-// Returns how many are kept, ascending by id.
+// Keeps, of the candidates in work.keys, the shortest prefix in descending order that has top_p of their weight.
+// Returns how many are kept; they are ascending by id.
 inline int keep_top_p_listed(float top_p, int count, SampleWork& work) {
   const auto weight_of = [&](uint64_t key) { return uint64_t(work.weights[key_id(key)]); };
   uint64_t total = 0;
@@ -115,7 +116,7 @@ inline int keep_top_p_listed(float top_p, int count, SampleWork& work) {
   return kept;
 }
 
-// The same of all ids: work.keys receives those that are kept.
+// The same for all ids: work.keys receives those that are kept.
 inline int keep_top_p(const float* logits, int vocabulary, float top_p, const WeightOf& weight, SampleWork& work) {
   const auto weight_of = [&](uint64_t key) { return uint64_t(work.weights[key_id(key)]); };
   const uint64_t need = weight_needed(top_p, sum_weights(work.weights, vocabulary, 0));
@@ -126,7 +127,7 @@ inline int keep_top_p(const float* logits, int vocabulary, float top_p, const We
   uint64_t above = 0;
   while (above + sums[edge] < need) above += sums[edge++];
 
-  // Ids in buckets before the edge are kept, those after it not; at the edge their exact order decides.
+  // Ids in buckets before the edge are kept, those after it are not; in the edge's bucket their exact order decides.
   int count = 0, at_edge = 0;
   const auto visit = [&](int id) {
     if (work.buckets[id] > edge || work.weights[id] == 0) return;

@@ -1,12 +1,12 @@
-// What changes logits before a token is chosen: bias, then the penalties of the row's history.
+// Changes to the logits before a token is chosen: bias, then penalties for the tokens of the row's history.
 #pragma once
 
-#include "ffi/upbeat.h"
 #include "cpu/kernels/common/scratch.inl"
+#include "ffi/upbeat.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// What went wrong in a row; the message is made when all rows are done, for the lowest row that failed.
+// A row's fault. The message is written when all rows are done, for the lowest row that failed.
 struct SampleFault {
   enum Kind : int32_t { none, no_finite_logit, bias_token, history_range, history_token, logprob_count };
   Kind kind = none;
@@ -41,9 +41,9 @@ inline SampleFault add_bias(const SampleArguments& arguments, const SampleRow& r
   return {};
 }
 
-// counts: [vocabulary], zeros before and after. While a row is worked on, the top bit marks a token of the history and
-// the rest counts it in the output, so a token is changed once however often it occurs. The walk costs the history's
-// length, not the vocabulary's.
+// counts: [vocabulary], zeros before and after. Meanwhile the top bit marks a token of the history and the other bits
+// count its occurrences in the output, so that a token is changed once however often it occurs. The cost depends on the
+// length of the history, not on the vocabulary.
 inline SampleFault apply_penalties(const SampleArguments& arguments, const SampleRow& row, uint32_t* counts,
                                    float* logits) {
   constexpr uint32_t kSeen = 1u << 31;

@@ -1,8 +1,7 @@
 // Choosing one token per row: the order of operations is the contract of upbeat_sample.
 //
-// Rows are shared out to the workers; a row is one worker's from start to end. A greedy row without bias and penalties
-// is one pass over its logits; a row with top-k looks at the whole vocabulary once; sorting is never needed
-// (scan.inl, select.inl, draw.inl).
+// Rows are divided among the workers, each row to one. A greedy row without bias and penalties takes one pass over its
+// logits; a row with top-k scans the whole vocabulary once; sorting is never needed (scan.inl, select.inl, draw.inl).
 #pragma once
 
 #include "cpu/kernels/sampling/draw.inl"
@@ -16,7 +15,7 @@ inline bool any_finite(const float* logits, int vocabulary) {
   return false;
 }
 
-// An infinite logit leaves nothing to the finite ones: all that are infinite become equal.
+// An infinite logit leaves no probability for finite ones; all infinite ones become equal.
 inline void level_infinities(const float* logits, int vocabulary, float* adjusted) {
   for (int id = 0; id < vocabulary; id++) {
     adjusted[id] = logits[id] == __builtin_inff() ? 0.0f : -__builtin_inff();
@@ -52,7 +51,7 @@ inline SampleFault choose_token(const SampleArguments& arguments, const SampleRo
   return {};
 }
 
-// Log-probabilities of the raw logits: of the token, and of the n likeliest, falling, ties by lower id.
+// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id.
 inline SampleFault write_logprobs(const SampleRow& row, int vocabulary, int n, int32_t token, SampleWork& work,
                                   float* logprobs, int32_t* logprob_tokens) {
   const float highest = scan_maxima(row.logits, vocabulary, work.maxima);
@@ -62,9 +61,9 @@ inline SampleFault write_logprobs(const SampleRow& row, int vocabulary, int n, i
   logprobs[0] = logprob(token);
   if (n == 0) return {};
   int count = collect_best(row.logits, vocabulary, work.maxima, n, work.keys, work.scratch);
-  sort_falling(work.keys, count);
+  sort_descending(work.keys, count);
   for (int i = 0; i < count; i++) logprob_tokens[i] = key_id(work.keys[i]);
-  for (int32_t id = 0; count < n; id++) {  // the rest are the impossible ones, by id
+  for (int32_t id = 0; count < n; id++) {  // then impossible ones, by id
     if (!(row.logits[id] > -__builtin_inff())) logprob_tokens[count++] = id;
   }
   for (int i = 0; i < n; i++) logprobs[1 + i] = logprob(logprob_tokens[i]);

@@ -1,8 +1,8 @@
-// Passes over a row of logits: maxima of its parts, and what they allow to skip.
+// Passes over a row of logits: the maxima of its pieces, and scans that skip pieces by them.
 //
 // A row is cut into pieces of 1024 ids; lane i of a piece holds the largest logit of the piece's ids i, i + 16, ... The
 // 16 maxima of every piece are kept: the n-th largest of them is a lower bound of the n-th largest logit, so a search
-// for the best n reads the whole row once and looks again only at pieces that can matter. NaN counts as -infinity
+// for the best n reads the whole row once and then only pieces that may contain one of them. NaN counts as -infinity
 // throughout.
 #pragma once
 
@@ -67,7 +67,7 @@ inline int32_t first_of(const float* logits, int vocabulary, const float* maxima
   return -1;
 }
 
-// Appends the keys of all logits >= bound, in ascending order of id, and returns how many. NaN is never among them;
+// Writes the keys of all logits >= bound, in ascending order of id, and returns how many. NaN is never one of them, and
 // padding lanes are not ids.
 inline int collect_from(const float* logits, int vocabulary, const float* maxima, float bound, uint64_t* keys) {
   const F32x16 wanted = F32x16::broadcast(bound);

@@ -1,7 +1,7 @@
-// Choosing the best of many by (logit falling, id rising), without sorting them.
+// Selecting the best candidates, by larger logit, then by lower id, without sorting them all.
 //
-// A candidate is a 64-bit key: the logit's bits, made to order as integers, above the complement of its id. Keys are
-// all different, larger is better, and a prefix of the falling order is the set of keys from some bound on.
+// A candidate is a 64-bit key: the logit's bits, mapped so that they compare as integers, above the complement of its
+// id. All keys differ, larger is better, and a prefix in descending order is the set of keys >= some bound.
 #pragma once
 
 #include <stdint.h>
@@ -23,13 +23,14 @@ inline float key_logit(uint64_t key) {
   return f32_from_bits(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
 }
 
-// The largest bound such that the weights of all keys >= bound sum to `need` or more; 0 when all weights do not.
-// weight_of(key) is an integer, so the order of adding is of no account. A radix descent from the top byte: each step
-// finds the byte value where the sum is reached and goes on among its keys. `keys` is reordered; linear in `count`.
+// The largest bound such that the weights of all keys >= bound sum to `need` or more; 0 when all weights together do
+// not. weight_of(key) is an integer, so the order of adding does not matter. A radix search from the top byte: each
+// step finds the byte value at which the sum is reached and continues among its keys. `keys` is reordered; linear in
+// `count`.
 template <typename WeightOf>
 uint64_t prefix_bound(uint64_t* keys, int count, uint64_t need, WeightOf&& weight_of) {
   uint64_t bound = 0;
-  uint64_t above = 0;  // weight of the keys better than all that are left
+  uint64_t above = 0;  // weight of the keys above all that are left
   for (int shift = 56; shift >= 0; shift -= 8) {
     uint64_t sums[256] = {0};
     for (int i = 0; i < count; i++) sums[keys[i] >> shift & 255] += weight_of(keys[i]);
@@ -47,8 +48,8 @@ uint64_t prefix_bound(uint64_t* keys, int count, uint64_t need, WeightOf&& weigh
   return bound;
 }
 
-// Sorts falling (heapsort: no recursion, no memory, never quadratic).
-inline void sort_falling(uint64_t* keys, int count) {
+// Heapsort: no recursion, no memory, never quadratic.
+inline void sort_descending(uint64_t* keys, int count) {
   const auto sift = [&](int root, int end) {  // a heap with the smallest on top
     const uint64_t key = keys[root];
     for (;;) {

@@ -1,6 +1,6 @@
 // Chooses a kernel set. Compiled for the baseline machine: nothing here may need a wider instruction set.
-#include "ffi/upbeat.h"
 #include "cpu/kernels/kernels.h"
+#include "ffi/upbeat.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -12,7 +12,7 @@
 
 namespace upbeat {
 
-// One table per instruction set, each from its own kernel_set_*.cpp.
+// One table per instruction set, each from its own file.
 namespace portable {
 extern const KernelSet kernels;
 }
@@ -36,7 +36,7 @@ namespace {
 
 #if defined(__x86_64__)
 
-// The builtins also ask whether the operating system saves the wide registers.
+// The builtins also check that the operating system saves the wide registers.
 bool has_avx2() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   const bool has_f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
@@ -48,8 +48,9 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-// Whether the tile registers are there, and the system lets this process have them (Linux: "Using XSTATE features in
-// user space applications"). It must be asked first: they make a thread's state 8 KiB larger. Asking again is harmless.
+// Whether the CPU has tile registers and the system grants them to this process (Linux: "Using XSTATE features in user
+// space applications"). They must be requested because they make a thread's state 8 KiB larger; repeating it is
+// harmless.
 bool has_amx() {
 #if defined(__linux__)
   constexpr unsigned kTileUnits = 1u << 22 | 1u << 24;  // AMX-BF16, AMX-TILE

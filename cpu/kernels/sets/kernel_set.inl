@@ -1,23 +1,23 @@
-// All kernels, and the table of them, for the instruction set that the including kernel_set_*.cpp names.
+// All kernels and their table, for the instruction set that the including file selects.
 //
-// Compile every kernel_set_*.cpp with -ffp-contract=off: fusing is asked for where it is meant (fma), and a compiler
-// that fuses elsewhere at will would break the equality of kernels that add in the same order.
+// Compile with -ffp-contract=off: kernels fuse where they say so (fma), and a compiler that fuses anywhere else would
+// break the equality of kernels that add in the same order.
 //
 // The .inl files include C headers and intrinsics only. An inline function of the standard library would be compiled
 // here for a wide instruction set, and the linker might keep that copy for the generic code too.
-#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/common/simd.h"
+#include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/attention/attention.inl"
+#include "cpu/kernels/attention/rotary.inl"
 #include "cpu/kernels/elementwise/convert.inl"
 #include "cpu/kernels/elementwise/embedding.inl"
 #include "cpu/kernels/elementwise/gather.inl"
+#include "cpu/kernels/elementwise/rms_norm.inl"
+#include "cpu/kernels/elementwise/silu_multiply.inl"
 #include "cpu/kernels/linear/linear.inl"
 #include "cpu/kernels/linear/pack.inl"
-#include "cpu/kernels/elementwise/rms_norm.inl"
-#include "cpu/kernels/attention/rotary.inl"
 #include "cpu/kernels/sampling/sample.inl"
-#include "cpu/kernels/elementwise/silu_multiply.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

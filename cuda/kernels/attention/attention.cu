@@ -1,19 +1,19 @@
-// Launcher of attention.cuh: which tiles, and how many blocks share the splits of one.
+// Launcher of attention.cuh: chooses the tiles, and how many blocks share the splits of one.
 #include "abi/checks/error.h"
-#include "cuda/kernels/common/alignment.h"
 #include "cuda/kernels/attention/attention.cuh"
+#include "cuda/kernels/common/alignment.h"
 #include "cuda/kernels/common/grid.h"
 
 namespace upbeat {
 
 namespace {
 
-// Splits are shared out until there are so many blocks per multiprocessor.
+// Splits are divided among blocks until there are this many blocks per multiprocessor.
 constexpr int kWantedBlocks = 2;
-// More scratch memory than this is not worth it: one block per tile then takes all its splits.
+// Beyond this much scratch memory, one block per tile takes all its splits.
 constexpr int64_t kMostScratch = int64_t(256) << 20;
 
-// How many blocks each of `tiles` tiles per kv head shall have, and memory for what they leave.
+// The number of blocks for each of `tiles` tiles per kv head, and scratch memory for their states.
 AttentionSplits plan_splits(const AttentionArguments& arguments, int64_t tiles, const Launch& where) {
   const int64_t keys = int64_t(arguments.max_blocks) * arguments.block_size;
   int64_t most = ceil_divide(keys, kSplit);
@@ -50,7 +50,7 @@ cudaError_t launch_narrow(const AttentionArguments& arguments, bool by_request, 
 
 template <typename Plan>
 cudaError_t launch_wide(const AttentionArguments& arguments, int least_rows, const Launch& where) {
-  // How the rows are shared out is known on the device: as many tiles as there can be.
+  // Only the device knows how rows are divided among requests: launch the most tiles that there can be.
   const int64_t group = arguments.heads / arguments.kv_heads;
   const int64_t tiles = arguments.rows * group / Plan::kRows + arguments.requests;
   const AttentionSchedule schedule = {.least_rows = least_rows, .by_request = false, .pieces = 1, .splits = {}};
@@ -59,8 +59,8 @@ cudaError_t launch_wide(const AttentionArguments& arguments, int least_rows, con
                                         where.faults);
 }
 
-// A batch that has no more rows than requests is one of decode rows: each is a tile of its own. In others the requests
-// with one row are given narrow tiles, and wide ones all else.
+// A batch with no more rows than requests is all decode rows, each a tile of its own. In other batches requests with
+// one row get narrow tiles, all others wide ones.
 template <typename WidePlan, typename NarrowPlan>
 cudaError_t launch_plans(const AttentionArguments& arguments, const Launch& where) {
   if (arguments.rows <= arguments.requests) return launch_narrow<NarrowPlan>(arguments, false, where);
@@ -74,7 +74,7 @@ using Wide = AttentionPlan<Element, HeadDim, RowWarps, ColumnWarps, false, Whole
 template <typename Element, int HeadDim, int ColumnWarps>
 using Narrow = AttentionPlan<Element, HeadDim, 1, ColumnWarps, true, false>;
 
-// Shares of rows, keys and dimensions that fit in shared memory and in registers.
+// Shapes that fit in shared memory and in registers.
 cudaError_t launch_f32(const AttentionArguments& arguments, const Launch& where) {
   if (arguments.head_dim <= 64) return launch_plans<Wide<float, 64, 4, 1>, Narrow<float, 64, 2>>(arguments, where);
   if (arguments.head_dim <= 128) return launch_plans<Wide<float, 128, 2, 2>, Narrow<float, 128, 2>>(arguments, where);

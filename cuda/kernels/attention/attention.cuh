@@ -1,19 +1,20 @@
 // Paged causal attention over a ragged batch, on tensor cores.
 //
-// The memory idea: K and V are what is large. The query heads of a group and neighbouring query rows read the same
-// keys, so a block takes up to 64 of these rows, and a key passes through shared memory once for all of them. Scores
-// and weights never leave the block: a chunk of keys at a time, the online softmax is brought up to date in registers.
+// Memory access: K and V dominate. The query heads of a group and neighbouring query rows read the same keys, so a
+// block takes up to 64 of these rows, and a key passes through shared memory once for all of them. Scores and weights
+// never leave the block: the online softmax is updated in registers, one chunk of keys at a time.
 //
-// One arithmetic, several schedules. A row of a product depends on its own operands alone. Chunks of 64 keys (32 of an
+// One arithmetic, several schedules. A row of a product depends on its own operands only. Chunks of 64 keys (32 of an
 // F32 cache, or beyond 128 dimensions) lie at absolute positions, keys that a row does not see have weight zero, and
-// splits of 256 keys start afresh and are merged in rising order, whoever computed them. So a row's result depends on
-// nothing but its own query, keys and values: it is the same in a prompt, in a chunk of it, and as a decode row.
+// splits of 256 keys start from scratch and are merged in ascending order, whichever block computed them. So a row's
+// result depends only on its own query, keys and values: it is the same in a prompt, in a chunk of it, and as a decode
+// row.
 //
-// The products are those of F32 numbers, but for softmax weights, of which 2^-17 and less is left out, alike in the sum
-// and in the sum of the weights: less than what the rounding of a score does to its weight. A BF16 cache costs three
-// products for scores (a query is the sum of three BF16 numbers) and two for outputs, an F32 cache six and five. A
-// query row and a key of one head are so 5 * head_dim multiply-adds of the tensor cores where BF16 arithmetic
-// throughout would do 2 * head_dim; a decode row is bound by its keys' bytes all the same.
+// The products are those of F32 numbers, except that softmax weights drop 2^-17 and less, in the weighted sum and in
+// the sum of the weights alike: less than the effect of a score's rounding on its weight. A BF16 cache costs three
+// products for scores (a query is the sum of three BF16 numbers) and two for outputs, an F32 cache six and five. So a
+// query row and a key of one head take 5 * head_dim multiply-adds of the tensor cores where plain BF16 arithmetic would
+// take 2 * head_dim; a decode row is bound by the bytes of its keys either way.
 #pragma once
 
 #include "cuda/kernels/attention/rows.cuh"
@@ -21,10 +22,10 @@
 
 namespace upbeat {
 
-// How tiles are given out.
+// Which rows get which tiles.
 struct AttentionSchedule {
-  int least_rows;   // wide: requests with fewer query rows are left to narrow tiles
-  bool by_request;  // narrow: a tile is the only query row of a request, and not any query row
+  int least_rows;   // wide: requests with fewer query rows get narrow tiles instead
+  bool by_request;  // narrow: tiles are for requests with one query row, not for all query rows
   int pieces;       // narrow: tiles of a query row
   AttentionSplits splits;
 };
@@ -36,7 +37,7 @@ __device__ AttentionTile find_tile(const AttentionArguments& arguments, const At
     return find_narrow_tile(arguments, schedule.by_request, int(blockIdx.x) / schedule.pieces,
                             int(blockIdx.x) % schedule.pieces, faults);
   } else {
-    // Later tiles of a prompt see more keys: they come first.
+    // Later tiles of a prompt see more keys, so they run first.
     return find_wide_tile(arguments, Plan::kRows, schedule.least_rows, int(gridDim.x - 1 - blockIdx.x), faults);
   }
 }
@@ -94,7 +95,7 @@ __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
   }
   if (!check_tile(arguments, tile, faults)) return;
 
-  // Keys that any row sees; `common` are those that all see.
+  // Keys that any row sees, and those that all rows see (common).
   const int begin = rows.begin(0), end = rows.end(tile.rows - 1);
   const int common_begin = rows.begin(tile.rows - 1), common_end = rows.end(0);
   const int first_split = begin / kSplit, splits = (end - 1) / kSplit - first_split + 1;
@@ -116,7 +117,7 @@ __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
   float total_m[2] = {-INFINITY, -INFINITY}, total_l[2] = {0, 0};  // of the splits in the output
   for (int n = 0; n < walk.count; n++) {
     const int start = walk.chunk(n) * Plan::kChunk;
-    // Warps that share rows meet at barriers, so they also do what leaves their rows as they are.
+    // Warps that share rows meet at barriers, so they also go through chunks that do not change their rows.
     const bool busy = Plan::kColumnWarps > 1 || warp.sees(start);
     const auto keys = stream.take(2 * n);
     float scores[Plan::kKeyTiles][4] = {};
@@ -151,7 +152,7 @@ __global__ void __launch_bounds__(Plan::kThreads, Plan::kLeastBlocks)
     const bool last = n + 1 == walk.count;
     if (!last && walk.split(n + 1) == split) continue;
     if (parts > 1) {
-      warp.leave(state, schedule.splits, split - first_split, head_dim);
+      warp.store(state, schedule.splits, split - first_split, head_dim);
     } else {
       warp.add_to_output(state, split == first_split, last, head_dim, output, total_m, total_l);
     }

@@ -1,11 +1,10 @@
 // Operands of the products of attention, and how they lie in shared memory.
 //
-// The memory idea: a tile has rows of a power of two bytes, 128 or more, in words of 16 bytes; word w of row r lies at
-// place w ^ (r % 8). So the eight rows of which a step of a matrix load takes the same word lie on different banks, and
-// no byte is spent on padding.
+// Memory access: a tile's rows have a power of two of bytes, 128 or more, in words of 16 bytes; word w of row r is
+// stored at w ^ (r % 8). So the eight rows whose same word a matrix load reads lie on different banks, without padding.
 //
-// A number is the sum of BF16 numbers, of which each next one is at most 2^-8 of the last. Products of terms i and j
-// with i + j > 2 are left out: they are less than the rounding of the sums.
+// A number is a sum of BF16 numbers, each at most 2^-8 of the one before. Products of terms i and j with i + j > 2 are
+// left out: they are smaller than the rounding of the sums.
 #pragma once
 
 #include "cuda/kernels/attention/plan.h"
@@ -14,11 +13,11 @@ namespace upbeat {
 
 inline constexpr int kMostTerms = 3;
 
-// BF16 numbers that an element of the cache is the sum of.
+// The number of BF16 terms of an element of the cache.
 template <typename Element>
 inline constexpr int kCacheTerms = sizeof(Element) == 4 ? 3 : 1;
 
-// What a lane holds of an operand (see mma_bf16): 16 rows of 16, or 8 columns of 16.
+// A lane's part of an operand (see mma_bf16): 16 rows of 16, or 8 columns of 16.
 template <int Terms>
 struct RowOperand {
   uint32_t term[Terms][4];
@@ -39,7 +38,7 @@ __device__ void split_pair(float first, float second, uint32_t (&terms)[Terms]) 
   }
 }
 
-// sums[n] += rows * columns[n], smallest products first. Neighbouring products do not wait for each other.
+// sums[n] += rows * columns[n], smallest products first. Consecutive products are independent of each other.
 template <int Left, int Right, int Count>
 __device__ void multiply(const RowOperand<Left>& rows, const ColumnOperand<Right> (&columns)[Count], float (*sums)[4]) {
 #pragma unroll
@@ -59,7 +58,7 @@ struct SharedTile {
   static_assert(RowBytes >= 128 && (RowBytes & (RowBytes - 1)) == 0);
   Shared<uint32_t> start;
 
-  // Where a 16-byte word of a row begins.
+  // The start of a 16-byte word of a row.
   __device__ Shared<uint32_t> at(int row, int word) const {
     return start + (row * (RowBytes / 4) + ((word ^ (row & 7)) << 2));
   }
@@ -72,7 +71,7 @@ __device__ void load_rows(const SharedTile<RowBytes>& tile, int row, int word, u
   load_matrix_x4(operand, tile.at(row + lane % 16, word + lane / 16));
 }
 
-// Keys [key, key + 8 * Count) as columns, their dimensions [16 * step, 16 * step + 16) as what is summed over.
+// Keys [key, key + 8 * Count) as columns; the product sums over dimensions [16 * step, 16 * step + 16).
 template <typename Element, int RowBytes, int Count>
 __device__ void load_keys(const SharedTile<RowBytes>& tile, int key, int step,
                           ColumnOperand<kCacheTerms<Element>> (&columns)[Count]) {
@@ -98,7 +97,7 @@ __device__ void load_keys(const SharedTile<RowBytes>& tile, int key, int step,
   }
 }
 
-// Dimensions [dim, dim + 8 * Count) as columns, keys [key, key + 16) as what is summed over.
+// Dimensions [dim, dim + 8 * Count) as columns; the product sums over keys [key, key + 16).
 template <typename Element, int RowBytes, int Count>
 __device__ void load_values(const SharedTile<RowBytes>& tile, int key, int dim,
                             ColumnOperand<kCacheTerms<Element>> (&columns)[Count]) {

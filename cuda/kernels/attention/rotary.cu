@@ -1,6 +1,6 @@
 // Launchers of rotary.cuh.
-#include "cuda/kernels/common/grid.h"
 #include "cuda/kernels/attention/rotary.cuh"
+#include "cuda/kernels/common/grid.h"
 
 namespace upbeat {
 

@@ -1,17 +1,17 @@
 // Rotary position embedding (Su et al. 2021) in the half-split form, fused with the per-head norm of q and k and with
 // the write of k and v to the paged cache.
 //
-// The memory idea: a block has a row of qkv and reads it once; a warp has a head at a time, a lane its pairs (i, i +
-// head_dim / 2), which it rotates in registers. q goes back where it was, k and v to their slot.
+// Memory access: a block reads a row of qkv once; a warp takes a head at a time, a lane its pairs (i, i + head_dim /
+// 2), which it rotates in registers. q is written in place, k and v to their slot of the cache.
 //
-// A head's squares are added by lanes, pair by pair in rising order, then as a tree of lanes.
+// Each lane adds the squares of its pairs in ascending order, then the lanes add as a tree.
 #pragma once
 
+#include "cuda/kernels/attention/kv_layout.h"
 #include "cuda/kernels/common/elements.cuh"
 #include "cuda/kernels/common/fault.cuh"
-#include "cuda/kernels/kernels.h"
-#include "cuda/kernels/attention/kv_layout.h"
 #include "cuda/kernels/common/reduce.cuh"
+#include "cuda/kernels/kernels.h"
 
 namespace upbeat {
 
@@ -48,7 +48,7 @@ __device__ inline float inverse_rms(Global<const float> head, Global<const float
   return 1.0f / sqrtf(warp_sum(sum) / float(head_dim) + epsilon);
 }
 
-// Rotates a lane's pairs of a normed head; store(i, value) takes what comes out.
+// Rotates a lane's pairs of a normalised head; store(i, value) receives the results.
 template <typename Store>
 __device__ void rotate_head(Global<const float> head, Global<const float> norm, float inverse,
                             Global<const float> table, int head_dim, Store&& store) {

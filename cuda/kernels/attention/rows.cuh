@@ -1,4 +1,4 @@
-// A block's rows, and what each warp does with its 16 of them.
+// A block's rows, and the work of each warp on 16 of them.
 #pragma once
 
 #include "cuda/kernels/attention/fragments.cuh"
@@ -14,14 +14,14 @@ struct AttentionRows {
   __device__ int end(int row) const { return tile.position + (tile.first + row) / group + 1; }
   __device__ int begin(int row) const { return window > 0 && end(row) > window ? end(row) - window : 0; }
 
-  // The query row and the head of a row, and where it begins in the output.
+  // The query row and the head of a row, and its offset in the output.
   __device__ int64_t query_row(int row) const { return tile.start + (tile.first + row) / group; }
   __device__ int head(int row) const { return kv_head * group + (tile.first + row) % group; }
   __device__ int64_t output(int row, int head_dim) const { return (query_row(row) * heads + head(row)) * head_dim; }
 };
 
-// Queries to shared memory, as sums of BF16 numbers. Scores are wanted in powers of two: exp(x) = 2^(x log2(e)), and
-// the factor goes into the queries with the scale.
+// Queries to shared memory, as sums of BF16 numbers. Softmax weights are computed as powers of two, exp(x) =
+// 2^(x log2(e)); the factor is applied to the queries together with the scale.
 template <typename Plan>
 __device__ void stage_queries(const AttentionArguments& arguments, const AttentionRows& rows,
                               const SharedTile<Plan::kQueryBytes>& queries) {
@@ -45,7 +45,7 @@ __device__ void stage_queries(const AttentionArguments& arguments, const Attenti
   }
 }
 
-// What a lane holds of its warp's scores, then of their weights: rows g and g + 8, two keys of every eight.
+// A lane's part of its warp's scores, later of the weights: rows g and g + 8, two keys of every eight.
 template <typename Plan>
 using Scores = float[Plan::kKeyTiles][4];
 
@@ -74,21 +74,21 @@ class AttentionWarp {
   }
 
   int row;     // the first of its 16 in the block
-  int column;  // which of the warps with these rows it is
+  int column;  // its index among the warps with these rows
 
   // Its first key of a chunk, and its first dimension of the output.
   __device__ int key() const { return column * Plan::kKeyTiles * 8; }
   __device__ int dim() const { return column * Plan::kDimTiles * 8; }
 
-  // The lane's two rows in the block, and whether they exist.
+  // The lane's two rows of the block, and whether they exist.
   __device__ int mine(int half) const { return row + g_ + 8 * half; }
   __device__ bool has(int half) const { return mine(half) < rows_.tile.rows; }
 
-  // Whether any, and whether every one of the warp's rows sees keys of a chunk.
+  // Whether any of the warp's rows sees keys of a chunk, and whether every row sees all of them.
   __device__ bool sees(int start) const { return start < end_ && start + Plan::kChunk > begin_; }
   __device__ bool sees_all(int start) const { return start >= common_begin_ && start + Plan::kChunk <= common_end_; }
 
-  // Takes out keys that a row does not see. Those of mended values make it NaN.
+  // Hides keys that a row does not see. Keys that it sees and whose values were zeroed (`broken`) make it NaN.
   __device__ void hide(int start, bool mended, Shared<uint32_t> broken, Scores<Plan>& scores) const {
 #pragma unroll
     for (int i = 0; i < Plan::kKeyTiles * 4; i++) {
@@ -100,7 +100,7 @@ class AttentionWarp {
     }
   }
 
-  // The largest score of each of the lane's rows. Where warps share rows, through `maxima`, and a barrier.
+  // The largest score of each of the lane's rows. Where warps share rows they exchange `maxima`; a barrier.
   __device__ void find_highest(const Scores<Plan>& scores, Shared<float> maxima, float (&highest)[2]) const {
     for (int half = 0; half < 2; half++) {
       float most = -INFINITY;
@@ -122,11 +122,11 @@ class AttentionWarp {
     }
   }
 
-  // Turns scores into weights 2^(score - m), and brings m and the scale of l and o up to date.
+  // Turns scores into weights 2^(score - m), and updates m and the scale of l and o.
   __device__ void weigh(const float (&highest)[2], Scores<Plan>& scores, State& state) const {
     for (int half = 0; half < 2; half++) {
       const float m = fmaxf(state.m[half], highest[half]);
-      // As long as a row has seen nothing, its weights are 2^-infinity.
+      // Until a row has seen a key, its weights are 2^-infinity.
       const float base = m == -INFINITY ? 0.0f : m;
       state.scale(half, exp2f(state.m[half] - base));
       state.m[half] = m;
@@ -138,7 +138,7 @@ class AttentionWarp {
     }
   }
 
-  // The weights as operands, of 16 keys each: to registers, and where warps share rows to shared memory.
+  // The weights as operands of 16 keys each: in registers and, where warps share rows, in shared memory.
   __device__ void split_weights(const Scores<Plan>& scores, const SharedTile<Plan::kWeightBytes>& shared,
                                 RowOperand<kSoftmaxTerms> (&own)[Plan::kKeyTiles / 2]) const {
 #pragma unroll
@@ -154,8 +154,8 @@ class AttentionWarp {
     }
   }
 
-  // Merges a split into what the output holds of the splits before, in the same lanes: the registers are needed for the
-  // split itself. `m` and `l` go with it. The last one makes a weighted mean of it.
+  // Merges a split into the sum of the splits before it, which is kept in the output because the registers are needed
+  // for the split; `m` and `l` belong to that sum. The last split normalises it.
   __device__ void add_to_output(const State& split, bool first, bool last, int head_dim, Global<float> output,
                                 float (&m)[2], float (&l)[2]) const {
     for (int half = 0; half < 2; half++) {
@@ -179,8 +179,8 @@ class AttentionWarp {
     }
   }
 
-  // Leaves a split to the block that merges them all.
-  __device__ void leave(const State& split, const AttentionSplits& splits, int number, int head_dim) const {
+  // Stores a split for the block that merges them all.
+  __device__ void store(const State& split, const AttentionSplits& splits, int number, int head_dim) const {
     for (int half = 0; half < 2; half++) {
       if (!has(half)) continue;
       const int64_t place = split_row(splits, number, mine(half));

@@ -1,5 +1,5 @@
-// The state of the online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022): of the keys seen so
-// far the largest score m, the sum l of the weights 2^(score - m), and the sum o of the values by these weights.
+// The state of the online softmax (Milakov and Gimelshein 2018; FlashAttention, Dao et al. 2022) for the keys seen so
+// far: the largest score m, the sum l of the weights 2^(score - m), and the weighted sum o of the values.
 #pragma once
 
 #include <cmath>
@@ -8,8 +8,8 @@
 
 namespace upbeat {
 
-// How the state of a later split is added. A row that sees none of its keys leaves it out; to nothing, m of -infinity
-// and zeros, it is added as it is.
+// Adds the state of a later split, of which the row sees at least one key. Added to an empty state (m of -infinity and
+// zeros), it stays unchanged.
 struct Merge {
   float m, keep, add;
 
@@ -20,8 +20,8 @@ struct Merge {
   __device__ float of(float value, float next) const { return fmaf(next, add, value * keep); }
 };
 
-// What a lane holds for its rows g and g + 8 of a product, in registers: l and o as products leave them (see mma_bf16);
-// l is a product with a column of ones, all of whose columns are alike.
+// A lane's part for its rows g and g + 8 of a product, in registers: l and o in the order of a product's sums (see
+// mma_bf16). l is a product with columns of ones, which are all equal.
 template <int DimTiles>
 struct SoftmaxState {
   float m[2];

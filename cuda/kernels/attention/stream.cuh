@@ -1,8 +1,8 @@
 // The keys and values of a block on their way to shared memory.
 //
-// The memory idea: tiles follow each other through a ring, keys of a chunk, then its values, by asynchronous copies of
-// 16 bytes that no register sees; the tile that is used next has been on its way since the ring's other tiles were
-// used. Where the keys of a chunk lie is looked up one chunk earlier still, once per key.
+// Memory access: tiles go through a ring, the keys of a chunk, then its values, by asynchronous copies of 16 bytes that
+// bypass registers; the next tile is in flight while the ring's other tiles are used. The cache indices of a chunk's
+// keys are looked up one chunk earlier still, once per key.
 #pragma once
 
 #include "cuda/kernels/attention/fragments.cuh"
@@ -10,15 +10,15 @@
 
 namespace upbeat {
 
-// The chunks that a block works on, by their place in the block's sequence: those of splits first, first + step, ...,
-// from the first chunk on that any row sees. Chunks are counted from position 0 on.
+// The chunks that a block works on, in order: those of splits first, first + step, ..., starting with the first chunk
+// that any row sees. Chunks are numbered from position 0.
 template <typename Plan>
 struct ChunkWalk {
   int first_split, step;
   int skip;   // chunks of the first split that no row sees
   int count;  // of chunks
 
-  // Keys [begin, end), splits first_split, first_split + step, ... of those up to the last.
+  // Keys [begin, end); splits first_split, first_split + step, ... up to the last one.
   __device__ ChunkWalk(int begin, int end, int first_split_, int step_) : first_split(first_split_), step(step_) {
     const int start = first_split * Plan::kSplitChunks;
     const int last = first_split + ((end - 1) / kSplit - first_split) / step * step;
@@ -32,38 +32,38 @@ struct ChunkWalk {
   __device__ int chunk(int n) const { return split(n) * Plan::kSplitChunks + (n + skip) % Plan::kSplitChunks; }
 };
 
-// Tile 2n has the keys of the walk's chunk n, tile 2n + 1 its values. All threads call every function.
+// Tile 2n has the keys of the walk's chunk n, tile 2n + 1 its values. All threads call each function.
 template <typename Plan>
 class TileStream {
  public:
   using Tile = SharedTile<Plan::kKeyBytes>;
 
-  // The rows of the block see keys [begin, end): of other keys there are zeros.
+  // The rows of the block see keys [begin, end); other keys are read as zeros.
   __device__ TileStream(const AttentionArguments& arguments, const ChunkWalk<Plan>& walk, int request, int kv_head,
                         int begin, int end)
       : arguments_(arguments), walk_(walk), request_(request), kv_head_(kv_head), begin_(begin), end_(end) {
     table_ = Global<const int32_t>(arguments.block_tables) + int64_t(request) * arguments.max_blocks;
   }
 
-  // Sends for the first tiles. A barrier.
+  // Starts copying the first tiles. A barrier.
   __device__ void begin() {
     for (int n = 0; n < kAhead; n++) look_up(n);
     __syncthreads();
-    for (int i = 0; i + 1 < Plan::kStages; i++) send_for(i);
+    for (int i = 0; i + 1 < Plan::kStages; i++) start_copy(i);
   }
 
-  // Waits for a tile, each in its turn, and sends for the next that has room. A barrier: the tile before is not used
-  // any more after it.
+  // Waits for the next tile, in order, and starts copying another one. A barrier: after it the tile before is no longer
+  // used.
   __device__ Tile take(int i) {
     copy_async_wait<Plan::kStages - 2>();
     __syncthreads();
-    send_for(i + Plan::kStages - 1);
+    start_copy(i + Plan::kStages - 1);
     if (i % 2 == 0) look_up(i / 2 + kAhead);
     return tile(i);
   }
 
-  // For chunks with values that some row must not see: product of weight zero and what is not a number would reach it.
-  // Waits for the values of chunk n, makes zeros of those that are not numbers, and notes their keys. A barrier.
+  // For chunks with values that some row must not see: weight zero times a NaN or infinity would still reach it. Waits
+  // for the values of chunk n, zeroes the non-finite ones, and flags their keys. A barrier.
   __device__ void mend_values(int n) {
     const Shared<uint32_t> broken = this->broken();
     copy_async_wait<0>();
@@ -76,7 +76,7 @@ class TileStream {
       Pack<uint32_t, 4> word = load_pack<4>(at);
       bool found = false;
       for (int j = 0; j < 4; j++) {
-        if (are_numbers(word.v[j])) continue;
+        if (are_finite(word.v[j])) continue;
         word.v[j] = 0;
         found = true;
       }
@@ -87,10 +87,10 @@ class TileStream {
     __syncthreads();
   }
 
-  // Of the chunk mended last: one for keys whose values are not numbers.
+  // Of the chunk mended last: 1 for keys with non-finite values.
   __device__ Shared<uint32_t> broken() const { return dynamic_shared<uint32_t>(Plan::kBrokenAt); }
 
-  // False when a key could not be found, as this thread knows; it says which one.
+  // False, with a fault, when this thread found a key without a block.
   __device__ bool good(const FaultSlot& faults) const {
     if (missing_ < 0) return true;
     raise_fault(faults, FaultKind::attention_block, missing_, request_, table_[missing_]);
@@ -98,7 +98,7 @@ class TileStream {
   }
 
  private:
-  static constexpr int kAhead = Plan::kStages / 2;  // chunks that are looked up before they are worked on
+  static constexpr int kAhead = Plan::kStages / 2;  // chunks that are looked up ahead of their use
   static constexpr uint32_t kAbsent = 0xffffffffu;
   static constexpr int kWords = Plan::kKeyBytes / 16;
   static constexpr int kElements = 16 / int(sizeof(typename Plan::Element));  // of a word
@@ -108,7 +108,7 @@ class TileStream {
     return Plan::kWhole ? kWords : (arguments_.head_dim + kProductRows - 1) / kProductRows * kProductRows / kElements;
   }
 
-  __device__ static bool are_numbers(uint32_t bits) {
+  __device__ static bool are_finite(uint32_t bits) {
     if constexpr (sizeof(typename Plan::Element) == 2) {
       if ((bits & 0x7f80u) == 0x7f80u) return false;
     }
@@ -120,7 +120,7 @@ class TileStream {
     return dynamic_shared<uint32_t>(Plan::kPlacesAt + n % 2 * Plan::kChunk * 4);
   }
 
-  // Finds the vectors of a chunk's keys. Their numbers fit: a cache of 2^32 vectors is larger than a GPU's memory.
+  // Looks up the cache indices of a chunk's keys. They fit 32 bits: 2^32 vectors are more than a GPU's memory.
   __device__ void look_up(int n) {
     if (n >= walk_.count) return;
     for (int key = int(threadIdx.x); key < Plan::kChunk; key += Plan::kThreads) {
@@ -140,7 +140,7 @@ class TileStream {
     }
   }
 
-  __device__ void send_for(int i) {
+  __device__ void start_copy(int i) {
     const int n = i / 2;
     if (n < walk_.count) {
       const Global<const uint32_t> source =
@@ -159,7 +159,7 @@ class TileStream {
         }
       }
     }
-    copy_async_commit();  // also of nothing, so that waiting counts tiles
+    copy_async_commit();  // also of an empty group, so that waits count tiles
   }
 
   const AttentionArguments& arguments_;
@@ -167,7 +167,7 @@ class TileStream {
   Global<const int32_t> table_;
   int request_, kv_head_;
   int begin_, end_;
-  int missing_ = -1;  // a block that the table does not have
+  int missing_ = -1;  // a block that is missing in the table
 };
 
 }  // namespace upbeat

@@ -1,12 +1,12 @@
-// Which rows of a ragged batch a block works on, found on the device: the host does not know the batch.
+// Which rows of a ragged batch a block works on, found on the device, because the host does not know the batch.
 //
-// A request's query rows, times the query heads that share a kv head, are numbered as (query row, head of the group) in
-// this order, so they see ever later keys. A wide tile is a run of them. A narrow tile has the heads of one query row.
+// The rows of a request are its (query row, head of the group) pairs, in this order, so they see ever later keys. A
+// wide tile is a run of rows. A narrow tile has the heads of one query row.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"
-#include "cuda/kernels/kernels.h"
 #include "cuda/kernels/common/reduce.cuh"
+#include "cuda/kernels/kernels.h"
 
 namespace upbeat {
 
@@ -14,7 +14,7 @@ namespace upbeat {
 inline constexpr int kProductRows = 16;
 
 struct AttentionTile {
-  int request = -1;  // -1: there is no such tile
+  int request = -1;  // -1: no such tile
   int first = 0;     // row of the tile within the request's
   int rows = 0;      // of the tile
   int start = 0;     // the request's first query row
@@ -27,7 +27,7 @@ struct RowRange {
   int end;
 };
 
-// A request's query rows; none, and a fault, when they make no sense.
+// A request's query rows; none, with a fault, when they are invalid.
 __device__ inline RowRange rows_of(const AttentionArguments& arguments, int request, const FaultSlot& faults) {
   const Global<const int32_t> starts = arguments.query_starts;
   const int start = starts[request], end = starts[request + 1];
@@ -36,8 +36,8 @@ __device__ inline RowRange rows_of(const AttentionArguments& arguments, int requ
   return {0, 0};
 }
 
-// The number'th tile of up to tile_rows rows, counting the requests that have least_rows query rows or more. All lanes
-// of the warp call it and receive the same.
+// The number'th tile of up to tile_rows rows, over the requests with at least least_rows query rows. All lanes of the
+// warp call it and receive the same.
 __device__ inline AttentionTile find_wide_tile(const AttentionArguments& arguments, int tile_rows, int least_rows,
                                                int number, const FaultSlot& faults) {
   const int group = arguments.heads / arguments.kv_heads;
@@ -68,8 +68,8 @@ __device__ inline AttentionTile find_wide_tile(const AttentionArguments& argumen
   return {};
 }
 
-// The request that has a query row, most often the one of the same number; -1 when none has. All lanes of the warp.
-// The blocks of all rows together look at every request.
+// The request of a query row, most often the one with the same index; -1 when there is none. All lanes of the warp. The
+// blocks of all rows together check every request.
 __device__ inline int find_owner(const AttentionArguments& arguments, int row, const FaultSlot& faults) {
   const int lane = int(threadIdx.x) % 32;
   for (int request = row + lane * arguments.rows; request < arguments.requests; request += 32 * arguments.rows) {
@@ -109,7 +109,7 @@ __device__ inline AttentionTile find_narrow_tile(const AttentionArguments& argum
           length};
 }
 
-// Whether the tile's request makes sense; raises a fault when it does not.
+// Whether the tile's request is valid; raises a fault when it is not.
 __device__ inline bool check_tile(const AttentionArguments& arguments, const AttentionTile& tile,
                                   const FaultSlot& faults) {
   if (tile.position < 0) {

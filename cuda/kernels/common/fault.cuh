@@ -1,4 +1,4 @@
-// Reporting a fault from a kernel, and knowing of one.
+// Raising faults in kernels, and checking for them.
 #pragma once
 
 #include "cuda/device/fault_record.h"
@@ -6,10 +6,10 @@
 
 namespace upbeat {
 
-// Whether a kernel is to be skipped. For kernels without barriers: threads of one block may be told differently.
+// Whether a kernel is to be skipped. For kernels without barriers: threads of a block may get different answers.
 __device__ inline bool faulted(const FaultSlot& slot) { return load_volatile(Global<int32_t>(slot.flag)) != 0; }
 
-// The same, told to all threads of a block alike. A barrier.
+// The same answer for all threads of a block. A barrier.
 __device__ inline bool block_faulted(const FaultSlot& slot) {
   return __syncthreads_or(threadIdx.x == 0 && faulted(slot)) != 0;
 }

@@ -1,4 +1,4 @@
-// Sizes of grids.
+// Grid sizes.
 #pragma once
 
 #include <algorithm>

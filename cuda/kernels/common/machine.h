@@ -1,8 +1,8 @@
-// The words that kernels are written in, beside CUDA's own: pointers with a memory space, loads of several elements,
-// atomics, asynchronous copies, tensor-core products, launches and what orders them.
+// The primitives of kernels beyond CUDA's own: pointers with a memory space, loads of several elements, atomics,
+// asynchronous copies, tensor-core products, launches and their order.
 //
-// Each is a thin name for what the compiler or one instruction does. They exist so that the same source also compiles
-// with a host compiler, where tests/simt/ gives every one of them a body that checks what it is asked to do.
+// Each is a thin name for a compiler feature or an instruction. They exist so that the same source also compiles with a
+// host compiler, where tests/simt/ implements each one with checks.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,9 +12,9 @@
 #include <cstring>
 #include <type_traits>
 
-// Where a kernel is launched: behind all that is on the stream or, as a dependent launch, behind a kernel that it may
-// begin beside, as soon as there is room. What comes before wait_for_earlier_kernels() then runs at any time after that
-// kernel has begun.
+// Where a kernel is launched: after all work on the stream or, as a dependent launch, after a kernel that it may
+// overlap with once there is room. Code before wait_for_earlier_kernels() then runs at any time after that kernel has
+// begun.
 struct LaunchPlace {
   LaunchPlace(cudaStream_t stream_, bool dependent_ = false) : stream(stream_), dependent(dependent_) {}
   cudaStream_t stream;
@@ -23,7 +23,7 @@ struct LaunchPlace {
 
 #if defined(UPBEAT_SIMT)
 
-// tests/simt/include/cuda_runtime.h has brought all of it.
+// tests/simt/include/cuda_runtime.h has the rest.
 template <auto Kernel, typename... Arguments>
 cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const LaunchPlace& place,
                    const Arguments&... arguments) {
@@ -79,7 +79,7 @@ struct alignas(16) SharedArray {
   __device__ Shared<T> operator+(int64_t offset) { return Shared<T>(data + offset); }
 };
 
-// Dynamic shared memory from a byte on, which must be aligned for T.
+// Dynamic shared memory from a byte offset, which must be aligned for T.
 template <typename T>
 __device__ Shared<T> dynamic_shared(int64_t byte_offset = 0) {
   extern __shared__ uint4 dynamic_shared_memory[];
@@ -125,8 +125,8 @@ __device__ void store_pack(Pointer<T> to, const Pack<T, Count>& pack) {
   *reinterpret_cast<Word*>(to.unchecked()) = __builtin_bit_cast(Word, pack);
 }
 
-// Sixteen bytes that nobody writes meanwhile and this kernel needs once: they leave no copy in the first-level cache.
-// Where it stands among other such loads is where it is begun.
+// Loads sixteen bytes that no kernel writes meanwhile and this kernel reads once: not cached in the first level. The
+// compiler keeps its order among other such loads.
 template <int Count, typename T>
 __device__ Pack<std::remove_const_t<T>, Count> load_pack_once(Global<T> from) {
   static_assert(sizeof(T) * Count == 16);
@@ -137,7 +137,7 @@ __device__ Pack<std::remove_const_t<T>, Count> load_pack_once(Global<T> from) {
   return __builtin_bit_cast(Pack<std::remove_const_t<T>, Count>, word);
 }
 
-// Atomics. Each returns the value before.
+// Atomics. Each returns the old value.
 template <template <typename> class Pointer, typename T>
 __device__ T atomic_add(Pointer<T> at, T value) {
   return atomicAdd(at.unchecked(), value);
@@ -162,7 +162,7 @@ __device__ T load_volatile(Global<T> from) {
 }
 
 // cp.async: 16 bytes from global to shared memory, or the first `bytes` of them and zeros. Both addresses are multiples
-// of 16. The second-level cache is told to expect the 128 bytes around them.
+// of 16. The second-level cache prefetches the surrounding 128 bytes.
 template <typename T>
 __device__ void copy_async_part(Shared<T> to, Global<const T> from, int bytes) {
   const auto target = static_cast<uint32_t>(__cvta_generic_to_shared(to.unchecked()));
@@ -178,14 +178,14 @@ __device__ void copy_async(Shared<T> to, Global<const T> from, bool present = tr
 
 __device__ inline void copy_async_commit() { asm volatile("cp.async.commit_group;"); }
 
-// Waits until at most `Left` of this thread's latest groups are on their way.
+// Waits until at most `Left` of this thread's latest groups are in flight.
 template <int Left>
 __device__ void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Left) : "memory");
 }
 
-// Sixteen-bit elements, by their bits. To BF16 the nearest, ties to even; a pair has its first element in the lower
-// half.
+// Conversions of 16-bit elements, given by their bits. To BF16: to nearest, ties to even; a pair has its first element
+// in the lower half.
 __device__ inline float f32_from_f16(uint16_t bits) {
   float value;
   asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
@@ -214,21 +214,21 @@ __device__ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const 
 }
 
 // The rule of dependent launches: every thread of every kernel that may be captured calls wait_for_earlier_kernels()
-// before it leaves, and before it reads or writes any global memory but weights, which no captured kernel writes. So
-// when a kernel is done, all before it are. Waiting for nothing takes no time.
+// before it exits, and before it accesses any global memory but weights, which no captured kernel writes. So when a
+// kernel is done, all earlier ones are. The wait is free when there is nothing to wait for.
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 __device__ inline void wait_for_earlier_kernels() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
-// The next kernel may begin once all blocks have come here: none of them lacks room then.
+// The next kernel may begin once all blocks have called this: by then all of them are resident.
 __device__ inline void let_next_kernel_begin() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 #else
 __device__ inline void wait_for_earlier_kernels() {}
 __device__ inline void let_next_kernel_begin() {}
 #endif
 
-// Tells the emulator, and nobody else, that memory holds weights.
+// For the emulator only: marks memory as weights.
 inline void note_weight_memory(const void*, size_t) {}
 
-// The compute capability that a kernel's code was compiled for, as 90 for 9.0; less than the GPU's where the driver has
+// The compute capability that a kernel's code was compiled for, as 90 for 9.0; less than the GPU's where the driver
 // compiled it from PTX.
 template <auto Kernel>
 cudaError_t compiled_for(int& capability) {
@@ -242,8 +242,8 @@ cudaError_t compiled_for(int& capability) {
 template <auto Kernel, typename... Arguments>
 cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const LaunchPlace& place,
                    const Arguments&... arguments) {
-  constexpr size_t kUnasked = 48 << 10;  // what a kernel gets of shared memory without asking for it
-  if (shared_bytes > kUnasked) {
+  constexpr size_t kDefaultBytes = 48 << 10;  // more shared memory needs an attribute
+  if (shared_bytes > kDefaultBytes) {
     const cudaError_t status =
         cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes));
     if (status != cudaSuccess) return status;
@@ -261,9 +261,9 @@ cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const LaunchPlace
   return cudaLaunchKernelEx(&config, Kernel, arguments...);
 }
 
-// ldmatrix: four matrices of 8 rows of 16 bytes. Lane i brings where row i % 8 of matrix i / 8 lies, and receives, of
-// each matrix, 4-byte word lane % 4 of row lane / 4; transposed, the 16-bit elements of rows 2 * (lane % 4) and the one
-// after it in column lane / 4.
+// ldmatrix: four matrices of 8 rows of 16 bytes. Lane i passes the address of row i % 8 of matrix i / 8, and receives
+// from each matrix the 4-byte word lane % 4 of row lane / 4; transposed, the 16-bit elements of row 2 * (lane % 4) and
+// the next one, in column lane / 4.
 template <typename Word>
 __device__ void load_matrix_x4(uint32_t (&words)[4], Shared<Word> row) {
   const auto source = static_cast<uint32_t>(__cvta_generic_to_shared(row.unchecked()));
@@ -283,7 +283,7 @@ __device__ void load_matrix_x4_transposed(uint32_t (&words)[4], Shared<Word> row
 
 #endif
 
-// What a kernel begins with that has nothing to do before it waits.
+// The start of a kernel that does nothing before it waits.
 __device__ inline void begin_kernel() {
   let_next_kernel_begin();
   wait_for_earlier_kernels();

@@ -1,4 +1,4 @@
-// Sums and maxima over a warp and a block, in an order that depends on nothing but their size.
+// Sums and maxima over a warp and a block, in an order that depends only on their size.
 #pragma once
 
 #include "cuda/kernels/common/machine.h"
@@ -20,8 +20,8 @@ __device__ inline float warp_max(float value) {
   return value;
 }
 
-// The sum over a block of whole warps, for every thread. `slots` has room for a float per warp. Barriers, and the
-// caller has one before it uses `slots` again.
+// The sum over a block of whole warps, for every thread. `slots` has a float per warp. A barrier; the caller needs
+// another one before it uses `slots` again.
 __device__ inline float block_sum(float value, Shared<float> slots) {
   const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32, warps = int(blockDim.x) / 32;
   value = warp_sum(value);

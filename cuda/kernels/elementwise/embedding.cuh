@@ -1,7 +1,6 @@
 // Rows of a weight matrix, as F32.
 //
-// The memory idea: a row is contiguous, so a block copies it from end to end, neighbouring threads neighbouring
-// elements.
+// Memory access: a row is contiguous, so a block copies it from end to end, consecutive threads consecutive elements.
 #pragma once
 
 #include "cuda/kernels/common/elements.cuh"

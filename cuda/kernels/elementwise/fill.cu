@@ -1,6 +1,6 @@
 // Launchers of fill.cuh.
-#include "cuda/kernels/elementwise/fill.cuh"
 #include "cuda/kernels/common/grid.h"
+#include "cuda/kernels/elementwise/fill.cuh"
 
 namespace upbeat {
 
@@ -17,7 +17,7 @@ cudaError_t launch_fault_check(const Launch& where) {
   return launch<fault_check_kernel>(1, 1, 0, where.place, where.faults);
 }
 
-// One kernel stands for all: they are compiled alike.
+// Any kernel will do: all are compiled for the same capability.
 cudaError_t code_capability(int& capability) { return compiled_for<fault_check_kernel>(capability); }
 
 }  // namespace upbeat

@@ -1,7 +1,7 @@
-// Filling memory, and the kernels that concern faults.
+// Filling memory, and kernels for faults.
 //
-// The memory idea: whole 16-byte words from the first aligned address on, single bytes at both ends. A kernel and not
-// cudaMemset, so that a fill after a fault is skipped like everything else.
+// Memory access: 16-byte words from the first aligned address on, single bytes at both ends. A kernel instead of
+// cudaMemset, so that a fill after a fault is skipped like other work.
 #pragma once
 
 #include "abi/types/op_arguments.h"

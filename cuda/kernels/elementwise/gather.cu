@@ -1,6 +1,6 @@
 // Launchers of gather.cuh.
-#include "cuda/kernels/elementwise/gather.cuh"
 #include "cuda/kernels/common/grid.h"
+#include "cuda/kernels/elementwise/gather.cuh"
 
 namespace upbeat {
 

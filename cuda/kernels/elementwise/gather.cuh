@@ -1,6 +1,6 @@
 // Copies by index: rows of activations, and tokens from and to the token table.
 //
-// The memory idea: a row is contiguous, a block copies it from end to end. Tokens are few: a thread each.
+// Memory access: a row is contiguous, so a block copies it from end to end. Tokens are few: one thread each.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"

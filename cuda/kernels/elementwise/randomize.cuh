@@ -1,7 +1,7 @@
-// Random weights: abi/loading/random_weight.h says which.
+// Random weights, as abi/loading/random_weight.h defines them.
 //
-// The memory idea: nothing is read. A thread makes four neighbouring elements of a row from one block of the generator
-// and stores them at once; beyond the last column it stores the padding's zeros.
+// Memory access: writes only. A thread computes four consecutive elements of a row from one block of the generator and
+// stores them together; past the last column it stores the zeros of the padding.
 #pragma once
 
 #include "abi/loading/random_weight.h"

@@ -1,15 +1,15 @@
 // Root mean square normalisation (Zhang and Sennrich 2019).
 //
-// The memory idea: a block has a row, which it reads twice: from memory for the sum, from the cache for the result.
-// Four neighbouring elements are one thread's, in a 16-byte load where the rows allow it.
+// Memory access: a block reads its row twice: from memory for the sum, from the cache for the result. A thread takes
+// four consecutive elements, in a 16-byte load where the rows allow it.
 //
-// Group i of four elements is thread i % threads'; a thread adds its squares in rising order, then the threads add as
-// trees. This order depends on the row's length only.
+// Thread i % threads has group i of four elements; a thread adds its squares in ascending order, then the threads add
+// as trees. This order depends only on the row's length.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"
-#include "cuda/kernels/kernels.h"
 #include "cuda/kernels/common/reduce.cuh"
+#include "cuda/kernels/kernels.h"
 
 namespace upbeat {
 

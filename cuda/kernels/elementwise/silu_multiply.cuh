@@ -1,7 +1,7 @@
 // The gated activation of a SwiGLU block (Shazeer 2020): silu(gate) * up.
 //
-// The memory idea: everything is read and written once, so each thread takes four neighbouring elements of gate and of
-// up with one 16-byte load each, where the rows allow it.
+// Memory access: everything is read and written once; each thread loads four consecutive elements of gate and of up in
+// 16 bytes each, where the rows allow it.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"

@@ -1,19 +1,19 @@
-// The arithmetic of linear: which products are added, and in which order. Every kernel of it is made of these pieces,
-// so that an element has the same bits whatever it was computed with.
+// The arithmetic of linear: which products are added, and in which order. All its kernels are made of these pieces, so
+// that an element has the same bits whichever kernel computed it.
 //
 // Weights are the tensor cores' operand of 16 rows, input rows the one of 8 columns, for any number of input rows; a
-// column of the product depends on its own input row alone. The inputs of a row are taken 32 at a time, in two products
-// of 16. A lane's share of both is eight neighbouring inputs (of the first product the lower four): with this fixed
-// permutation of the 32, a lane's part of the operand is 16 contiguous bytes in memory, so neither ldmatrix nor a
-// shuffle is needed to bring it there.
+// column of the product depends on its own input row only. The inputs of a row are taken 32 at a time, in two products
+// of 16. A lane's part of both is eight consecutive inputs (the lower four for the first product): with this fixed
+// permutation of the 32, a lane's part of the operand is 16 contiguous bytes in memory, so neither ldmatrix nor
+// shuffles are needed.
 //
-// The inputs are cut into eight slices of whole windows, at places that depend on their number alone. A slice is added
-// up in rising order, from zero; the eight sums are added in rising order, then the bias, then the residual. Eight
-// slices are enough for a block of few outputs to keep eight warps busy, and few enough for a kernel that takes them
-// one after the other to fold its sums into its totals at next to no cost.
+// The inputs are cut into eight slices of whole windows, at positions that depend only on their number. A slice is
+// summed in ascending order, from zero; the eight sums are added in ascending order, then the bias, then the residual.
+// Eight slices are enough for a block of few outputs to keep eight warps busy, and few enough for a kernel that takes
+// them one after the other to fold its sums into its totals at almost no cost.
 //
-// An operand is the exact sum of BF16 numbers: an F32 of three, an F16 of two. What is left out (terms below 2^-26 of a
-// product) is less than the rounding of the sums. Inputs may also be rounded to one BF16 number.
+// An operand is the exact sum of BF16 terms: an F32 of three, an F16 of two. Terms below 2^-26 of a product are left
+// out, which is less than the rounding of the sums. Inputs may also be rounded to one BF16 number.
 #pragma once
 
 #include "cuda/kernels/common/elements.cuh"
@@ -24,19 +24,19 @@ namespace upbeat {
 
 inline constexpr int kLinearSlices = 8;
 inline constexpr int kLinearWindow = kWeightColumnStep;  // inputs
-inline constexpr int kLinearPiece = 32;                  // inputs that a lane's 16 bytes are a share of
+inline constexpr int kLinearPiece = 32;                  // inputs of two products
 inline constexpr int kWindowPieces = kLinearWindow / kLinearPiece;
 inline constexpr int kOutputTile = kWeightRowStep;  // outputs of one product
 inline constexpr int kRowTile = 8;                  // input rows of one product
 
-// The first of a slice's windows.
+// The first window of a slice.
 __host__ __device__ constexpr int slice_begin(int slice, int windows) {
   return int(int64_t(slice) * windows / kLinearSlices);
 }
 
 __host__ __device__ constexpr int linear_windows(int columns) { return (columns + kLinearWindow - 1) / kLinearWindow; }
 
-// How many BF16 numbers an element is the sum of.
+// The number of BF16 terms of an element.
 template <typename Element>
 inline constexpr int kTermsOf = 3;
 template <>
@@ -44,7 +44,7 @@ inline constexpr int kTermsOf<F16> = 2;
 template <>
 inline constexpr int kTermsOf<Bf16> = 1;
 
-// Eight neighbouring elements as sums of BF16 numbers: term[i] holds the i-th summand of each, in pairs.
+// Eight consecutive elements as sums of BF16 terms: term[i] holds the i-th term of each, in pairs.
 template <int Terms>
 struct SplitEight {
   uint32_t term[Terms][4];
@@ -67,7 +67,7 @@ __device__ SplitEight<Terms> split_eight(const float (&values)[8]) {
   return split;
 }
 
-// Eight weights as they lie in memory.
+// Eight weights as stored in memory.
 template <typename Element>
 struct RawEight {
   static constexpr int kPack = 16 / int(sizeof(Element));
@@ -89,8 +89,8 @@ __device__ SplitEight<kTermsOf<Element>> split_weights(const RawEight<Element>& 
   }
 }
 
-// Calls multiply(i, j) for the terms of weights and inputs whose products are added, in their order. The terms of a
-// number fall by 2^-9 each: those of a product whose numbers add up to 3 are too small to matter.
+// Calls multiply(i, j) for the terms of weights and inputs whose products are added, in order. Each term is at most
+// 2^-9 of the one before, so products of terms i and j with i + j >= 3 are negligible.
 template <int WeightTerms, int InputTerms, typename Multiply>
 __device__ void for_terms(Multiply&& multiply) {
 #pragma unroll
@@ -103,15 +103,15 @@ __device__ void for_terms(Multiply&& multiply) {
 }
 
 // Adds one product of 16 inputs, the first or the second of a piece. `upper` and `lower` are a term of the weights of
-// outputs g and g + 8 (g = lane / 4), each the eight from 8 * (lane % 4) on; `input` is that of input row g, the four
-// of this step.
+// outputs g and g + 8 (g = lane / 4), eight inputs each from 8 * (lane % 4) on; `input` is a term of input row g, the
+// four inputs of this step.
 __device__ inline void multiply_step(int step, const uint32_t (&upper)[4], const uint32_t (&lower)[4],
                                      const uint32_t (&input)[2], float (&sums)[4]) {
   const uint32_t a[4] = {upper[2 * step], lower[2 * step], upper[2 * step + 1], lower[2 * step + 1]};
   mma_bf16(sums, a, input);
 }
 
-// What is stored for the sum of the slices of an element at `at`.
+// The result of an element, at offset `at` of the output, from the sum of its slices.
 __device__ inline float finish_element(const LinearArguments& arguments, float total, int output, int64_t at) {
   const Global<const float> bias = arguments.bias, residual = arguments.residual;
   if (bias) total += float(bias[output]);

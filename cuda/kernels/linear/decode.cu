@@ -1,5 +1,5 @@
-// Launcher of decode.cuh. From 9 input rows on, a block takes more outputs, so that the caches are asked less
-// often for the inputs.
+// Launcher of decode.cuh. From 9 input rows on a block takes more outputs, so that the inputs are read less often from
+// the caches.
 #include "cuda/kernels/linear/decode.cuh"
 
 #include "cuda/kernels/common/grid.h"

@@ -1,17 +1,17 @@
 // linear for few input rows, as in decode.
 //
-// The memory idea: the weights are what is large, and each is needed once. A block reads the rows of 16 or 32 outputs
-// from end to end, every warp one of the eight slices of the inputs, in 16-byte loads straight to registers that leave
-// no copy in the first-level cache. A lane has several pieces in registers or on their way, and asks for another one as
-// soon as one is used up; for the first of them before the kernel waits for those that make its inputs. The inputs are
-// small, come from the caches as F32 and are cut into BF16 numbers on the way.
+// Memory access: the weights dominate, and each is needed once. A block reads the rows of 16 or 32 outputs from end to
+// end, each warp one of the eight slices of the inputs, in 16-byte loads straight to registers, uncached in the first
+// level. A lane has several pieces in registers or in flight, and loads another one as soon as one is used up; the
+// first ones before the kernel waits for the kernels that compute its inputs. The inputs are small; they are read from
+// the caches as F32 and split into BF16 terms.
 //
 // The floor: outputs * inputs * size of a weight / memory bandwidth. To keep 4.8 TB/s busy at 700 ns of latency takes
-// 3.4 MB in flight, 25 KB on each of 132 multiprocessors. A warp has up to 4 KB of 16-bit weights on their way, four
-// pieces of 16 outputs or two of 32, and a block of eight warps 32 KB: one block of a multiprocessor can do it, and its
-// registers have room for two. Of F32 weights it is as much, of 32 outputs twice as much, one block.
-// From the caches come 2 * rows / (outputs of a block) times as many bytes as from memory: as many with 16 outputs at 8
-// rows, twice as many with 32 at 32. There the caches become the limit, and prefill.cuh takes over.
+// 3.4 MB in flight, 25 KB on each of 132 multiprocessors. A warp has up to 4 KB of 16-bit weights in flight, four
+// pieces of 16 outputs or two of 32, and a block of eight warps 32 KB: one block per multiprocessor suffices, and the
+// registers have room for two. F32 weights need as much, with 32 outputs twice as much and room for one block. 2 * rows
+// / (outputs of a block) times as many bytes come from the caches as from memory: as many with 16 outputs at 8 rows,
+// twice as many with 32 at 32. There the caches become the limit, and prefill.cuh takes over.
 //
 // Needs input rows at multiples of 16 bytes with a multiple of four columns.
 #pragma once
@@ -30,7 +30,7 @@ struct DecodePiece {
   RawEight<Element> upper[OutputTiles], lower[OutputTiles];
 };
 
-// `rows`: where the lane's weights begin.
+// `rows`: the start of the lane's weights.
 template <typename Element, int OutputTiles>
 __device__ DecodePiece<Element, OutputTiles> load_piece(const Global<const Element> (&rows)[OutputTiles],
                                                         int64_t stride, int piece) {
@@ -48,7 +48,7 @@ __device__ DecodePiece<Element, OutputTiles> load_piece(const Global<const Eleme
   return loaded;
 }
 
-// Eight inputs of a row from a column on, which is a multiple of eight; zeros behind its end.
+// Eight inputs of a row from a column on, which is a multiple of eight; zeros past the end.
 template <int InputTerms>
 __device__ SplitEight<InputTerms> load_inputs(Global<const float> row, int column, int columns) {
   float values[8];
@@ -62,10 +62,10 @@ __device__ SplitEight<InputTerms> load_inputs(Global<const float> row, int colum
   return split_eight<InputTerms>(values);
 }
 
-// How many pieces a lane has in registers or on their way, by the bytes of an input's weights.
+// The pieces that a lane has in registers or in flight, by the bytes of an input's weights.
 __host__ __device__ constexpr int pieces_ahead(int bytes) { return bytes == 2 ? 4 : 2; }
 
-// Blocks that a multiprocessor shall hold at least: what bounds the registers of a thread.
+// Least blocks resident on a multiprocessor, which bounds the registers of a thread.
 __host__ __device__ constexpr int decode_blocks(int terms, int output_tiles) {
   return terms == 1 || output_tiles == 1 ? 2 : 1;
 }
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
 #pragma unroll
   for (int tile = 0; tile < OutputTiles; tile++) {
     const int output = first_output + tile * kOutputTile;
-    // A tile behind the last one is computed, from the last one's weights, and not stored.
+    // A tile past the last one is computed from the last one's weights, and not stored.
     rows[tile] = weights + ((output < padded ? output : padded - kOutputTile) + g) * weight.padded_columns + 8 * t;
   }
 
@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(kDecodeThreads, decode_blocks(kTermsOf<Element
   for (int i = 0; i < kAhead; i++) {
     if (begin + i < end) pieces[i] = load_piece<Element, OutputTiles>(rows, weight.padded_columns, begin + i);
   }
-  // The first weights are on their way while the kernel before ends; everything else may be its work.
+  // The first weights are in flight while the kernel before ends; anything else may be written by it.
   wait_for_earlier_kernels();
   if (block_faulted(faults)) return;
 

@@ -1,4 +1,4 @@
-// Launcher of linear: which of its kernels, by how many input rows there are. The bits do not depend on it.
+// Launcher of linear: chooses a kernel by the number of input rows. The bits do not depend on it.
 #include "cuda/kernels/common/alignment.h"
 #include "cuda/kernels/linear/linear.h"
 

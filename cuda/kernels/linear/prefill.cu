@@ -9,11 +9,11 @@ namespace upbeat {
 
 namespace {
 
-// Bounds the scratch memory, and leaves the split inputs in the second-level cache. That the weights are read anew for
-// each part costs little: a part has 6 * 1024 operations per weight.
+// Bounds the scratch memory and keeps the split inputs in the second-level cache. Reading the weights again for each
+// part costs little: a part has 6 * 1024 operations per weight.
 constexpr int kMostRows = 1024;
 
-// Whatever the tile, so that fewer rows never take more.
+// For any tile size, so that fewer rows never need more.
 int64_t plane_bytes(const LinearArguments& arguments, int terms) {
   const int64_t rows = ceil_divide(arguments.rows, 128) * 128;
   return rows * linear_windows(arguments.weight.columns) * kLinearWindow * terms * 2;
@@ -47,7 +47,7 @@ cudaError_t launch_tile(const LinearArguments& arguments, const Launch& where) {
 template <typename Element, int InputTerms>
 cudaError_t launch_part(const LinearArguments& arguments, const Launch& where) {
   if constexpr (kTermsOf<Element> == 1) {
-    // The small tile reads twice as much for a product: it pays where the large one would leave half the device idle.
+    // The small tile reads twice as much per product: it pays off where the large one would leave half the device idle.
     const int64_t large = ceil_divide(arguments.weight.rows, 128) * ceil_divide(arguments.rows, 128);
     if (2 * large > where.multiprocessors) return launch_tile<Element, InputTerms, 128>(arguments, where);
   }

@@ -1,20 +1,20 @@
 // linear for many input rows, as in prefill.
 //
-// The memory idea: a block computes a square tile of outputs x input rows and passes over the inputs once, 32 or 64 at
-// a time. Its weights, and its inputs as BF16 numbers (split.cuh), come to shared memory by asynchronous copies,
-// three stages deep: while one stage is multiplied, the next two are on their way, and a stage takes one barrier. A
-// warp computes 64 (32) outputs x 32 rows and reads its operands from shared memory in 16-byte loads, eight lanes on
-// 128 contiguous bytes: no bank conflicts, and thus nothing to swizzle. (F32 weights, 128 bytes a row, have them.)
+// Memory access: a block computes a square tile of outputs x input rows and passes over the inputs once, 32 or 64 at a
+// time. Its weights, and its inputs as BF16 terms (split.cuh), are copied to shared memory asynchronously, three stages
+// deep: while one stage is multiplied, the next two are in flight, and a stage takes one barrier. A warp computes 64
+// (32) outputs x 32 rows and reads its operands from shared memory in 16-byte loads, eight lanes on 128 contiguous
+// bytes: no bank conflicts, so no swizzling. (F32 weights, 128 bytes a row, do have them.)
 //
-// The slices of arithmetic.cuh are walked in order. A thread has its part of the tile twice in registers: the
-// running slice's sums, and the totals, to which they are added where a slice ends.
+// The slices of arithmetic.cuh are processed in order. A thread has its part of the tile twice in registers: the sums
+// of the current slice, and the totals, to which they are added at the end of a slice.
 //
 // The floor: 2 * rows * outputs * inputs * products per number / tensor-core peak, with 3 products for F32 inputs and
 // BF16 weights, 1 for BF16 inputs. A stage of the large tile takes 128 * 128 * 32 * 3 multiply-adds for 32 KB from the
-// second-level cache (F32 inputs), or half of that, 16 KB for a third of the products, with BF16 inputs: per clock and
-// multiprocessor at 1024 multiply-adds 21 bytes, or 32. So F32 inputs should be bound by the tensor cores; BF16 inputs
-// are at the limit of a Hopper GPU's second-level cache (about 25 bytes), and a larger tile has no room beside the
-// totals. mma.sync itself does not reach Hopper's peak, which is wgmma's.
+// second-level cache with F32 inputs, and a third of the products for 16 KB with BF16 inputs: at 1024 multiply-adds per
+// clock and multiprocessor 21 bytes, or 32. So F32 inputs should be bound by the tensor cores; BF16 inputs are at the
+// limit of a Hopper GPU's second-level cache (about 25 bytes), and registers have no room for a larger tile beside the
+// totals. mma.sync does not reach Hopper's peak, which needs wgmma.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"
@@ -41,14 +41,14 @@ struct PrefillShape {
   static constexpr int kPieceBytes = kWeightBytes + kInputBytes;
   static constexpr int kStageBytes = kPieces * kPieceBytes;
   static constexpr int kSharedBytes = kStages * kStageBytes;
-  static_assert(kSharedBytes <= 99 << 10);  // what every GPU has
+  static_assert(kSharedBytes <= 99 << 10);  // of every GPU
 
-  // What bounds the registers of a thread: as many blocks as shared memory has room for, or two of three terms, which
-  // take more registers.
+  // Resident blocks, which bound the registers of a thread: as many as fit shared memory, or two for weights of three
+  // terms, which need more registers.
   static constexpr int kBlocks = Tile == 128 ? 1 : kTermsOf<Element> == 1 ? 3 : 2;
 };
 
-// Begins the copies of one stage. All threads.
+// Starts the copies of one stage. All threads.
 template <typename Element, int InputTerms, int Tile>
 __device__ void load_stage(const PackedWeight& weight, Global<const uint32_t> planes, int first_output, int row_tile,
                            int groups, int stage, int slot) {
@@ -69,7 +69,8 @@ __device__ void load_stage(const PackedWeight& weight, Global<const uint32_t> pl
       const int output = first_output + row;
       const bool present = output < padded;
       copy_async(tile + (row * kLinearPiece + pack * kPack),
-                 weights + ((present ? output : 0) * weight.padded_columns + piece * kLinearPiece + pack * kPack), present);
+                 weights + ((present ? output : 0) * weight.padded_columns + piece * kLinearPiece + pack * kPack),
+                 present);
     }
     const Shared<uint32_t> inputs = dynamic_shared<uint32_t>(at + Shape::kWeightBytes);
     static_assert(Shape::kGroups * kGroupWords == 4 * Shape::kThreads);
@@ -91,7 +92,7 @@ __device__ SplitEight<kTermsOf<Element>> read_weights(Shared<Element> from) {
   return split_weights(raw);
 }
 
-// Adds the products of one piece to the sums of this warp.
+// Adds the products of one piece to this warp's sums.
 template <typename Element, int InputTerms, int Tile, int OutputTiles, int RowTiles>
 __device__ void multiply_piece(int64_t at, float (&sums)[OutputTiles][RowTiles][4]) {
   using Shape = PrefillShape<Element, InputTerms, Tile>;
@@ -131,7 +132,7 @@ __device__ void multiply_piece(int64_t at, float (&sums)[OutputTiles][RowTiles][
   }
 }
 
-// Blocks that share weights follow each other. `row_tiles`: of the grid; the planes have as many rows.
+// Blocks that share weights have consecutive indices. `row_tiles`: of the grid; the planes have as many rows.
 template <typename Element, int InputTerms, int Tile>
 __global__ void __launch_bounds__(PrefillShape<Element, InputTerms, Tile>::kThreads,
                                   PrefillShape<Element, InputTerms, Tile>::kBlocks)
@@ -162,8 +163,8 @@ __global__ void __launch_bounds__(PrefillShape<Element, InputTerms, Tile>::kThre
     float sums[kOutputTiles][kRowTiles][4] = {};
     const int end = slice_begin(slice + 1, windows) * kWindowStages;
     for (; stage < end; stage++) {
-      copy_async_wait<Shape::kStages - 2>();  // this stage is here
-      __syncthreads();                        // everybody's part of it, and the one before is no longer needed
+      copy_async_wait<Shape::kStages - 2>();  // this thread's part of the stage has arrived
+      __syncthreads();                        // all parts have, and the stage before is no longer needed
       begin_stage(stage + Shape::kStages - 1);
 #pragma unroll
       for (int i = 0; i < Shape::kPieces; i++) {

@@ -1,12 +1,12 @@
-// The inputs of linear as BF16 numbers in device memory, in the order in which prefill.cuh reads them.
+// The inputs of linear as BF16 terms in device memory, in the order in which prefill.cuh reads them.
 //
-// The memory idea: a tile of inputs is needed once for every 128 outputs. Cutting it into BF16 numbers each time would
-// take registers and instructions from the loop of products; doing it once here moves ten bytes per input for three
-// terms, six for one. At 4096 outputs that is a twentieth of the time of the products, in memory that stays in the
-// second-level cache. A warp reads 128 bytes of each of 16 rows and writes 512 contiguous bytes per term and step.
+// Memory access: a tile of inputs is needed once for every 128 outputs. Splitting it each time would take registers and
+// instructions from the loop of products; splitting it once here moves ten bytes per input for three terms, six for
+// one. At 4096 outputs that is a twentieth of the time of the products, in memory that stays in the second-level cache.
+// A warp reads 128 bytes of each of 16 rows and writes 512 contiguous bytes per term and step.
 //
 // The planes: [piece of 32 columns][term][step][group of 16 rows][lane][row g, row g + 8][4 columns], where lane
-// 4 * g + t has columns 8 * t + 4 * step of the piece. Rows and columns that are not there are zeros.
+// 4 * g + t has columns 8 * t + 4 * step of the piece. Missing rows and columns are zeros.
 #pragma once
 
 #include "cuda/kernels/common/fault.cuh"
@@ -18,7 +18,7 @@ inline constexpr int kSplitThreads = 256;
 inline constexpr int kGroupRows = 2 * kRowTile;
 inline constexpr int kGroupWords = kGroupRows * 16 / 2;  // of one term and step, four bytes each
 
-// Whether rows begin at multiples of 16 bytes and have a multiple of four columns.
+// Aligned: rows begin at multiples of 16 bytes and have a multiple of four columns.
 template <int InputTerms, bool Aligned>
 __device__ SplitEight<InputTerms> split_row(Global<const float> input, int row, int rows, int column, int columns) {
   float values[8] = {};
@@ -42,7 +42,7 @@ __device__ SplitEight<InputTerms> split_row(Global<const float> input, int row, 
   return split_eight<InputTerms>(values);
 }
 
-// One warp per group of rows and piece. `groups`: of rows, those of padding included.
+// One warp per group of rows and piece. `groups`: of rows, padding included.
 template <int InputTerms, bool Aligned>
 __global__ void __launch_bounds__(kSplitThreads)
     linear_split_kernel(LinearArguments arguments, int groups, uint32_t* planes, FaultSlot faults) {

@@ -1,5 +1,5 @@
-// In what order a packed weight lies in memory: row-major, every row and the number of rows padded with zeros, so that no
-// kernel checks where the matrix ends and every row begins at a multiple of 128 bytes.
+// In what order a packed weight lies in memory: row-major, every row and the number of rows padded with zeros, so that
+// no kernel checks where the matrix ends and every row begins at a multiple of 128 bytes.
 #pragma once
 
 #include <cstdint>

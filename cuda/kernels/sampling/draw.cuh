@@ -1,7 +1,7 @@
 // Drawing a token from the softmax of a row, cut by top-k, top-p and min-p: the same choice as the CPU library's.
 //
-// A probability is held as an integer weight, round(exp((logit - largest) / temperature) * 2^30). Integers add to the
-// same sum in any order, so atomics may add them.
+// A probability is represented as an integer weight, round(exp((logit - largest) / temperature) * 2^30). Integers add
+// to the same sum in any order, so atomics may add them.
 //
 //   weight   the argument is (logit - largest) * (1 / temperature), in F32
 //   top-k    the k best by (logit, lower id); only they have weights
@@ -9,8 +9,8 @@
 //   min-p    weights below round(min_p * 2^30) are dropped
 //   draw     target = floor(total * uniform24 / 2^24); the first id whose running sum exceeds it
 //
-// The memory idea: nothing is sorted and nothing is stored; every step is a pass over the row's logits, which stay in
-// the second-level cache, and computes keys and weights anew.
+// Memory access: nothing is sorted or stored; every step is a pass over the row's logits, which stay in the
+// second-level cache, and recomputes keys and weights.
 #pragma once
 
 #include "cuda/kernels/sampling/row.cuh"
@@ -47,14 +47,14 @@ __device__ inline uint32_t uniform24(uint32_t seed_low, uint32_t seed_high, uint
   return words[0] >> 8;
 }
 
-// The largest bound such that the weights of all keys >= bound sum to `need` or more; 0 when all weights do not.
-// weight(id, key) is a whole number. A radix descent from the top byte: each step finds the byte value where the sum is
-// reached and goes on among its keys. All threads; the same for each of them.
+// The largest bound such that the weights of all keys >= bound sum to `need` or more; 0 when all weights together do
+// not. A radix search from the top byte: each step finds the byte value at which the sum is reached and continues among
+// its keys. All threads; the same for each of them.
 template <typename KeyOf, typename WeightOfKey>
 __device__ uint64_t prefix_bound(int vocabulary, uint64_t need, const SampleRoom& room, KeyOf&& key_of,
                                  WeightOfKey&& weight_of) {
   uint64_t bound = 0;
-  uint64_t above = 0;  // weight of the keys better than all that are left
+  uint64_t above = 0;  // weight of the keys above all that are left
   for (int shift = 56; shift >= 0; shift -= 8) {
     __syncthreads();
     for (int i = int(threadIdx.x); i < 256; i += kSampleThreads) room.sums[i] = 0;
@@ -81,7 +81,7 @@ __device__ uint64_t prefix_bound(int vocabulary, uint64_t need, const SampleRoom
   return bound;
 }
 
-// How much weight the shortest prefix for top_p must hold.
+// The least weight of the shortest prefix for top_p.
 __device__ inline uint64_t weight_needed(float top_p, uint64_t total) {
   const double wanted = ceil(double(top_p) * double(total));
   return wanted < 1.0 ? 1 : wanted > double(total) ? total : uint64_t(wanted);
@@ -95,7 +95,7 @@ __device__ inline uint64_t target_of(uint64_t total, uint32_t uniform) {
 // The first id whose running sum of weight(id) exceeds the target; all threads, the same for each of them.
 template <typename WeightOfId>
 __device__ int32_t find_running_sum(int vocabulary, uint64_t target, const SampleRoom& room, WeightOfId&& weight_of) {
-  // A thread has neighbouring ids; thread 0 finds whose, and that thread which.
+  // A thread has consecutive ids; thread 0 finds the thread, and that thread finds the id.
   const int each = (vocabulary + kSampleThreads - 1) / kSampleThreads;
   const int first = int(threadIdx.x) * each;
   const int end = first + each < vocabulary ? first + each : vocabulary;

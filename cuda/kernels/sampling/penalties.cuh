@@ -1,7 +1,7 @@
-// What changes logits before a token is chosen: bias, then the penalties of the row's history.
+// Changes to the logits before a token is chosen: bias, then penalties for the tokens of the row's history.
 //
-// The memory idea: the changed logits are a copy in the block's scratch memory. The history is walked by all threads;
-// how often a token occurs is counted beside the copy, in words that only the history's tokens touch.
+// Memory access: the changed logits are a copy in the block's scratch memory. All threads walk the history; occurrences
+// of a token are counted beside the copy, in words that only tokens of the history touch.
 #pragma once
 
 #include "cuda/kernels/sampling/row.cuh"
@@ -23,7 +23,7 @@ __device__ inline bool add_bias(const SampleArguments& arguments, const SampleRo
       good = false;
       continue;
     }
-    // A token that is named several times is the first naming's thread's, in the order of the list.
+    // The thread of a token's first entry applies all its entries, in the order of the list.
     bool first = true;
     for (int j = 0; j < i && first; j++) first = int32_t(tokens[j]) != token;
     if (!first) continue;
@@ -69,7 +69,7 @@ __device__ inline bool apply_penalties(const SampleArguments& arguments, const S
   for (int i = int(threadIdx.x); i < length; i += kSampleThreads) {
     const int32_t token = history[i];
     const uint32_t count = atomic_exchange(counts + token, kDone);
-    if (count == kDone) continue;  // somebody has changed it already
+    if (count == kDone) continue;  // another thread has changed it already
     float logit = adjusted[token];
     logit = logit > 0.0f ? logit / repetition : logit * repetition;
     if (count > 0) logit = logit - frequency * float(count) - presence;

@@ -1,18 +1,18 @@
-// What the sampling kernels know of a row: its parameters, its logits, and the order of its candidates.
+// A row to sample: its parameters, its logits, and the order of its candidates.
 #pragma once
 
-#include "ffi/upbeat.h"
 #include "cuda/kernels/common/fault.cuh"
-#include "cuda/kernels/kernels.h"
 #include "cuda/kernels/common/reduce.cuh"
+#include "cuda/kernels/kernels.h"
+#include "ffi/upbeat.h"
 
 namespace upbeat {
 
 inline constexpr int kSampleThreads = 256;
 inline constexpr int kSampleWarps = kSampleThreads / 32;
 
-// exp(x) exactly as the CPU library computes it (cpu/kernels/common/math.inl): within 2 ulp, exactly 1 at 0, 0 below -87.33
-// and for NaN. The sampler's weights are rounded from it, so that both libraries draw alike.
+// exp(x) exactly as the CPU library computes it (cpu/kernels/common/math.inl): within 2 ulp, exactly 1 at 0, 0 below
+// -87.33 and for NaN. The sampler's weights are rounded from it, so that both libraries draw the same tokens.
 __device__ inline float sampling_exp(float x) {
   if (!(x >= -87.336544f)) return 0.0f;
   const float bounded = x < 88.37626f ? x : 88.37626f;
@@ -29,8 +29,8 @@ __device__ inline float sampling_exp(float x) {
 
 __device__ inline float without_nan(float value) { return value == value ? value : -INFINITY; }
 
-// A candidate as a number: the logit's bits, made to order as integers, above the complement of its id. All are
-// different, and larger is better: by logit, then by lower id.
+// A candidate as a number: the logit's bits, mapped so that they compare as integers, above the complement of its id.
+// All differ, and larger is better: by logit, then by lower id.
 __device__ inline uint64_t candidate_key(float logit, int32_t id) {
   const uint32_t bits = __float_as_uint(logit + 0.0f);  // -0 counts as +0
   const uint32_t ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
@@ -56,8 +56,8 @@ struct SampleRow {
   __device__ bool has_bias() const { return control(UPBEAT_SAMPLING_BIAS_COUNT) > 0; }
 };
 
-// The logits that a token is chosen by: raw, or with bias and penalties. Where one is infinite, all that are infinite
-// count alike and the rest not at all.
+// The logits that a token is chosen by: raw, or with bias and penalties. If any is infinite, all infinite ones count
+// the same and the rest not at all.
 struct ChoiceLogits {
   Global<const float> values;
   bool infinite;
@@ -68,14 +68,14 @@ struct ChoiceLogits {
   }
 };
 
-// Room that the threads of a block share.
+// Shared memory of a block.
 struct SampleRoom {
   Shared<float> floats;              // [kSampleWarps]
   Shared<unsigned long long> sums;   // [256]: sums of the weights of digits, or of threads
-  Shared<unsigned long long> words;  // [4]: what one thread tells the others
+  Shared<unsigned long long> words;  // [4]: broadcasts from one thread
 };
 
-// The largest of what the threads bring, for every thread. Barriers before and after.
+// The largest value of all threads, for every thread. Barriers before and after.
 __device__ inline float block_max(float value, const SampleRoom& room) {
   const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
   value = warp_max(value);
@@ -95,8 +95,8 @@ __device__ inline uint64_t block_total(uint64_t value, const SampleRoom& room) {
   return uint64_t(room.words[0]);
 }
 
-// What thread 0 knows, for every thread. Barriers before and after.
-__device__ inline uint64_t block_tell(uint64_t value, const SampleRoom& room) {
+// Thread 0's value, for every thread. Barriers before and after.
+__device__ inline uint64_t block_broadcast(uint64_t value, const SampleRoom& room) {
   __syncthreads();
   if (threadIdx.x == 0) room.words[0] = value;
   __syncthreads();

@@ -1,4 +1,4 @@
-// Launcher of sample.cuh: a bounded number of blocks, since each has scratch memory for a row.
+// Launcher of sample.cuh: a bounded number of blocks, because each needs scratch memory for a row.
 #include "cuda/kernels/sampling/sample.cuh"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Choosing one token per row: the order of operations is the contract of upbeat_sample.
 //
-// The memory idea: a block has a row at a time, from start to end. A row is a few hundred kilobytes of logits; the
-// passes over it after the first find them in the second-level cache.
+// Memory access: a block processes one row at a time. A row is a few hundred kilobytes of logits, which the passes
+// after the first read from the second-level cache.
 #pragma once
 
 #include "cuda/kernels/sampling/draw.cuh"
@@ -62,7 +62,7 @@ __device__ inline int32_t choose_token(const SampleArguments& arguments, const S
   return int32_t(uint64_t(room.words[0]));
 }
 
-// log(sum(exp(logits))) of the raw logits: each thread adds up in rising order, then thread 0 adds the threads' in
+// log(sum(exp(logits))) of the raw logits: each thread adds in ascending order, then thread 0 adds the threads' sums in
 // double precision. For every thread.
 __device__ inline double log_sum_exp(const SampleRow& row, float highest, const SampleRoom& room) {
   float sum = 0;
@@ -87,7 +87,7 @@ __device__ inline double log_sum_exp(const SampleRow& row, float highest, const 
   return result;
 }
 
-// Log-probabilities of the raw logits: of the token, and of the n likeliest, falling, ties by lower id.
+// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id.
 __device__ inline void write_logprobs(const SampleRow& row, int n, int32_t token, const SampleRoom& room,
                                       Global<float> logprobs, Global<int32_t> logprob_tokens, const FaultSlot& faults) {
   const ChoiceLogits logits = {row.logits, false};
@@ -98,7 +98,7 @@ __device__ inline void write_logprobs(const SampleRow& row, int n, int32_t token
   }
   const double total = log_sum_exp(row, highest, room);
   if (threadIdx.x == 0) logprobs[0] = float(double(logits(token)) - total);
-  // The likeliest one by one: each is the best below the one before. n is small.
+  // One by one: each is the best below the one before. n is small.
   uint64_t last = ~0ull;
   for (int rank = 0; rank < n; rank++) {
     uint64_t best = 0;
@@ -117,7 +117,7 @@ __device__ inline void write_logprobs(const SampleRow& row, int n, int32_t token
       logprob_tokens[rank] = key_id(best);
       logprobs[1 + rank] = float(double(logits(key_id(best))) - total);
     }
-    last = block_tell(best, room);
+    last = block_broadcast(best, room);
   }
 }
 

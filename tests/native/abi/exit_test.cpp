@@ -1,5 +1,5 @@
-// A process that never closes its devices: it must end, with its own exit code, while work is queued and threads wait;
-// and a forked child must be refused rather than hang.
+// A process that never closes its devices must end with its own exit code while work is queued and threads wait, and a
+// forked child must be refused rather than hang.
 #include <sys/wait.h>
 
 #include "tests/native/support/device.h"
@@ -46,8 +46,8 @@ TEST("a process exits when its devices are idle and their threads asleep") {
               43);
 }
 
-// AddressSanitizer's allocator and its leak check at exit are not made for a fork of a process with threads: the child
-// may hang in them. The other builds run this.
+// AddressSanitizer's allocator and leak check do not support a fork of a process with threads: the child may hang in
+// them. Other builds run this.
 #if !defined(__SANITIZE_ADDRESS__)
 TEST("a forked child is refused when the parent has a device") {
   CHECK_EQUAL(in_child([] {

@@ -1,4 +1,4 @@
-// A fault is sticky, wakes everybody, names its cause, and ends with the device.
+// A fault is sticky, wakes all waiters, names its cause, and ends with the device.
 #include <chrono>
 #include <thread>
 
@@ -50,7 +50,7 @@ TEST("a fault on one device leaves another alone") {
   CHECK_EQUAL(upbeat_stream_synchronize(healthy.stream, -1), 1);
 }
 
-TEST("a waiter returns the fault at once when the stream it waits for stands still") {
+TEST("a waiter returns the fault at once when the stream it waits for does not progress") {
   TestDevice test;
   const int32_t other = upbeat_stream_create(test.device);
   const int32_t event = upbeat_event_create(test.device);
@@ -92,7 +92,7 @@ TEST("a fault within a graph ends the launch") {
   CHECK_EQUAL(memory[1], 0);
 }
 
-TEST("the first of several faults is the one that is told") {
+TEST("the first of several faults is the one that is reported") {
   TestDevice test;
   const TestFile file("fault", std::vector<float>(16));
   auto* memory = test.memory<float>(16);

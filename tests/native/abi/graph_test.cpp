@@ -1,4 +1,4 @@
-// Graphs: what is captured, what is refused meanwhile, how a launch runs.
+// Graphs: what is captured, what is refused during a capture, how a launch runs.
 #include "tests/native/support/device.h"
 
 TEST("a captured op runs at each launch and not before") {
@@ -85,7 +85,7 @@ TEST("a capturing stream refuses what cannot be captured") {
            upbeat_stream_wait_event(test.stream, event),
            upbeat_weight_load(test.stream, weight, 0, 1, file.path(), 0),
            upbeat_weight_upload(test.stream, weight, 0, 1, source),
-           // What runs in graphs never writes weights: kernels of the CUDA library read them without waiting.
+           // Graphs never write weights: kernels of the CUDA library read them without waiting.
            upbeat_weight_randomize(test.stream, weight, 0, 1, 1.0f, 0, 0),
            upbeat_memory_load(test.stream, memory, file.path(), 0, UPBEAT_DTYPE_F32, 4),
            upbeat_graph_launch(empty, test.stream),
@@ -110,7 +110,7 @@ TEST("a stream that captures can be destroyed") {
   CHECK_EQUAL(memory[0], 0);
 }
 
-TEST("commands of a graph never overlap on a CPU, and who wants them to is told so") {
+TEST("device_dependent_launches() is refused by the CPU library") {
   TestDevice test;
   CHECK_OK(upbeat_device_dependent_launches(test.device, 0));
   CHECK_ERROR(upbeat_device_dependent_launches(test.device, 1), UPBEAT_ERROR_UNAVAILABLE, "the CUDA library's");

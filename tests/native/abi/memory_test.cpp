@@ -1,4 +1,4 @@
-// Device, handles and memory: what is given out, counted, refused and taken back.
+// Devices, handles and memory: allocation, accounting, refusals and release.
 #include <climits>
 
 #include "abi/objects/handles.h"
@@ -19,7 +19,7 @@ TEST("allocated memory is zeroed and aligned to 64 bytes, whatever its size") {
   }
 }
 
-TEST("device_usage() counts each kind and goes back to 0 when all is freed") {
+TEST("device_usage() counts each kind and returns to 0 when all is freed") {
   TestDevice test;
   auto expect = [&](int64_t device, int64_t host, int64_t weights) {
     int64_t usage[3] = {-1, -1, -1};
@@ -99,7 +99,7 @@ TEST("memory_fill() takes the low 8 bits") {
   CHECK_EQUAL(memory[3], 0);
 }
 
-TEST("device_open() refuses what it cannot give") {
+TEST("device_open() refuses invalid and unavailable devices") {
   CHECK_ERROR(upbeat_device_open(-1, 1, 0), UPBEAT_ERROR_INVALID_ARGUMENT, "index");
   CHECK_ERROR(upbeat_device_open(1, 1, 0), UPBEAT_ERROR_UNAVAILABLE, "index");
   CHECK_ERROR(upbeat_device_open(0, -1, 0), UPBEAT_ERROR_INVALID_ARGUMENT, "threads");
@@ -144,7 +144,7 @@ TEST("last_error() is cut to the capacity and belongs to its thread") {
   CHECK_EQUAL(upbeat_last_error(nullptr, 0), length);
 }
 
-TEST("a handle is refused when it stands for something else, or for nothing any more") {
+TEST("a handle is refused when it is of another kind, or stale") {
   TestDevice test;
   const int32_t event = upbeat_event_create(test.device);
   CHECK_ERROR(upbeat_event_query(test.stream), UPBEAT_ERROR_INVALID_ARGUMENT, "is a stream, not an event");
@@ -155,7 +155,7 @@ TEST("a handle is refused when it stands for something else, or for nothing any 
     CHECK_ERROR(upbeat_graph_destroy(wrong), UPBEAT_ERROR_INVALID_ARGUMENT, "is not a graph");
   }
   CHECK_OK(upbeat_event_destroy(event));
-  for (int i = 0; i < 3000; ++i) {  // a slot that comes round again gives another handle
+  for (int i = 0; i < 3000; ++i) {  // a reused slot gives another handle
     CHECK_ERROR(upbeat_event_query(event), UPBEAT_ERROR_INVALID_ARGUMENT, "is not an event");
     CHECK_ERROR(upbeat_event_destroy(event), UPBEAT_ERROR_INVALID_ARGUMENT, "is not an event");
     CHECK_OK(upbeat_event_destroy(upbeat_event_create(test.device)));

@@ -1,5 +1,5 @@
-// The way from the ABI to the kernels: operands arrive where they belong, wrong ones are refused, bits do not depend on
-// threads. What each op computes is tested in depth from TypeScript, against float64 references.
+// From the ABI to the kernels: operands arrive in the right places, wrong ones are refused, bits do not depend on
+// threads. The results of each op are tested in depth from TypeScript, against float64 references.
 #include <cmath>
 
 #include "tests/native/support/device.h"
@@ -72,7 +72,7 @@ std::vector<double> expected_chain() {
 
 }  // namespace
 
-TEST("a captured chain of ops gives what float64 gives, to float32 precision") {
+TEST("a captured chain of ops agrees with float64 to float32 precision") {
   const auto expected = expected_chain();
   for (const int32_t simd : {UPBEAT_SIMD_PORTABLE, UPBEAT_SIMD_AUTO}) {
     const auto actual = run_chain(1, simd);

@@ -1,4 +1,4 @@
-// Streams and events: order, asynchrony, waiting with and without limit.
+// Streams and events: order, asynchrony, waits with and without a timeout.
 #include <chrono>
 #include <thread>
 
@@ -76,7 +76,7 @@ TEST("an event stands for its latest record when it was recorded on another stre
   auto* memory = test.memory<uint8_t>(1);
   Hold hold(test.stream);
   CHECK_OK(upbeat_event_record(event, test.stream));
-  CHECK_OK(upbeat_stream_wait_event(waiter, event));  // waits for the held stream, whatever happens to the event
+  CHECK_OK(upbeat_stream_wait_event(waiter, event));  // waits for the stopped stream, whatever happens to the event
   CHECK_OK(upbeat_memory_fill(waiter, memory, 1, 1));
   CHECK_OK(upbeat_event_record(event, other));
   CHECK_EQUAL(upbeat_event_wait(event, -1), 1);
@@ -87,7 +87,7 @@ TEST("an event stands for its latest record when it was recorded on another stre
   CHECK_EQUAL(memory[0], 1);
 }
 
-TEST("stream_wait_event() orders work across streams when they hand over in turns") {
+TEST("stream_wait_event() orders work across streams when they alternate") {
   TestDevice test;
   const int32_t streams[2] = {test.stream, upbeat_stream_create(test.device)};
   const int32_t events[2] = {upbeat_event_create(test.device), upbeat_event_create(test.device)};

@@ -1,4 +1,4 @@
-// Weights and file loads: row coverage, ranges at odd places, files that are missing, short, or change.
+// Weights and file loads: row coverage, unaligned ranges, files that are missing, short, or changed.
 #include <cstring>
 #include <numeric>
 
@@ -6,14 +6,14 @@
 
 namespace {
 
-// A matrix whose element [r, c] says where it stands.
+// A matrix whose elements are all different.
 std::vector<float> counted(int32_t rows, int32_t columns) {
   std::vector<float> values(size_t(rows) * size_t(columns));
   std::iota(values.begin(), values.end(), 1.0f);
   return values;
 }
 
-// What the device holds, row by row: the embedding of every row number.
+// The weight on the device, row by row, by the embedding of every row number.
 std::vector<float> read_back(TestDevice& test, int32_t weight, int32_t rows, int32_t columns) {
   std::vector<int32_t> tokens(static_cast<size_t>(rows));
   std::iota(tokens.begin(), tokens.end(), 0);
@@ -137,7 +137,7 @@ TEST("a load fails at the call when the file is missing, short, or no file") {
               UPBEAT_ERROR_INVALID_ARGUMENT, "count");
   CHECK_ERROR(upbeat_memory_load(test.stream, memory, file.path(), 0, UPBEAT_DTYPE_F32, INT64_MAX / 2),
               UPBEAT_ERROR_INVALID_ARGUMENT, "overflow");
-  // No failed load counts as one.
+  // A failed load does not count.
   CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), 0));
   test.finish();
 }

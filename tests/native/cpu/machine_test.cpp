@@ -1,4 +1,4 @@
-// Container limits, read from made-up control groups in a temporary folder.
+// Container limits, read from fake control groups in a temporary folder.
 #include "cpu/machine/machine.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// The pool's contract: every task once, everything visible on return, for any ratio of threads to cores and of work to
-// dispatch.
+// The pool's contract: every task runs once and all its writes are visible on return, for any ratio of threads to cores
+// and of work to dispatch.
 #include "cpu/threads/thread_pool.h"
 
 #include <atomic>

@@ -212,7 +212,7 @@ TEST("rotary_cache normalises, rotates and stores, leaves padding alone, and doe
   }
 }
 
-TEST("gather_rows copies rows, zeroes negative indices and faults beyond the input") {
+TEST("gather_rows copies rows, gives zeros for negative indices and faults outside the input") {
   Random random(4);
   for (const KernelSet* kernels : kernel_sets()) {
     const int columns = 700, input_rows = 9;
@@ -233,7 +233,7 @@ TEST("gather_rows copies rows, zeroes negative indices and faults beyond the inp
   }
 }
 
-TEST("gather_tokens and scatter_tokens move tokens, skip padding and fault beyond the table") {
+TEST("gather_tokens and scatter_tokens move tokens, skip padding and fault outside the table") {
   for (const KernelSet* kernels : kernel_sets()) {
     std::vector<int> table = {10, 11, 12, 13}, sources = {3, -1, 0}, output(3);
     upbeat::GatherTokensArguments gather = {table.data(), sources.data(), 3, 4, output.data()};

@@ -1,11 +1,11 @@
-// The kernels for tile registers once more, with the registers in ordinary memory: where a sanitizer sees every access,
-// and on machines that have none. Compile like cpu/kernels/sets/avx512.cpp.
+// The kernels for tile registers with the registers in ordinary memory: for sanitizers, which then see every access,
+// and for machines without tile registers. Compile like cpu/kernels/sets/avx512.cpp.
 #if defined(__x86_64__)
 #define UPBEAT_KERNELS_AVX512
 #define UPBEAT_KERNELS_AMX
 #define UPBEAT_EMULATE_TILES
-#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/common/simd.h"
+#include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/elementwise/embedding.inl"
 #include "cpu/kernels/linear/amx.inl"

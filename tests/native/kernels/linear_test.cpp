@@ -27,7 +27,7 @@ float tile_sum(const float* input, const float* weights, int columns, int terms)
     for (int k = start; k < start + 32 && k < columns; k++) {
       float rest = input[k];
       for (int i = 0; i < terms; i++) {
-        float(&chain)[2] = chains[i];
+        float (&chain)[2] = chains[i];
         const float term = bits_to_float(float_to_bits(rest) & 0xffff0000u);
         chain[k % 2] = std::fmaf(term, weights[k], chain[k % 2]);
         rest = std::isfinite(rest) ? rest - term : 0.0f;
@@ -64,8 +64,8 @@ struct Case {
 };
 
 // Results of more work than this are compared in a sample of about as many rows and columns as below, edges included.
-// With sanitizers that is nearly all of them: sanitizers check the accesses, and every number is compared where the same
-// test runs without them.
+// With sanitizers that is nearly all of them: sanitizers check the accesses, and every number is compared where the
+// same test runs without them.
 constexpr double kWorkComparedWhole = kSanitized ? 1e4 : 4e6;
 constexpr int kSampledRows = kSanitized ? 4 : 11, kSampledColumns = kSanitized ? 8 : 61;
 
@@ -180,10 +180,11 @@ TEST("linear agrees with both references for every number of rows of a tile, wit
 TEST("linear agrees with both references over several blocks of inputs, of rows, and of both") {
   Random random(2);
   each_set([&](const KernelSet& kernels, Dtype dtype) {
-    for (const Case& c : {Case{dtype, 1, 4864, 100, Extras::bias}, Case{dtype, 3, 2048, 193, Extras::both_in_place},
-                          Case{dtype, 40, 1025, 190, Extras::both_in_place}, Case{dtype, 197, 64, 320, Extras::residual},
-                          Case{dtype, 400, 2100, 75, Extras::both_in_place},
-                          Case{.dtype = dtype, .rows = 193, .inputs = 3000, .outputs = 33, .threads = 1}}) {
+    for (const Case& c :
+         {Case{dtype, 1, 4864, 100, Extras::bias}, Case{dtype, 3, 2048, 193, Extras::both_in_place},
+          Case{dtype, 40, 1025, 190, Extras::both_in_place}, Case{dtype, 197, 64, 320, Extras::residual},
+          Case{dtype, 400, 2100, 75, Extras::both_in_place},
+          Case{.dtype = dtype, .rows = 193, .inputs = 3000, .outputs = 33, .threads = 1}}) {
       check_linear(kernels, c, random);
     }
   });

@@ -81,7 +81,7 @@ TEST("sample draws what a plain reference draws, for random parameters") {
       const Row row = random_row(random, random.below(2) ? random.between(1, 40) : random.between(1, 2600));
       const int token = sample_one(*kernels, row);
       if (row.temperature == 0) {
-        CHECK_EQUAL(token, falling_order(adjusted_logits(row))[0]);
+        CHECK_EQUAL(token, descending_order(adjusted_logits(row))[0]);
       } else {
         CHECK(plausible(row, token));
       }
@@ -144,7 +144,7 @@ TEST("sample follows the softmax: chi-square over 60000 draws") {
   }
 }
 
-TEST("sample draws from exactly the sets that top-k, top-p and min-p leave, ties by lower id") {
+TEST("sample draws from exactly the tokens that top-k, top-p and min-p keep, ties by lower id") {
   for (const KernelSet* kernels : kernel_sets()) {
     const auto support = [&](Row row) {
       std::vector<Row> rows(3000, row);
@@ -239,7 +239,7 @@ TEST("sample handles whole vocabularies: greedy, flat top-p near 1, top-k of nea
   }
 }
 
-TEST("sample applies bias, repetition, frequency and presence penalties, once per token, and forgets them") {
+TEST("sample applies bias, repetition, frequency and presence penalties once per token, for one row only") {
   for (const KernelSet* kernels : kernel_sets()) {
     Row row = {.logits = {4, 3.9f, -1, 3.5f}, .temperature = 0};
     CHECK_EQUAL(sample_one(*kernels, row), 0);
@@ -261,11 +261,11 @@ TEST("sample applies bias, repetition, frequency and presence penalties, once pe
     row = {.logits = {NAN, 1, -5}, .temperature = 0, .bias = {{0, 100.0f}}};
     CHECK_EQUAL(sample_one(*kernels, row), 1);
     Row clean = {.logits = {4, 3.9f, -1, 3.5f}, .temperature = 0, .presence = 1, .generated = {3}};
-    CHECK_EQUAL(sample_one(*kernels, clean), 0);  // nothing is left of the earlier histories
+    CHECK_EQUAL(sample_one(*kernels, clean), 0);  // earlier histories have no effect
   }
 }
 
-TEST("sample writes log-probabilities of the raw logits and the likeliest tokens in order") {
+TEST("sample writes log-probabilities of the raw logits and the most likely tokens in order") {
   Random random(5);
   for (const KernelSet* kernels : kernel_sets()) {
     for (const int vocabulary : {1, 5, 30, 5000}) {
@@ -296,7 +296,7 @@ TEST("sample writes log-probabilities of the raw logits and the likeliest tokens
       CHECK_EQUAL(result.logprobs[15], 55.0f);
       std::vector<float> clean;
       for (int i = 0; i < vocabulary; i++) clean.push_back(logit(i));
-      const auto order = falling_order(clean);
+      const auto order = descending_order(clean);
       for (int i = 0; i < row.logprobs; i++) {
         CHECK_EQUAL(result.logprob_tokens[size_t(6 + i)], order[size_t(i)]);
         CHECK(close(result.logprobs[size_t(8 + i)], order[size_t(i)]));
@@ -306,7 +306,7 @@ TEST("sample writes log-probabilities of the raw logits and the likeliest tokens
   }
 }
 
-TEST("sample gives -1 for padding and faults on what it cannot use, naming it") {
+TEST("sample gives -1 for padding and faults on invalid rows, naming them") {
   for (const KernelSet* kernels : kernel_sets()) {
     const auto faults = [&](const Row& row, const char* words) {
       const Row good = {.logits = std::vector<float>(row.logits.size(), 1.0f)};

@@ -59,7 +59,8 @@ void check_embedding(const KernelSet& kernels, Dtype dtype, int rows, int column
   for (int row = 0; row < int(tokens.size()); row++) {
     for (int k = 0; k < columns; k++) {
       const float expected = tokens[size_t(row)] < 0 ? 0.0f : matrix.at(tokens[size_t(row)], k);
-      CHECK_FORMAT(output[size_t(row) * columns + k] == expected, "embedding %s row %d column %d", kernels.name, row, k);
+      CHECK_FORMAT(output[size_t(row) * columns + k] == expected, "embedding %s row %d column %d", kernels.name, row,
+                   k);
     }
   }
   tokens[5] = rows;

@@ -1,8 +1,8 @@
-# No kernel spills registers. Called with -DLOG, what ptxas said.
+# No kernel spills registers. Called with -DLOG, the output of ptxas.
 file(STRINGS ${LOG} lines REGEX "bytes spill stores")
 list(LENGTH lines count)
 if(count EQUAL 0)
-  message(FATAL_ERROR "${LOG} tells of no kernel")
+  message(FATAL_ERROR "${LOG} reports no kernel")
 endif()
 foreach(line IN LISTS lines)
   if(NOT line MATCHES " 0 bytes spill stores, 0 bytes spill loads")

@@ -1,4 +1,4 @@
-// What the tests of every device library share: calls of the ABI that must succeed or fail, and files for them.
+// Shared by the tests of every device library: calls of the ABI that must succeed or fail, and files for them.
 #pragma once
 
 #include <cstdint>

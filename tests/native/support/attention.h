@@ -1,5 +1,5 @@
 // A paged cache with random sequences, for the tests of attention: any part of any sequence can be run as part of any
-// batch, and its rows are compared across batches. Whatever was not written to the cache is NaN.
+// batch, and its rows are compared across batches. Unwritten parts of the cache are NaN.
 #pragma once
 
 #include <algorithm>
@@ -86,7 +86,7 @@ inline std::vector<std::vector<float>> attend(const upbeat::KernelSet& kernels, 
       rows.insert(rows.end(), value, value + shape.kv_width());
       slots.push_back(t < lowest ? -1 : table[t / shape.block_size] * shape.block_size + t % shape.block_size);
     }
-    for (int block = 0; (block + 1) * shape.block_size <= lowest; block++) table[block] = -7;  // given back
+    for (int block = 0; (block + 1) * shape.block_size <= lowest; block++) table[block] = -7;  // freed
     run_kernel<upbeat::RotaryCacheArguments>(
         kernels.rotary_cache,
         {rows.data(), positions.data(), slots.data(), identity.data(), nullptr, nullptr, 0, length, 0, shape.kv_heads,

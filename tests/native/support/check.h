@@ -1,4 +1,4 @@
-// The few lines a native test needs: CHECK reports and counts, a test is a function in a list, main runs them all.
+// A minimal test framework: CHECK reports and counts, TEST registers a function, run_all() runs them.
 #pragma once
 
 #include <atomic>
@@ -76,14 +76,14 @@ inline int run_all() {
   if (!(condition)) check::fail(__FILE__, __LINE__, "failed: " #condition)
 
 // With a message as of printf.
-#define CHECK_FORMAT(condition, ...)                                                      \
-  do {                                                                                    \
+#define CHECK_FORMAT(condition, ...)                                               \
+  do {                                                                             \
     if (!(condition)) check::fail(__FILE__, __LINE__, check::format(__VA_ARGS__)); \
   } while (false)
 
 #define CHECK_EQUAL(actual, expected) check::equal(__FILE__, __LINE__, #actual, actual, expected)
 
-// For what the rest of a test cannot do without.
+// For conditions without which the test cannot go on.
 #define REQUIRE(condition)                                    \
   if (!(condition)) {                                         \
     check::fail(__FILE__, __LINE__, "required: " #condition); \

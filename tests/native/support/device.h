@@ -1,4 +1,4 @@
-// What the tests of the CPU library share: a device to test on, and a way to hold a stream at a known point.
+// Shared by the tests of the CPU library: a device to test on, and a way to stop a stream at a known point.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,7 @@ struct TestDevice {
   void finish() const { CHECK_EQUAL(upbeat_stream_synchronize(stream, -1), 1); }
 };
 
-// Holds a stream: its thread stands still at this point until let_go(). Nothing here depends on time.
+// Stops a stream's thread at this point until let_go(). Does not depend on time.
 class Hold {
  public:
   explicit Hold(int32_t stream) {

@@ -1,4 +1,4 @@
-// What the kernel tests share: the kernel sets of this machine, thread pools of several sizes, and seeded random
+// Shared by the kernel tests: the kernel sets of this machine, thread pools of several sizes, and seeded random
 // numbers.
 #pragma once
 
@@ -52,7 +52,7 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// The value a BF16 cache keeps: rounded to nearest even.
+// The value that a BF16 cache stores: rounded to nearest even.
 inline float through_bf16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
@@ -68,7 +68,7 @@ void run_kernel(upbeat::Kernel<Arguments> kernel, const Arguments& arguments, up
   if (!kernel(arguments, pool, fault)) check::fail(__FILE__, __LINE__, std::string("fault: ") + fault.message);
 }
 
-// Runs one that must, and checks its message.
+// Runs a kernel that must fault, and checks its message.
 template <typename Arguments>
 void check_fault(upbeat::Kernel<Arguments> kernel, const Arguments& arguments, const char* words) {
   upbeat::Fault fault;

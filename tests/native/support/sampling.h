@@ -7,7 +7,7 @@
 #include "cpu/kernels/sampling/philox.inl"
 #include "tests/native/support/kernels.h"
 
-// One row's parameters; the defaults are those that change nothing.
+// One row's parameters; the defaults have no effect.
 struct Row {
   std::vector<float> logits;
   float temperature = 1, top_p = 1, min_p = 0, repetition = 1, presence = 0, frequency = 0;
@@ -27,7 +27,7 @@ struct Sampled {
   int max_logprobs;
 };
 
-// The kernel's arguments for some rows, and the memory behind them.
+// The kernel's arguments for some rows, and their memory.
 struct SampleBatch {
   std::vector<float> logits, floats, bias_values, logprobs;
   std::vector<int> ints, table = {-99, -99, -99}, bias_tokens, tokens, logprob_tokens;
@@ -86,17 +86,17 @@ inline std::vector<float> adjusted_logits(const Row& row) {
   return logits;
 }
 
-inline std::vector<int> falling_order(const std::vector<float>& logits) {
+inline std::vector<int> descending_order(const std::vector<float>& logits) {
   std::vector<int> order(logits.size());
   for (size_t i = 0; i < order.size(); i++) order[i] = int(i);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return logits[size_t(a)] > logits[size_t(b)]; });
   return order;
 }
 
-// The distribution that the token is drawn from, by id; `slack` moves the edge of top_p.
+// The distribution from which the token is drawn, by id; `slack` moves the edge of top_p.
 inline std::vector<double> distribution(const Row& row, double slack = 0) {
   const std::vector<float> logits = adjusted_logits(row);
-  const std::vector<int> order = falling_order(logits);
+  const std::vector<int> order = descending_order(logits);
   const size_t k = row.top_k > 0 ? std::min(size_t(row.top_k), order.size()) : order.size();
   std::vector<double> probabilities(logits.size());
   double total = 0;
@@ -117,7 +117,7 @@ inline std::vector<double> distribution(const Row& row, double slack = 0) {
   return probabilities;
 }
 
-// Whether the inverse CDF could have given `token`: rounding may move the target and the edges by a little.
+// Whether the inverse CDF could have given `token`: rounding may move the target and the edges slightly.
 inline bool plausible(const Row& row, int token) {
   const double u =
       upbeat::portable::uniform24(uint32_t(row.seed), uint32_t(row.seed >> 32), uint32_t(row.position)) * 0x1p-24;

@@ -1,8 +1,8 @@
-// The CUDA runtime calls that the library makes, for machines without a GPU. The same names, the same meaning, carried
-// out on the host: kernels by the emulator, streams by threads.
+// The CUDA runtime calls of the library, for machines without a GPU: the same names and meanings on the host, kernels
+// by the emulator, streams by threads.
 //
-// Stricter than CUDA where that finds mistakes: memory comes filled with rubbish; freed memory is gone at once; copies
-// check both ends when they run; a copy that is asynchronous refuses host memory that is not pinned.
+// Stricter than CUDA where that finds mistakes: new memory is filled with garbage; freed memory is gone at once; copies
+// check both ranges when they run; asynchronous copies refuse host memory that is not pinned.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,7 @@ inline bool reachable(const void* address, size_t bytes, const char* what) {
 
 // ---- Errors
 
-// Of a launch failure, what the emulator found.
+// For a launch failure, the emulator's finding.
 inline const char* cudaGetErrorString(cudaError_t error) {
   if (error == cudaErrorLaunchFailure && simt::Findings::process().any()) {
     return simt::Findings::process().first().c_str();
@@ -123,7 +123,7 @@ inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return simt::state();
 }
 
-// As new: what was found is forgotten.
+// Clears the findings.
 inline cudaError_t cudaDeviceReset() {
   simt::SlowCalls::process().note("cudaDeviceReset");
   simt::Findings::process().take();

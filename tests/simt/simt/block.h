@@ -1,13 +1,13 @@
 // One block of a grid: its threads as fibers, in lock step where CUDA says so.
 //
 // A system thread runs one block at a time. Every CUDA thread runs until it waits: at a barrier for the whole block, or
-// at a warp's collective for the lanes of its mask. A warp goes on for as long as some lane of it can, since its stacks
-// are in the cache then. Lanes and warps are taken in rising order in one round and in falling order in the next, so
-// that code which relies on an order that CUDA does not give has a chance to fail.
+// at a warp's collective for the lanes of its mask. A warp continues as long as any of its lanes can, because its
+// stacks are in the cache then. Lanes and warps run in ascending order in one round and in descending order in the
+// next, so that code that relies on an order that CUDA does not guarantee is likely to fail.
 //
-// Found out here: barriers that not all threads of the block reach, or reach at different places; collectives that some
-// lane of the mask never reaches, or reaches as another operation; what else would hang; threads that leave without
-// having waited for the kernels before theirs.
+// Detected here: barriers that not all threads of the block reach, or reach at different places; collectives that some
+// lane of the mask never reaches, or reaches as another operation; other deadlocks; threads that exit without having
+// waited for the kernels before theirs.
 #pragma once
 
 #include <algorithm>
@@ -40,13 +40,13 @@ struct Size3 {
 
 inline constexpr int kWarp = 32;
 inline constexpr int kMostThreads = 1024;
-inline constexpr size_t kLaneBytes = 64;  // what a lane may bring to a collective, or take from it
+inline constexpr size_t kLaneBytes = 64;  // most bytes that a lane passes to a collective, or receives
 
-// What a lane waits for with others of its warp.
+// An operation that lanes of a warp perform together.
 struct Collective {
   const char* what = nullptr;
   Place place;
-  uint32_t mask = 0;     // 0: nobody
+  uint32_t mask = 0;     // 0: unused
   uint32_t arrived = 0;  // lanes that wait
   alignas(16) std::byte in[kWarp][kLaneBytes];
   alignas(16) std::byte out[kWarp][kLaneBytes];
@@ -54,7 +54,7 @@ struct Collective {
 
 struct SharedRange;
 
-// A copy that a thread has begun and not waited for, of its group.
+// An asynchronous copy that its thread has not waited for yet.
 struct PendingCopy {
   SharedRange* range;
   int64_t offset;
@@ -69,7 +69,7 @@ struct Thread {
   int id = 0;
   Index3 index;
   Warp* own_warp = nullptr;
-  bool has_waited = true;  // for the kernels before, where it must
+  bool has_waited = true;  // for earlier kernels, where it must
   std::vector<PendingCopy> copies;
   int copy_groups = 0;
 
@@ -96,7 +96,7 @@ struct KernelRun {
   bool must_wait;  // it may be a dependent launch: until a thread has waited it may read weights, and nothing else
 };
 
-// The block that this system thread runs. Asked for at every access, so it is a plain word.
+// The block that this system thread runs. Read at every access, so it is a plain pointer.
 inline thread_local constinit Block* running_block = nullptr;
 
 class Block {
@@ -104,7 +104,7 @@ class Block {
   // The block that this system thread runs.
   static Block& current() { return *running_block; }
 
-  // The one that it runs all its blocks with.
+  // The object with which this thread runs all its blocks.
   static Block& of_this_thread() {
     static thread_local const std::unique_ptr<Block> block = std::make_unique<Block>();
     return *(running_block = block.get());
@@ -115,7 +115,7 @@ class Block {
 
   Thread& thread() { return *running_; }
   Warp& warp() { return *running_->own_warp; }
-  // Counts barriers. Never falls, also from block to block.
+  // Counts barriers; never decreases, not even between blocks.
   uint32_t epoch() const { return epoch_; }
   uint32_t first_epoch() const { return first_epoch_; }
 
@@ -152,7 +152,7 @@ class Block {
     for (;;) leave();
   }
 
-  // __syncthreads(), with the or of what all threads bring.
+  // __syncthreads(), with the logical or over all threads.
   bool barrier(bool value, const Place& place) {
     if (at_barrier_ == 0) {
       barrier_place_ = place;
@@ -171,10 +171,10 @@ class Block {
       return barrier_result_;
     }
     leave();
-    return barrier_result_;  // of this barrier still: the next one needs this thread
+    return barrier_result_;  // still of this barrier: the next one needs this thread
   }
 
-  // An operation of all lanes of the mask together. complete(in, out) sees their slots once the last one has come.
+  // An operation of all lanes of the mask. complete(group) runs when the last lane has arrived.
   template <typename Out, typename In, typename Complete>
   Out collective(uint32_t mask, const char* what, const Place& place, const In& in, Complete&& complete) {
     static_assert(sizeof(In) <= kLaneBytes && sizeof(Out) <= kLaneBytes);
@@ -200,7 +200,7 @@ class Block {
     } else {
       leave();
     }
-    // Nobody writes this lane's slot before the lane itself comes to another collective.
+    // This lane's slot is not written before the lane itself reaches another collective.
     Out out;
     std::memcpy(&out, group.out[lane], sizeof(Out));
     return out;
@@ -212,7 +212,7 @@ class Block {
   }
 
  private:
-  // Nearly always the very same text.
+  // Nearly always the same pointer.
   static bool same(const char* a, const char* b) { return a == b || std::strcmp(a, b) == 0; }
   static bool same(const Place& a, const Place& b) {
     return a.line() == b.line() && a.column() == b.column() && same(a.file_name(), b.file_name());
@@ -269,7 +269,7 @@ class Block {
     running_ = nullptr;
   }
 
-  // Until all its lanes wait.
+  // Runs a warp until all its lanes wait.
   void run_warp(size_t at, bool rising) {
     Warp& warp = warps_[at];
     Thread* first = &threads_[at * kWarp];

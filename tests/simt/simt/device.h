@@ -1,6 +1,4 @@
-// What CUDA code may say: the built-in names, and the thin operations that cuda/kernels/common/machine.h defines for nvcc.
-//
-// A kernel source that goes through machine.h compiles with a host compiler to what this file makes of it.
+// CUDA's built-in names, and the primitives that cuda/kernels/common/machine.h defines for nvcc, for a host compiler.
 #pragma once
 
 #include <bit>
@@ -46,7 +44,7 @@ inline void __threadfence_system() { std::atomic_thread_fence(std::memory_order_
 
 namespace simt {
 
-// Every lane of the mask receives what source_of(lane) brought; a source outside the mask is a finding.
+// Every lane of the mask receives the value of source_of(lane); a source outside the mask is a finding.
 template <typename T, typename SourceOf>
 T exchange(uint32_t mask, const char* what, const Place& place, T value, SourceOf&& source_of) {
   return Block::current().collective<T>(mask, what, place, value, [&](Collective& group) {
@@ -130,7 +128,7 @@ inline int __ffs(int bits) { return bits == 0 ? 0 : std::countr_zero(uint32_t(bi
 inline float __uint_as_float(uint32_t bits) { return std::bit_cast<float>(bits); }
 inline uint32_t __float_as_uint(float value) { return std::bit_cast<uint32_t>(value); }
 
-// ---- What machine.h asks for
+// ---- The primitives of machine.h
 
 // A group of elements that is loaded and stored whole.
 template <typename T, int Count>
@@ -170,7 +168,7 @@ void store_pack(Shared<T> to, const Pack<T, Count>& pack) {
   std::memcpy(to.checked(sizeof pack, sizeof pack, simt::Access::write), &pack, sizeof pack);
 }
 
-// Atomics, on global memory also between kernels that run at the same time. Each returns the value before.
+// Atomics, on global memory also between concurrent kernels. Each returns the old value.
 template <typename T>
 T* atomic_target(Global<T> at) {
   simt::check_global(at.unchecked(), sizeof(T), alignof(T), "atomic operation");
@@ -211,8 +209,8 @@ T load_volatile(Global<T> from) {
   return __atomic_load_n(from.unchecked(), __ATOMIC_RELAXED);
 }
 
-// cp.async: 16 bytes from global to shared memory, or the first of them and zeros. They are written when their group is
-// waited for, and not before, so that a wait that is missing shows, and so does a barrier that is missing after it.
+// cp.async: 16 bytes from global to shared memory, or the first of them and zeros. They are written only when their
+// group is waited for, so that a missing wait is detected, and a missing barrier after it too.
 template <typename T>
 void copy_async_part(Shared<T> to, Global<const T> from, int bytes) {
   if (bytes < 0 || bytes > 16) simt::Block::current().fail(simt::format("cp.async of %d bytes", bytes));
@@ -235,7 +233,7 @@ void copy_async(Shared<T> to, Global<const T> from, bool present = true) {
 
 inline void copy_async_commit() { ++simt::Block::current().thread().copy_groups; }
 
-// Waits until at most `Left` of this thread's latest groups are on their way.
+// Waits until at most `Left` of this thread's latest groups are in flight.
 template <int Left>
 void copy_async_wait() {
   simt::Thread& thread = simt::Block::current().thread();
@@ -247,8 +245,8 @@ void copy_async_wait() {
   });
 }
 
-// griddepcontrol.wait and .launch_dependents. Kernels run one after the other here; what a kernel does before it waits
-// is checked instead (memory.h).
+// griddepcontrol.wait and .launch_dependents. Kernels run one after the other here; instead, accesses before the wait
+// are checked (memory.h).
 inline void wait_for_earlier_kernels() { simt::Block::current().thread().has_waited = true; }
 inline void let_next_kernel_begin() {}
 
@@ -279,8 +277,8 @@ inline uint32_t bf16_pair(float first, float second) {
 //
 // With g = lane / 4 and t = lane % 4, a[0] holds row g, columns 2t and 2t + 1 (the lower in the lower half), a[1] the
 // same of row g + 8, a[2] row g, columns 2t + 8 and 2t + 9, a[3] those of row g + 8; b[0] rows 2t and 2t + 1 of column
-// g, b[1] rows 2t + 8 and 2t + 9; sums row g, columns 2t and 2t + 1, then the same of row g + 8. The hardware does not
-// say in which order it adds; here it is ascending, from the sum.
+// g, b[1] rows 2t + 8 and 2t + 9; sums row g, columns 2t and 2t + 1, then the same of row g + 8. The order of
+// additions in hardware is unspecified; here it is ascending, starting from the sum.
 inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                      simt::Place place = simt::Place::current()) {
   struct Brought {
@@ -336,8 +334,8 @@ inline void mma_bf16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&
 
 namespace simt {
 
-// ldmatrix: lane i brings row i % 8 of matrix i / 8, 16 bytes. choose(lane, half) says of which row and column of each
-// matrix the element in that half of the lane's word is.
+// ldmatrix: lane i passes row i % 8 of matrix i / 8, 16 bytes. choose(lane, half) returns the row and column of each
+// matrix for that half of the lane's word.
 template <typename Choose>
 void load_matrices(uint32_t (&words)[4], Shared<uint32_t> row, const char* what, const Place& place, Choose&& choose) {
   struct Row {

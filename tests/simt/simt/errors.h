@@ -1,4 +1,4 @@
-// The CUDA runtime's errors that the library knows.
+// The CUDA runtime's errors that the library handles.
 #pragma once
 
 enum cudaError_t {

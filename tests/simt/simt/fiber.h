@@ -1,6 +1,7 @@
-// Fibers: stacks that one system thread switches between. A CUDA thread of the emulator is one.
+// Fibers: stacks between which one system thread switches. Each CUDA thread of the emulator is a fiber.
 //
-// On x86-64 a switch is a dozen instructions; elsewhere it is swapcontext. AddressSanitizer is told of every switch.
+// On x86-64 a switch is a dozen instructions; elsewhere it is swapcontext. AddressSanitizer is notified of every
+// switch.
 #pragma once
 
 #include <sys/mman.h>
@@ -21,7 +22,7 @@
 namespace simt {
 
 #if defined(__x86_64__)
-// Registers that a compiler may use and that a switch does not keep.
+// Registers that the compiler may use and that a switch does not preserve.
 #if defined(__AVX512F__)
 #define SIMT_WIDE_REGISTERS                                                                                     \
   , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", \
@@ -30,11 +31,11 @@ namespace simt {
 #define SIMT_WIDE_REGISTERS
 #endif
 
-// Notes in *from where the stack in use is left, and goes on with the stack `to`, at the address on its top. Inline and
-// with a jump: a processor guesses where that goes, which it cannot for a return that no call belongs to.
+// Saves the current stack position in *from and continues on the stack `to`, at the address on its top. Inlined, with a
+// jump: a processor predicts its target, but not that of a return without a call.
 [[gnu::always_inline]] inline void switch_stack(void** from, void* to) {
   asm volatile(
-      "subq $128, %%rsp\n"  // what the function around this may keep there
+      "subq $128, %%rsp\n"  // the red zone of the surrounding function
       "pushq %%rbp\n"
       "pushq %%rbx\n"
       "leaq 1f(%%rip), %%rax\n"
@@ -56,7 +57,7 @@ namespace simt {
 #undef SIMT_WIDE_REGISTERS
 #endif
 
-// A stack, and where on it execution stands. The system thread's own stack is one too: the default-constructed fiber.
+// A stack and the position of execution on it. A default-constructed fiber stands for the system thread's own stack.
 class Fiber {
  public:
 #if defined(__SANITIZE_ADDRESS__)
@@ -65,8 +66,8 @@ class Fiber {
   static constexpr size_t kStackBytes = 128 << 10;
 #endif
 
-  // Stacks begin at multiples of a page: without an offset of its own, each fiber's first frames would lie in the same
-  // few sets of every cache.
+  // Stacks begin at multiples of a page: without different offsets, the first frames of all fibers would map to the
+  // same few sets of every cache.
   static constexpr size_t kColours = 61;
   static constexpr size_t kColourBytes = 64 * 9;
 
@@ -77,8 +78,8 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Makes the next switch to this fiber call entry(), which must never return. What ran on it before is forgotten.
-  // Fibers that run in turns have different colours.
+  // Makes the next switch to this fiber call entry(), which must never return. What ran on it before is discarded.
+  // Fibers that alternate should have different colours.
   void prepare(void (*entry)(), [[maybe_unused]] size_t colour) {
     if (stack_ == nullptr) {
       void* map =
@@ -106,7 +107,7 @@ class Fiber {
 #endif
   }
 
-  // Leaves this fiber, which is the one running, for another; returns when somebody switches back.
+  // Switches from this fiber, which is running, to another; returns when something switches back.
   void switch_to(Fiber& other) {
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&fake_stack_, other.bottom_, other.size_);
@@ -119,7 +120,7 @@ class Fiber {
     arrived(this);
   }
 
-  // The same, from the fiber that all others go back to.
+  // The same, from the fiber to which all others return.
   void enter(Fiber& other) {
 #if defined(__SANITIZE_ADDRESS__)
     came_from = this;
@@ -127,12 +128,12 @@ class Fiber {
     switch_to(other);
   }
 
-  // The first thing to do on a fiber that was just entered.
+  // The first call on a fiber that was just entered.
   static void entered() { arrived(nullptr); }
 
  private:
 #if defined(__SANITIZE_ADDRESS__)
-  // Whom the latest switch came from: that fiber's stack is told here, to be known when it is gone back to.
+  // The fiber of the latest switch; its stack bounds are learnt on arrival, for the switch back.
   static inline thread_local Fiber* came_from = nullptr;
 #endif
   static void arrived([[maybe_unused]] Fiber* here) {

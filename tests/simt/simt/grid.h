@@ -1,4 +1,4 @@
-// A grid's blocks, shared out among a few system threads.
+// A grid's blocks, divided among a few system threads.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace simt {
 
-// Threads that help the one of a stream. They serve one grid at a time; who finds them busy works alone.
+// Threads that help a stream's thread. They serve one grid at a time; a stream that finds them busy works alone.
 class Helpers {
  public:
   // Never destroyed: they may still run while the process exits.
@@ -23,7 +23,7 @@ class Helpers {
     return *helpers;
   }
 
-  // Calls work() here and on every helper that comes in time; returns when nobody is in it any more.
+  // Calls work() here and on every helper that wakes in time; returns when all have returned from it.
   void run(const std::function<void()>& work) {
     std::unique_lock turn(turn_, std::try_to_lock);
     if (!turn || count_ == 0) return work();
@@ -69,7 +69,7 @@ class Helpers {
   int inside_ = 0;
 };
 
-// Runs a kernel over its grid. Blocks come in no particular order, and several at a time, as on a GPU.
+// Runs a kernel over its grid. Blocks run in no particular order, and several at a time, as on a GPU.
 inline void run_grid(const KernelRun& kernel) {
   const Size3 grid = kernel.grid;
   const int64_t count = grid.count();
@@ -89,7 +89,7 @@ inline void run_grid(const KernelRun& kernel) {
       if (!executor.run(kernel, index)) next = count;
     }
   };
-  // To wake somebody takes as long as a block or two.
+  // Waking a thread takes as long as a block or two.
   if (count < 4) return work();
   Helpers::process().run(work);
 }

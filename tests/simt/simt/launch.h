@@ -1,4 +1,4 @@
-// From a launch to work of a stream.
+// Kernel launches as work of a stream.
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,7 @@ namespace simt {
 
 inline cudaError_t state() { return Findings::process().any() ? cudaErrorLaunchFailure : cudaSuccess; }
 
-// Enqueues work that is skipped once something was found wrong.
+// Enqueues work that is skipped after a finding.
 inline cudaError_t enqueue(Stream* stream, Work work, WorkKind kind = WorkKind::other) {
   if (stream == nullptr) return cudaErrorInvalidValue;
   if (Findings::process().any()) return cudaErrorLaunchFailure;
@@ -38,8 +38,8 @@ inline std::string kernel_name(const char* signature) {
   return name;
 }
 
-// Whether a dependent launch may be made. What it would depend on is a kernel of the same capture: the library makes no
-// others, and CUDA's meaning of others is not modelled.
+// Whether a dependent launch is allowed. It must follow a kernel of the same capture: the library makes no others, and
+// CUDA's meaning of others is not modelled.
 inline cudaError_t check_dependent(Stream* stream, const char* kernel) {
   const Machine& machine = Machine::process();
   if (machine.compute_major < 9 || machine.refuses_dependent_launches) return cudaErrorNotSupported;
@@ -51,8 +51,8 @@ inline cudaError_t check_dependent(Stream* stream, const char* kernel) {
   return cudaSuccess;
 }
 
-// Kernels of the library may all be captured: they keep the rule of dependent launches however they are launched, so
-// that every test of theirs tests that too.
+// All kernels of the library may be captured: they are held to the rule of dependent launches however they are
+// launched, so that all their tests check it.
 inline bool keeps_rule(const std::string& kernel) { return kernel.find("upbeat::") <= 1; }
 
 // A kernel launch, as cuda/kernels/common/machine.h makes it for nvcc with cudaLaunchKernelEx.

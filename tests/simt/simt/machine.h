@@ -24,7 +24,7 @@ struct Machine {
   std::string name = "SIMT emulator";
   int multiprocessors = 4;
   int64_t total_memory = int64_t(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  int64_t used_memory = 1 << 20;  // by what is not ours
+  int64_t used_memory = 1 << 20;  // by other processes
 
   int64_t free_memory() const { return total_memory - used_memory; }
 };

@@ -1,4 +1,4 @@
-// Global memory: which addresses exist, and pointers that ask before every access.
+// Global memory: the allocated addresses, and pointers that check every access.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,7 @@ class Allocations {
     version_.fetch_add(1, std::memory_order_release);
   }
 
-  // The allocation that begins at or before the address; empty when there is none.
+  // The last allocation that begins at or before the address; empty when there is none.
   Range at_or_before(const void* address) {
     const std::lock_guard lock(mutex_);
     auto after = ranges_.upper_bound(reinterpret_cast<uintptr_t>(address));
@@ -50,7 +50,7 @@ class Allocations {
 
   bool contains(const void* address, size_t bytes) {
     const auto begin = reinterpret_cast<uintptr_t>(address);
-    // The ranges a thread used last, so that nearly all accesses take no lock.
+    // The ranges that this thread used last, so that nearly all accesses take no lock.
     struct Recent {
       uint64_t version = 0;
       Range ranges[8];
@@ -98,7 +98,7 @@ class WeightMemory {
   }
 };
 
-// What a thread does that has not waited for the kernels before its own: it may read weights.
+// An access before the wait for earlier kernels: only reads of weights are allowed.
 [[gnu::noinline]] inline void check_early(const void* address, size_t bytes, const char* action) {
   const bool reads = std::strstr(action, "read") != nullptr;
   const Allocations::Range weight = WeightMemory::process().at_or_before(address);
@@ -119,7 +119,7 @@ inline void check_global(const void* address, size_t bytes, size_t alignment, co
   if (!Block::current().thread().has_waited) check_early(address, bytes, action);
 }
 
-// What a checked pointer gives in place of a reference.
+// The checked equivalent of a reference.
 template <typename T>
 class GlobalReference {
  public:

@@ -1,4 +1,4 @@
-// What the emulator found wrong: the first finding is kept, as a sentence, until somebody takes it.
+// Findings of the emulator: the message of the first one is kept until it is taken.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 
 namespace simt {
 
-// A sentence without memory of its own: what is abandoned in the middle of a kernel leaves nothing behind.
+// A message without memory on the heap: a kernel abandoned in the middle leaks nothing.
 struct Text {
   char characters[1024] = {0};
 
@@ -44,17 +44,17 @@ class Findings {
 
   bool any() const { return any_.load(std::memory_order_acquire); }
 
-  void add(const Text& sentence) {
+  void add(const Text& finding) {
     const std::lock_guard lock(mutex_);
     if (any_.load(std::memory_order_relaxed)) return;
-    first_ = sentence.characters;
+    first_ = finding.characters;
     any_.store(true, std::memory_order_release);
   }
 
   // The first finding. The reference is good until take().
   const std::string& first() const { return first_; }
 
-  // Forgets it: the machine is as new.
+  // Returns and clears it.
   std::string take() {
     const std::lock_guard lock(mutex_);
     any_.store(false, std::memory_order_release);

@@ -1,10 +1,9 @@
-// Shared memory with a memory: who wrote and who read each two bytes since the last barrier.
+// Shared memory that records which threads wrote and read each two bytes since the last barrier.
 //
-// Two accesses race when one of them writes, they come from different threads, and no barrier lies between them:
+// Two accesses race when at least one of them writes, they come from different threads, and no barrier separates them:
 // neither __syncthreads() nor, within a warp, __syncwarp() of all its lanes. Two atomic operations do not race. Reading
-// what the block has never written is a finding too, and so is reading what an asynchronous copy will write before its
-// thread has waited for it. The copy writes when it is waited for. Nothing smaller than two bytes is kept in shared
-// memory.
+// memory that the block has never written is a finding too, and so is reading the target of an asynchronous copy before
+// its thread has waited for it, which is when it is written. Elements have at least two bytes.
 #pragma once
 
 #include <array>
@@ -20,7 +19,7 @@ namespace simt {
 
 inline constexpr size_t kGrain = 2;
 
-// The latest accesses to two bytes. Epochs say which barrier came before; an old one is as good as none.
+// The latest accesses to two bytes. Epochs count barriers; accesses of older epochs do not matter.
 struct Trace {
   uint32_t write_epoch = 0, read_epoch = 0, atomic_epoch = 0;
   uint32_t write_warp_epoch = 0, read_warp_epoch = 0;
@@ -28,7 +27,7 @@ struct Trace {
   bool read_by_lanes = false;  // of the reader's warp, since its last __syncwarp()
   bool read_by_warps = false;
   bool atomic_by_others = false;
-  bool on_its_way = false;  // a copy that was begun and not waited for
+  bool in_flight = false;  // the target of a copy that was not waited for yet
 };
 
 enum class Access { read, write, atomic, copy_begun };
@@ -44,7 +43,7 @@ class Tracing {
   Tracing() : block_(Block::current()), thread_(block_.thread()), epoch_(block_.epoch()), warp_(block_.warp().epoch) {}
 
   void read(Trace& trace) const {
-    if (trace.on_its_way && trace.write_epoch >= block_.first_epoch()) {
+    if (trace.in_flight && trace.write_epoch >= block_.first_epoch()) {
       block_.fail(format("shared memory read before the asynchronous copy to it was waited for"));
     }
     if (trace.write_epoch < block_.first_epoch() && trace.atomic_epoch < block_.first_epoch()) {
@@ -91,7 +90,7 @@ class Tracing {
     trace.write_epoch = epoch_;
     trace.write_warp_epoch = warp_;
     trace.writer = id();
-    trace.on_its_way = access == Access::copy_begun;
+    trace.in_flight = access == Access::copy_begun;
   }
 
  private:
@@ -106,7 +105,7 @@ class Tracing {
   const uint32_t warp_;
 };
 
-// A range of shared memory with its traces: what a checked pointer points into.
+// A range of shared memory with its traces; checked pointers point into one.
 struct SharedRange {
   std::byte* data = nullptr;
   Trace* traces = nullptr;
@@ -114,7 +113,7 @@ struct SharedRange {
   // Whether words of four bytes have been accessed by halves. Until then the first half's trace stands for both.
   bool halves = false;
 
-  void tell_halves() {
+  void split_words() {
     for (int64_t i = 0; i + 1 < bytes / int64_t(kGrain); i += 2) traces[i + 1] = traces[i];
     halves = true;
   }
@@ -132,7 +131,7 @@ inline void check_shared(SharedRange& range, int64_t offset, size_t bytes, size_
   const Tracing tracing;
   Trace* trace = range.traces + size_t(offset) / kGrain;
   const bool words = offset % 4 == 0 && bytes % 4 == 0;
-  if (!words && !range.halves) range.tell_halves();
+  if (!words && !range.halves) range.split_words();
   for (size_t i = 0; i < bytes / kGrain; i += range.halves ? 1 : 2) {
     if (access == Access::read) {
       tracing.read(trace[i]);
@@ -201,8 +200,8 @@ class Shared {
   int64_t offset_ = 0;
 };
 
-// An array in shared memory, declared as `__shared__ SharedArray<float, 64> sums;`. The arrays of one system thread's
-// blocks follow each other in the same place: what one leaves there, the next has not written.
+// An array in shared memory, declared as `__shared__ SharedArray<float, 64> sums;`. All blocks of a system thread use
+// the same memory one after the other; what an earlier block wrote counts as unwritten.
 template <typename T, int Count>
 class SharedArray {
  public:
@@ -228,7 +227,7 @@ class SharedArray {
   std::unique_ptr<Storage> storage_;
 };
 
-// Dynamic shared memory from a byte on, which must be aligned for T.
+// Dynamic shared memory from a byte offset, which must be aligned for T.
 template <typename T>
 Shared<T> dynamic_shared(int64_t byte_offset = 0) {
   return Shared<T>(simt::dynamic_range(), byte_offset);

@@ -1,5 +1,5 @@
-// Calls of the runtime that have no place in a step: they allocate, or wait, or the driver may make them wait. They are
-// counted, and while a test forbids them each one is a finding.
+// Runtime calls that a step must not make: they allocate or block, or the driver may block in them. They are counted,
+// and while a test forbids them each one is a finding.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ class SlowCalls {
     }
   }
 
-  // Says whether an allocation is to fail, because a test wants one to.
+  // Whether this allocation is the one that a test makes fail.
   bool refuses_allocation() { return refused_.load(std::memory_order_relaxed) > 0 && refused_.fetch_sub(1) == 1; }
 
   int64_t count() const { return count_.load(std::memory_order_relaxed); }

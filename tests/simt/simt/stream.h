@@ -1,7 +1,7 @@
 // Streams, events and graphs of the stand-in: a thread per stream that runs what was enqueued, in order.
 //
-// Nothing is done at the call, so that who forgets to wait reads what was there before. Once something was found wrong,
-// what is enqueued is skipped and every call reports it, until the device is reset: as after a fault of a kernel.
+// Nothing is done at the call, so that code without a wait reads old data. After a finding enqueued work is skipped and
+// every call reports it, until the device is reset, as after a fault of a kernel.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ struct Graph {
   WorkKind last = WorkKind::other;
 };
 
-// How many dependent launches there were.
+// Counts dependent launches.
 class DependentLaunches {
  public:
   // Never destroyed, as everything that a stream's thread may still touch at exit.
@@ -44,7 +44,7 @@ class DependentLaunches {
   std::atomic<int64_t> count_{0};
 };
 
-// A point that some stream passes.
+// A point in the work of a stream.
 class Passing {
  public:
   bool passed() const {
@@ -111,7 +111,7 @@ class Stream {
   }
 
   bool capturing() const { return bool(capture_); }
-  // Whether what was captured last is a kernel.
+  // Whether the work captured last is a kernel.
   bool follows_kernel() const { return capture_ && capture_->last == WorkKind::kernel; }
   void begin_capture() { capture_ = std::make_shared<Graph>(); }
   std::shared_ptr<Graph> end_capture() { return std::move(capture_); }
