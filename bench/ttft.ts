@@ -1,13 +1,13 @@
 /**
- * How soon the first token is there, and what it costs: the plain loop, the overlap loop, and the overlap loop with early
+ * Compares time to first token, throughput and host time of the plain loop, the overlap loop, and the overlap loop with early
  * first tokens, on the CPU library and on a scripted device with the timings of a GPU.
  *
  * `bun run bench -- ttft --help`, or `deno run -A bench/ttft.ts --help`. `--svg` draws the figures, `--timeline` a trace of
- * the two loops.
+ * the plain loop and the overlap loop.
  *
- * Engines of all three modes are in one process, and each round runs every scenario once in each of them, in another order
- * every time; ratios are taken within rounds. Times are those that a caller sees on its own thread. Device idle and host
- * time come from reports of steps, which cost the executor some microseconds; they are taken in engines of their own.
+ * Engines of all modes are in one process, and each round runs a scenario once in each of them, in rotating order; ratios are
+ * taken within rounds. Times are measured by callers on their own thread. Device idle and host time come from step reports,
+ * which cost the executor some microseconds, so they are measured in separate engines.
  *
  * @module
  */

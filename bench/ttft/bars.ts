@@ -1,5 +1,5 @@
 /**
- * What the loop is held to, beside what it does.
+ * Targets that the loop must meet, next to the measured figures.
  *
  * @module
  */
@@ -9,34 +9,35 @@ import type { ScenarioFigures, ToPlain } from "./figures.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { GPU_TIMINGS } from "./scripted_gpu.ts";
 
-/** One thing that is demanded. */
+/** One target. */
 export interface Bar {
+  /** The target in words. */
   readonly what: string;
-  /** What was measured, for people. */
+  /** The measured figure, formatted. */
   readonly figure: string;
   readonly isMet: boolean;
 }
 
-/** Figures of the scenarios that were run. */
+/** Figures of the scenarios that ran. */
 export type Scenarios = Partial<Readonly<Record<ScenarioName, ScenarioFigures>>>;
 
-/** Microseconds that the loop may take for a step of so many decoding requests, in the median. */
+/** Maximum median host time per step, in microseconds, by scenario. */
 const HOST_TIME = { decode1: 30, decode32: 150 } as const;
 
-/** Microseconds from the first token's arrival on the host to when it is handed over, and to the caller's loop. */
+/** Maximum microseconds from the first token's arrival on the host until it is sent, or in the caller's loop. */
 const LAG = { p50: 60, p99: 500 } as const;
 
-/** Where requests arrive and first tokens matter. */
+/** Scenarios in which requests arrive. */
 const WITH_FIRST_TOKENS: readonly ScenarioName[] = ["single", "burst", "arrivals", "prefills"];
 
 const OVERLAPPING: readonly ModeName[] = ["atOnce", "overlap", "early"];
 
 /**
- * Hold the figures of a device to what is demanded of it.
+ * Compares the figures of a device with its targets.
  *
- * @param device Which one.
+ * @param device The device.
  * @param scenarios Its figures.
- * @returns Every bar, met or not.
+ * @returns Every target, met or not.
  */
 export function barsOf(device: BenchDevice["name"], scenarios: Scenarios): Bar[] {
   const own = device === "scripted" ? scriptedBars(scenarios) : [];
@@ -68,31 +69,31 @@ function scriptedBars(scenarios: Scenarios): Bar[] {
     if (scenario === undefined) continue;
     const { emissionLagUs, deliveryLagUs } = scenario.modes.early;
     for (
-      const [where, { p50, p99 }] of [["handed over", emissionLagUs], ["in the caller's loop", deliveryLagUs]] as const
+      const [where, { p50, p99 }] of [["sent", emissionLagUs], ["in the caller's loop", deliveryLagUs]] as const
     ) {
       bars.push({
-        what: `${scenario.title}: a first token that is known is ${where} after at most ${LAG.p50} us (p50), ` +
+        what: `${scenario.title}: a first token on the host is ${where} after at most ${LAG.p50} us (p50), ` +
           `${LAG.p99} us (p99)`,
         figure: `${p50.toFixed(0)} us, ${p99.toFixed(0)} us`,
         isMet: p50 <= LAG.p50 && p99 <= LAG.p99,
       });
     }
     const { earlyLagGainMs, firstTokenProcessingUs } = scenario;
-    const demanded = (GPU_TIMINGS.samplingDispatch + (firstTokenProcessingUs?.median ?? 0)) / 1000;
-    // From when the token is known: until then both loops do the same, and the times of arrivals only add noise.
+    const required = (GPU_TIMINGS.samplingDispatch + (firstTokenProcessingUs?.median ?? 0)) / 1000;
+    // Measured from when the token reaches the host: earlier times are equal in both modes and only add noise.
     const [median, low, high] = [earlyLagGainMs.median, earlyLagGainMs.low, earlyLagGainMs.high]
       .map((milliseconds) => milliseconds.toFixed(2));
     bars.push({
       what: `${scenario.title}: early emission brings the first token forward by the sampling dispatch and the ` +
-        `processing of other rows, ${demanded.toFixed(2)} ms`,
+        `processing of other rows, ${required.toFixed(2)} ms`,
       figure: `${median} ms (${low} to ${high})`,
-      isMet: earlyLagGainMs.median >= demanded,
+      isMet: earlyLagGainMs.median >= required,
     });
   }
   return bars;
 }
 
-/** Throughput must not suffer, as far as can be told. */
+/** Throughput must not be lower, within the confidence interval. */
 function throughputBars(scenarios: Scenarios): Bar[] {
   return overlapping(scenarios, OVERLAPPING, "throughput not lower than plain", ({ tokensPerSecond }) => {
     return { ratio: tokensPerSecond, isMet: tokensPerSecond.high >= 1 };
@@ -100,8 +101,8 @@ function throughputBars(scenarios: Scenarios): Bar[] {
 }
 
 /**
- * Nor may first tokens come later, where overlap is the default. Without early emission they wait for the launch of the next
- * step on a scripted GPU, and for a whole step where that was launched at once.
+ * TTFT must not be higher where overlap is the default. Without early emission, a first token waits for the dispatch of the
+ * next step's sampling; when that step was launched at once, an arrival waits for all of it.
  */
 function ttftBars(device: BenchDevice["name"], scenarios: Scenarios): Bar[] {
   return overlapping(
@@ -116,11 +117,11 @@ function overlapping(
   scenarios: Scenarios,
   modes: readonly ModeName[],
   what: string,
-  judge: (toPlain: ToPlain) => { ratio: Comparison; isMet: boolean },
+  compare: (toPlain: ToPlain) => { ratio: Comparison; isMet: boolean },
 ): Bar[] {
   return Object.values(scenarios).flatMap(({ title, modes: figures }) =>
     modes.map((mode) => {
-      const { ratio: { median, low, high }, isMet } = judge(figures[mode].toPlain);
+      const { ratio: { median, low, high }, isMet } = compare(figures[mode].toPlain);
       const figure = `${median.toFixed(3)} of plain (${low.toFixed(3)} to ${high.toFixed(3)})`;
       return { what: `${title}, ${mode}: ${what}`, figure, isMet };
     })

@@ -1,45 +1,45 @@
 /**
- * Requests as their callers see them: when each token is there in the loop that reads it.
+ * Requests measured by their callers: when each token is in the loop that reads it.
  *
  * @module
  */
 import type { Engine, GenerateOptions } from "../../mod.ts";
 
-/** A request to make. */
+/** A request to submit. */
 export interface Request {
   readonly prompt: Int32Array;
   readonly options: GenerateOptions;
 }
 
-/** What a request came to; times in milliseconds. */
-export interface Served {
+/** Measurements of a completed request; times in milliseconds. */
+export interface ServedRequest {
   /** When `generate()` was called, on this thread's clock. */
   readonly start: number;
-  /** When each token was in the caller's loop. */
+  /** When each token reached the caller's loop. */
   readonly tokenTimes: readonly number[];
-  /** From the call of `generate()` to when the executor knew the first token's value: `metrics.ttftMs`. */
-  readonly known: number;
-  /** From then to when the executor handed it over: `metrics.emissionLagMs`. */
-  readonly emissionLag: number;
-  /** Steps whose token nobody saw. */
+  /** From the call of `generate()` until the first token reached the host: `metrics.ttftMs`. */
+  readonly hostTtftMs: number;
+  /** From then until it was sent: `metrics.emissionLagMs`. */
+  readonly emissionLagMs: number;
+  /** Steps whose token was discarded. */
   readonly wastedSteps: number;
 }
 
 /**
- * Make a request and read it to its end.
+ * Submits a request and reads all of its tokens.
  *
  * @param engine The engine.
  * @param request What to generate.
- * @param onToken Called for each token, once its time is taken.
- * @param signal Cancels it.
- * @returns What it came to.
+ * @param onToken Called for each token with the number of tokens so far.
+ * @param signal Cancels the request.
+ * @returns Its measurements.
  */
 export async function serve(
   engine: Engine,
   { prompt, options }: Request,
   onToken?: (count: number) => void,
   signal?: AbortSignal,
-): Promise<Served> {
+): Promise<ServedRequest> {
   const tokenTimes: number[] = [];
   const start = performance.now();
   const generation = engine.generate(prompt, { ...options, signal });
@@ -54,14 +54,14 @@ export async function serve(
   return {
     start,
     tokenTimes,
-    known: metrics.ttftMs!,
-    emissionLag: metrics.emissionLagMs!,
+    hostTtftMs: metrics.ttftMs!,
+    emissionLagMs: metrics.emissionLagMs!,
     wastedSteps: metrics.wastedSteps ?? 0,
   };
 }
 
 /**
- * Wait until a moment on this thread's clock, to some microseconds: a timer alone is late by a millisecond.
+ * Waits until a time on this thread's clock, to within microseconds; a timer alone is up to a millisecond late.
  *
  * @param time Milliseconds, as `performance.now()` counts them.
  */
@@ -69,13 +69,13 @@ export async function waitUntil(time: number): Promise<void> {
   while (true) {
     const left = time - performance.now();
     if (left <= 0) return;
-    // The rest in turns of the event loop, so that whatever else arrives is handled at once.
+    // The rest in turns of the event loop, so that other events are handled at once.
     if (left > 2) await new Promise((resolve) => setTimeout(resolve, left - 1.5));
     else await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-/** Random numbers between 0 and 1, the same for the same seed: mulberry32. */
+/** Seeded pseudorandom numbers from 0 to below 1 (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,5 +1,5 @@
 /**
- * The figures as a picture: a row of bars for each figure, a column for each device.
+ * A chart of the figures: a row of panels for each figure, a column for each device.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { ScenarioName } from "./scenarios.ts";
 
 use([BarChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
-/** A bar, and the line on it. */
+/** A bar and its range. */
 interface Mark {
   readonly value: number;
   readonly low: number;
@@ -24,7 +24,7 @@ interface Mark {
 /** A row of panels. */
 interface Row {
   readonly title: string;
-  /** Whether bars begin at 1, what all is relative to. */
+  /** Whether values are relative to the plain loop, so that the axis need not begin at 0. */
   readonly isRatio: boolean;
   mark(figures: ModeFigures): Mark;
 }
@@ -36,12 +36,12 @@ const ROWS: readonly Row[] = [
     mark: ({ ttftMs: { p50, p95 } }) => ({ value: p50, low: p50, high: p95 }),
   },
   {
-    title: "from known on the host to the caller’s loop, µs",
+    title: "first token on the host to caller’s loop, µs",
     isRatio: false,
     mark: ({ deliveryLagUs: { p50, p95 } }) => ({ value: p50, low: p50, high: p95 }),
   },
   {
-    title: "tokens per second, of the plain loop’s",
+    title: "tokens per second, relative to the plain loop",
     isRatio: true,
     mark: ({ toPlain: { tokensPerSecond: { median, p25, p75 } } }) => ({ value: median, low: p25, high: p75 }),
   },
@@ -57,8 +57,8 @@ const LABELS: Readonly<Record<ScenarioName, string>> = {
   decode32: "decode\n32 rows",
 };
 
-/** How the picture is read. */
-const NOTE = "Bars are medians. Lines reach to the 95th percentile, in the last row from quartile to quartile.";
+/** How to read the chart. */
+const NOTE = "Bars are medians. Lines extend to the 95th percentile, in the last row from quartile to quartile.";
 
 const COLOURS = ["#9aa5b1", "#2b6cb0", "#2f855a", "#c05621"];
 const TEXT = "#1f2933";
@@ -66,9 +66,9 @@ const FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
 const [WIDTH, PANEL_HEIGHT, ROW_HEIGHT, TOP, LEFT, GAP] = [960, 150, 230, 76, 56, 56] as const;
 
 /**
- * Draw the figures.
+ * Draws the figures.
  *
- * @param report What the benchmark found.
+ * @param report The benchmark's report.
  * @returns An SVG document.
  */
 export function drawChart(report: TtftReport): string {
@@ -138,7 +138,7 @@ function text(
   return { text: content, ...place, padding: 0, textStyle: { fontSize: size, fontWeight: weight, color: TEXT } };
 }
 
-/** Bars of all modes, and the lines on them. */
+/** The bars of all modes and their ranges. */
 function seriesOf(device: DeviceReport, row: Row, panel: number) {
   const axes = { xAxisIndex: panel, yAxisIndex: panel };
   const marks = MODES.map(({ name }) =>
@@ -157,24 +157,24 @@ function seriesOf(device: DeviceReport, row: Row, panel: number) {
     type: "custom",
     z: 3,
     data: marks.flatMap((ofMode, mode) => ofMode.map(({ low, high }, category) => [category, low, high, mode])),
-    // The values on the y axis are what the axis must reach.
+    // Makes the y axis include the ranges.
     encode: { x: 0, y: [1, 2] },
     renderItem: drawLine,
   };
   return [...bars, lines];
 }
 
-/** What a custom series gets to draw one item. */
+/** The API of a custom series' `renderItem`. */
 interface ItemApi {
   value(dimension: number): number;
   coord(point: readonly [number, number]): [number, number];
   size(extent: readonly [number, number]): [number, number];
 }
 
-/** A line between two values, at the place of its mode's bar. */
+/** Draws the range of a bar. */
 function drawLine(_: unknown, api: ItemApi) {
   const [category, low, high, mode] = [api.value(0), api.value(1), api.value(2), api.value(3)];
-  // Of a category's width, 72 % are bars, with a tenth of a bar between two.
+  // Bars take 72 % of a category's width, with gaps of a tenth of a bar.
   const barWidth = (api.size([1, 0])[0] * 0.72) / (MODES.length + (MODES.length - 1) * 0.1);
   const [middle, lowY] = api.coord([category, low]);
   const [, highY] = api.coord([category, high]);

@@ -1,57 +1,56 @@
 /**
- * What a device made of JavaScript did, in memory that the benchmark's thread reads while the executor's thread, on which
- * such a device lives, is in its loop.
+ * A log of the scripted device in shared memory, written on the executor's thread and read on the benchmark's.
  *
  * @module
  */
 
-/** Forward passes that are kept: as many as the last some seconds have. */
+/** Number of recent forward passes kept; enough for several seconds. */
 const CAPACITY = 1 << 14;
 
-/** Numbers at the beginning, before those of single forward passes. */
+/** Layout of the header, which the entries of forward passes follow. */
 const HEADER = { FORWARDS: 0, LIBRARY: 1, IDLE: 2, GAPS: 3, LENGTH: 8 } as const;
 
-/** Sums since the device was opened; times in milliseconds. */
+/** Totals since the device was opened; times in milliseconds. */
 export interface DeviceTotals {
-  /** Forward passes that were enqueued. */
+  /** Enqueued forward passes. */
   readonly forwards: number;
-  /** Time that the executor's thread spent in the device's functions, waiting for events apart. */
+  /** Time spent by the executor's thread in the device's functions, waits excluded. */
   readonly library: number;
-  /** Time for which the stream was empty before more work came. */
+  /** Time for which the stream was empty before more work was enqueued. */
   readonly idle: number;
-  /** How often that was. */
+  /** Number of such gaps. */
   readonly gaps: number;
 }
 
-/** The log: one thread writes, another one reads. */
+/** The log, with one writer and one reader. */
 export class DeviceLog {
-  /** What both threads share. */
+  /** The shared memory. */
   readonly memory: SharedArrayBuffer;
   readonly #values: Float64Array;
 
-  /** @param memory Another thread's log; a new one unless given. */
+  /** @param memory The memory of another thread's log; new memory unless given. */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer((HEADER.LENGTH + CAPACITY) * 8)) {
     this.memory = memory;
     this.#values = new Float64Array(memory);
   }
 
-  /** The device's thread has spent time in one of its functions. */
+  /** Adds time spent in the device's functions. */
   addLibraryTime(milliseconds: number): void {
     this.#values[HEADER.LIBRARY]! += milliseconds;
   }
 
-  /** A forward pass is enqueued; the stream has been empty `gaps` times for `idle` milliseconds in all. */
+  /** Adds an enqueued forward pass, with the stream's total idle time in milliseconds and number of gaps so far. */
   addForward(idle: number, gaps: number): void {
     const values = this.#values;
     const count = values[HEADER.FORWARDS]!;
     values[HEADER.LENGTH + (count % CAPACITY)] = values[HEADER.LIBRARY]!;
     values[HEADER.IDLE] = idle;
     values[HEADER.GAPS] = gaps;
-    // Last: who reads this number may read the entry.
+    // Written last, as it publishes the entry.
     values[HEADER.FORWARDS] = count + 1;
   }
 
-  /** How things stand. */
+  /** The current totals. */
   get totals(): DeviceTotals {
     const values = this.#values;
     return {
@@ -63,11 +62,10 @@ export class DeviceLog {
   }
 
   /**
-   * For each forward pass from one on, the time that had been spent in the device's functions until then, as in
-   * {@linkcode DeviceTotals}.
+   * The total time spent in the device's functions when each forward pass was enqueued.
    *
-   * @param first Its number, counted from 0; older ones than the log holds are left out.
-   * @returns Milliseconds, in the order in which they were enqueued.
+   * @param first Number of the first forward pass, from 0; those that are no longer in the log are omitted.
+   * @returns Milliseconds, in order of enqueuing.
    */
   libraryTimes(first: number): number[] {
     const count = this.#values[HEADER.FORWARDS]!;

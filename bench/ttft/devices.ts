@@ -14,10 +14,10 @@ import { DeviceLog } from "./device_log.ts";
 import type { Sizes } from "./scenarios.ts";
 import { LOG_NAME } from "./scripted_gpu.ts";
 
-/** The ways of the loop that are compared. */
+/** The compared modes of the loop. */
 export type ModeName = "plain" | "atOnce" | "overlap" | "early";
 
-/** A way of the loop. */
+/** A mode of the loop. */
 export interface Mode {
   readonly name: ModeName;
   readonly title: string;
@@ -25,8 +25,8 @@ export interface Mode {
 }
 
 /**
- * All of them, the baseline first and the default of a GPU last. On the CPU library, whose default is the plain loop, launches are
- * never delayed: `atOnce` and `early` are the same there, and their difference is noise.
+ * All modes, the baseline first and the default of a GPU last. On the CPU library, whose default is the plain loop, launches
+ * are never delayed: `atOnce` and `early` are the same there, and their difference is noise.
  */
 export const MODES: readonly Mode[] = [
   { name: "plain", title: "plain", options: { overlap: false } },
@@ -35,7 +35,7 @@ export const MODES: readonly Mode[] = [
   { name: "early", title: "overlap + early", options: { overlap: true } },
 ];
 
-/** An engine in one mode, with what its device says of itself. */
+/** An engine in one mode, with the log of its device. */
 export interface ModeEngine {
   readonly mode: Mode;
   readonly engine: Engine;
@@ -48,7 +48,7 @@ export interface BenchDevice extends Disposable {
   readonly name: "cpu" | "scripted";
   readonly title: string;
   readonly sizes: Sizes;
-  /** Load an engine. */
+  /** Loads an engine. */
   load(mode: Mode, onStep?: EngineOptions["onStep"]): Promise<ModeEngine>;
 }
 
@@ -56,7 +56,7 @@ const LIMITS = {
   maxBatchTokens: 512,
   maxBatchRequests: 32,
   maxContext: 512,
-  // Every measurement computes its prompt.
+  // Every prompt is computed.
   prefixCache: false,
 } as const;
 
@@ -74,7 +74,7 @@ const SCRIPTED_SIZES: Sizes = {
   observedDecode: 200,
 };
 
-/** A small model on a few cores: steps are short, so that there can be more of them. */
+/** Steps of a small model are short, so there can be more of them. */
 const CPU_SIZES: Sizes = { ...SCRIPTED_SIZES, decode: 64, arrivals: 24, arrivalGap: 12 };
 
 const TINY_SIZES: Partial<Sizes> = {
@@ -90,8 +90,8 @@ const TINY_SIZES: Partial<Sizes> = {
 /**
  * The CPU library.
  *
- * @param folder The model's; the shipped one unless given.
- * @param isTiny Whether next to nothing is done, to see that it can be.
+ * @param folder The model's folder; the bundled model unless given.
+ * @param isTiny Whether to use minimal sizes, as a smoke test.
  */
 export function cpuDevice(folder: string | undefined, isTiny: boolean): BenchDevice {
   const model = folder ?? BUNDLED_MODEL;
@@ -107,13 +107,13 @@ export function cpuDevice(folder: string | undefined, isTiny: boolean): BenchDev
   };
 }
 
-/** Tokens that end a sequence: one in thirty-two, so that many sequences end before their length does. */
+/** End-of-sequence tokens: one token in thirty-two, so that many sequences end early. */
 const EOS_TOKEN_IDS = Array.from({ length: 10 }, (_, index) => 100 + index * 20);
 
 /**
  * The scripted device with the timings of a GPU, and a small model whose weights it does not read.
  *
- * @param isTiny Whether next to nothing is done.
+ * @param isTiny Whether to use minimal sizes, as a smoke test.
  */
 export function scriptedDevice(isTiny: boolean): BenchDevice {
   const folder = mkdtempSync(join(tmpdir(), "upbeat-bench-"));
@@ -125,7 +125,7 @@ export function scriptedDevice(isTiny: boolean): BenchDevice {
     sizes: isTiny ? { ...SCRIPTED_SIZES, ...TINY_SIZES } : SCRIPTED_SIZES,
     async load(mode, onStep) {
       const log = new DeviceLog();
-      // The worker takes it along when it is started, which is before this call returns.
+      // A worker inherits it when it is started, which load() does before it returns its promise.
       setEnvironmentData(LOG_NAME, log.memory);
       const engine = await Engine.load(folder, { ...LIMITS, ...mode.options, library, onStep });
       return { mode, engine, log };

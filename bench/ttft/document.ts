@@ -1,5 +1,5 @@
 /**
- * Writes the figures of a stored run into `docs/overlap.md`, between its two marks, and the chart beside it.
+ * Writes the figures of a stored report into `docs/overlap.md`, between its two marks, and the chart next to it.
  *
  * `bun bench/ttft/document.ts FILE`, then `deno fmt docs/overlap.md`.
  *
@@ -37,10 +37,10 @@ function table({ title, scenarios }: DeviceReport): string {
     title,
     "loop",
     "TTFT, ms: p50 / p95 / p99",
-    "first token known to handed over, µs: p50 / p99",
-    "known to caller’s loop, µs: p50 / p99",
+    "first token on the host to sent, µs: p50 / p99",
+    "on the host to caller’s loop, µs: p50 / p99",
     "inter-token p99, ms",
-    "tokens/s, of plain’s",
+    "tokens/s relative to plain",
     "device idle per step, µs",
     "host time per step, µs",
     "wasted steps",

@@ -1,13 +1,13 @@
 /**
- * What rounds come to: figures of each mode, and what they are relative to the plain loop in the same round.
+ * The figures of each mode, absolute and relative to the plain loop in the same round.
  *
  * @module
  */
 import { type Comparison, comparison, paired, type Quartiles, quartiles } from "../events/rounds.ts";
-import type { Served } from "./caller.ts";
+import type { ServedRequest } from "./caller.ts";
 import { type MeasuredRounds, type MeasuredRun, type ObservedSteps, type PerMode, perMode } from "./rounds.ts";
 
-/** Percentiles of single requests, tokens or steps. */
+/** Percentiles over requests, tokens or steps. */
 export interface Percentiles {
   readonly p50: number;
   readonly p95: number;
@@ -20,33 +20,33 @@ export interface ModeFigures {
   readonly tokens: number;
   /** Milliseconds from the call of `generate()` to the first token in the caller's loop. */
   readonly ttftMs: Percentiles;
-  /** Milliseconds to when the executor knew it: `metrics.ttftMs`. */
+  /** Milliseconds until the first token reached the host: `metrics.ttftMs`. */
   readonly knownMs: Percentiles;
-  /** Microseconds from when the executor knew it to when it handed it over: `metrics.emissionLagMs`. */
+  /** Microseconds from then until it was sent: `metrics.emissionLagMs`. */
   readonly emissionLagUs: Percentiles;
-  /** Microseconds from when the executor knew it to when it was in the caller's loop. */
+  /** Microseconds from its arrival on the host until it was in the caller's loop. */
   readonly deliveryLagUs: Percentiles;
-  /** Milliseconds per token after the first, of each request; null where no request has two tokens. */
+  /** Milliseconds per token after the first one, over requests; null if no request has two tokens. */
   readonly tpotMs: Percentiles | null;
-  /** Milliseconds between two tokens of a request in its caller's loop. */
+  /** Milliseconds between two tokens of a request in its caller's loop; null as above. */
   readonly interTokenMs: Percentiles | null;
-  /** Of all requests of a run, and from run to run. */
+  /** Throughput of all requests of a run, over runs. */
   readonly tokensPerSecond: Quartiles;
-  /** Rows computed whose token nobody saw, in all runs. */
+  /** Computed rows whose token was discarded, in all runs. */
   readonly wastedSteps: number;
-  /** Microseconds per step for which the device had nothing to do, by its own events; null: not measured. */
+  /** Microseconds per step for which the device was idle, by its own events; null: not measured. */
   readonly deviceIdleUs: Quartiles | null;
-  /** Microseconds per iteration of the loop, waiting left out. */
+  /** Microseconds per iteration of the loop, waits excluded. */
   readonly hostUs: Quartiles | null;
-  /** The same without the time in a scripted device's functions. */
+  /** As `hostUs`, without the time in a scripted device's functions. */
   readonly ownHostUs: Quartiles | null;
-  /** Of the steady part of each run, by the scripted device's own account. */
+  /** The scripted device's idle time in the steady part of each run; null: not measured. */
   readonly steadyIdle: { readonly gaps: number; readonly idleUs: Quartiles; readonly steps: number } | null;
   /** Relative to the plain loop, round by round. */
   readonly toPlain: ToPlain;
 }
 
-/** Ratios to the plain loop in the same round, and how much sooner the first token is there. */
+/** Ratios to the plain loop in the same round. */
 export interface ToPlain {
   readonly ttft: Comparison;
   readonly tpot: Comparison | null;
@@ -58,18 +58,18 @@ export interface ToPlain {
 export interface ScenarioFigures {
   readonly title: string;
   readonly modes: PerMode<ModeFigures>;
-  /** By how many milliseconds early emission brings the first token forward, round by round. */
+  /** Milliseconds by which early emission brings the first token forward, round by round. */
   readonly earlyGainMs: Comparison;
-  /** The same, counted from when the token was known: until then both ways do the same. */
+  /** As `earlyGainMs`, measured from the token's arrival on the host; earlier times are equal in both modes. */
   readonly earlyLagGainMs: Comparison;
   /** Microseconds to process a step with first tokens, in the overlap loop without early emission. */
   readonly firstTokenProcessingUs: Quartiles | null;
 }
 
 /**
- * Reckon the figures of a scenario.
+ * Computes the figures of a scenario.
  *
- * @param title The scenario's.
+ * @param title The scenario's title.
  * @param measured Its rounds.
  * @param observed Its steps.
  * @returns The figures.
@@ -81,29 +81,29 @@ export function scenarioFigures(
 ): ScenarioFigures {
   const plain = runs.plain;
   const modes = perMode((mode): ModeFigures => {
-    const own = runs[mode];
-    const served = own.flatMap((run) => run.served);
+    const modeRuns = runs[mode];
+    const served = modeRuns.flatMap((run) => run.served);
     const ratios = (of: (run: MeasuredRun) => number | null): Comparison | null => {
-      const pairs = paired(own.map((run) => of(run) ?? NaN), plain.map((run) => of(run) ?? NaN), (a, b) => a / b);
-      const known = pairs.filter(Number.isFinite);
-      return known.length === 0 ? null : comparison(known);
+      const pairs = paired(modeRuns.map((run) => of(run) ?? NaN), plain.map((run) => of(run) ?? NaN), (a, b) => a / b);
+      const finite = pairs.filter(Number.isFinite);
+      return finite.length === 0 ? null : comparison(finite);
     };
     const { idle, host, own: ownHost } = observed[mode];
     return {
       requests: served.length,
-      tokens: own.reduce((sum, { tokens }) => sum + tokens, 0),
+      tokens: modeRuns.reduce((sum, { tokens }) => sum + tokens, 0),
       ttftMs: percentiles(ttft[mode])!,
-      knownMs: percentiles(served.map(({ known }) => known))!,
-      emissionLagUs: percentiles(served.map(({ emissionLag }) => emissionLag * 1000))!,
+      knownMs: percentiles(served.map(({ hostTtftMs }) => hostTtftMs))!,
+      emissionLagUs: percentiles(served.map(({ emissionLagMs }) => emissionLagMs * 1000))!,
       deliveryLagUs: percentiles(served.map(deliveryLag))!,
       tpotMs: percentiles(served.flatMap(timePerToken)),
       interTokenMs: percentiles(served.flatMap(gaps)),
-      tokensPerSecond: quartiles(own.map(throughput)),
+      tokensPerSecond: quartiles(modeRuns.map(throughput)),
       wastedSteps: served.reduce((sum, { wastedSteps }) => sum + wastedSteps, 0),
-      deviceIdleUs: maybe(idle),
-      hostUs: maybe(host),
-      ownHostUs: maybe(ownHost),
-      steadyIdle: steadyIdle(own),
+      deviceIdleUs: quartilesOrNull(idle),
+      hostUs: quartilesOrNull(host),
+      ownHostUs: quartilesOrNull(ownHost),
+      steadyIdle: steadyIdle(modeRuns),
       toPlain: {
         ttft: ratios(medianTtft)!,
         tpot: ratios((run) => percentiles(run.served.flatMap(timePerToken))?.p50 ?? null),
@@ -120,18 +120,18 @@ export function scenarioFigures(
     modes,
     earlyGainMs: gain(medianTtft),
     earlyLagGainMs: gain(({ served }) => quartiles(served.map(deliveryLag)).median / 1000),
-    firstTokenProcessingUs: maybe(observed.overlap.firstTokenProcessing),
+    firstTokenProcessingUs: quartilesOrNull(observed.overlap.firstTokenProcessing),
   };
 }
 
-/** Milliseconds from the call to the first token in the caller's loop. */
-function ttftOf({ start, tokenTimes }: Served): number {
+/** Milliseconds from the call of `generate()` to the first token in the caller's loop. */
+function ttftOf({ start, tokenTimes }: ServedRequest): number {
   return tokenTimes[0]! - start;
 }
 
-/** Microseconds from when the first token was known to when it is in the caller's loop. */
-function deliveryLag(served: Served): number {
-  return Math.max(0, ttftOf(served) - served.known) * 1000;
+/** Microseconds from the first token's arrival on the host until it was in the caller's loop. */
+function deliveryLag(served: ServedRequest): number {
+  return Math.max(0, ttftOf(served) - served.hostTtftMs) * 1000;
 }
 
 function medianTtft({ served }: MeasuredRun): number {
@@ -142,12 +142,12 @@ function throughput({ tokens, duration }: MeasuredRun): number {
   return (tokens / duration) * 1000;
 }
 
-function timePerToken({ tokenTimes }: Served): number[] {
+function timePerToken({ tokenTimes }: ServedRequest): number[] {
   const count = tokenTimes.length - 1;
   return count < 1 ? [] : [(tokenTimes.at(-1)! - tokenTimes[0]!) / count];
 }
 
-function gaps({ tokenTimes }: Served): number[] {
+function gaps({ tokenTimes }: ServedRequest): number[] {
   return tokenTimes.slice(1).map((time, index) => time - tokenTimes[index]!);
 }
 
@@ -158,7 +158,7 @@ function percentiles(values: readonly number[]): Percentiles | null {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
-function maybe(values: readonly number[]): Quartiles | null {
+function quartilesOrNull(values: readonly number[]): Quartiles | null {
   return values.length === 0 ? null : quartiles(values);
 }
 

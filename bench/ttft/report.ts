@@ -1,5 +1,5 @@
 /**
- * The figures as a table for people.
+ * The stored report, and its figures as text.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { type Bar, barsOf, type Scenarios } from "./bars.ts";
 import { type BenchDevice, MODES } from "./devices.ts";
 import type { ModeFigures, Percentiles, ScenarioFigures } from "./figures.ts";
 
-/** Letters of a column. */
+/** Width of a column, in characters. */
 const WIDTH = 27;
 
-/** Everything that a run of the benchmark found, as it is stored. */
+/** The results of a run of the benchmark, as stored. */
 export interface TtftReport {
   readonly date: string;
   readonly runtime: string;
   readonly processor: string;
   readonly cores: number;
   readonly rounds: number;
-  /** Rounds with reports of steps, in engines of their own. */
+  /** Rounds with step reports, in separate engines. */
   readonly observedRounds: number;
   readonly devices: readonly DeviceReport[];
 }
 
-/** What it found on one device. */
+/** The results of one device. */
 export interface DeviceReport {
   readonly name: BenchDevice["name"];
   readonly title: string;
@@ -31,13 +31,13 @@ export interface DeviceReport {
   readonly bars: readonly Bar[];
 }
 
-/** Put the figures of a device together. */
+/** The results of a device with its targets. */
 export function deviceReport({ name, title }: BenchDevice, scenarios: Scenarios): DeviceReport {
   return { name, title, scenarios, bars: barsOf(name, scenarios) };
 }
 
 /**
- * Print a device's figures.
+ * Prints a device's figures.
  *
  * @param report The figures.
  */
@@ -56,9 +56,9 @@ function printScenario({ title, modes, earlyGainMs, earlyLagGainMs }: ScenarioFi
     console.log(`  ${name.padEnd(38)}${MODES.map((mode) => show(modes[mode.name]).padStart(WIDTH)).join("")}`);
   };
   line("TTFT, ms: p50 / p95 / p99", ({ ttftMs }) => percentiles(ttftMs, 2));
-  line("  known on the host", ({ knownMs }) => percentiles(knownMs, 2));
-  line("  then handed over (emission lag), us", ({ emissionLagUs }) => percentiles(emissionLagUs, 0));
-  line("  then in the caller's loop, us", ({ deliveryLagUs }) => percentiles(deliveryLagUs, 0));
+  line("  until on the host", ({ knownMs }) => percentiles(knownMs, 2));
+  line("  from there until sent, us", ({ emissionLagUs }) => percentiles(emissionLagUs, 0));
+  line("  from there to the caller's loop, us", ({ deliveryLagUs }) => percentiles(deliveryLagUs, 0));
   line("time per output token, ms", ({ tpotMs }) => percentiles(tpotMs, 2));
   line("inter-token time, ms", ({ interTokenMs }) => percentiles(interTokenMs, 2));
   line("tokens/s", ({ tokensPerSecond }) => spread(tokensPerSecond, 0));
@@ -70,14 +70,14 @@ function printScenario({ title, modes, earlyGainMs, earlyLagGainMs }: ScenarioFi
     const shown = others.map((mode) => comparison(of(modes[mode.name])).padStart(WIDTH)).join("");
     console.log(`  ${name.padEnd(38)}${"1".padStart(WIDTH)}${shown}`);
   };
-  relative("TTFT, of plain's", ({ toPlain }) => toPlain.ttft);
-  relative("time per output token, of plain's", ({ toPlain }) => toPlain.tpot);
-  relative("inter-token p99, of plain's", ({ toPlain }) => toPlain.interTokenP99);
-  relative("tokens/s, of plain's", ({ toPlain }) => toPlain.tokensPerSecond);
-  const sooner = (figure: Comparison) => `${spread(figure, 2)} ms`;
+  relative("TTFT, relative to plain", ({ toPlain }) => toPlain.ttft);
+  relative("time per output token, relative", ({ toPlain }) => toPlain.tpot);
+  relative("inter-token p99, relative", ({ toPlain }) => toPlain.interTokenP99);
+  relative("tokens/s, relative to plain", ({ toPlain }) => toPlain.tokensPerSecond);
+  const milliseconds = (figure: Comparison) => `${spread(figure, 2)} ms`;
   console.log(
-    `  early emission brings the first token forward by ${sooner(earlyGainMs)}; after it is known, by ${
-      sooner(earlyLagGainMs)
+    `  early emission brings the first token forward by ${milliseconds(earlyGainMs)}; measured from the host, by ${
+      milliseconds(earlyLagGainMs)
     }`,
   );
 }

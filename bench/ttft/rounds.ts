@@ -1,6 +1,6 @@
 /**
- * All modes in rounds: each runs a scenario once, in another order every time, so that what disturbs the machine disturbs
- * all of them.
+ * All modes in rounds: in each, every mode runs a scenario once, in rotating order, so that disturbances of the machine affect
+ * all modes alike.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { type StepFigures, stepFigures } from "./steps.ts";
 /** One value for each mode. */
 export type PerMode<Value> = Readonly<Record<ModeName, Value>>;
 
-/** Make one value for each mode. */
+/** Creates one value for each mode. */
 export function perMode<Value>(make: (mode: ModeName) => Value): PerMode<Value> {
   return Object.fromEntries(MODES.map(({ name }) => [name, make(name)])) as PerMode<Value>;
 }
 
-/** What a scripted device had to wait for in the steady part of a run. */
+/** The idle time of a scripted device in the steady part of a run. */
 export interface SteadyIdle {
-  /** How often its stream was empty. */
+  /** Number of times its stream was empty. */
   readonly gaps: number;
-  /** For how many microseconds in all. */
+  /** Total time for which it was empty, in microseconds. */
   readonly idle: number;
   /** Forward passes. */
   readonly steps: number;
@@ -30,28 +30,28 @@ export interface SteadyIdle {
 
 /** One run of a scenario in one mode. */
 export interface MeasuredRun extends ScenarioRun {
-  /** null: the scenario has no steady part, or the device keeps no log. */
+  /** null: the scenario has no steady part, or the device has no log. */
   readonly steadyIdle: SteadyIdle | null;
 }
 
 /** The rounds of one scenario. */
 export interface MeasuredRounds {
   readonly runs: PerMode<readonly MeasuredRun[]>;
-  /** Milliseconds to the first token in its caller's loop, of each request, as mitata took them; rising. */
+  /** Milliseconds to the first token in its caller's loop, of each request, as sampled by mitata; sorted. */
   readonly ttft: PerMode<readonly number[]>;
 }
 
 /**
- * Run a scenario in all modes.
+ * Runs a scenario in all modes.
  *
- * The time to the first token is what mitata measures: each request is a sample of its mode, taken by hand.
+ * The time to the first token is sampled by mitata: each request is a manual sample of its mode.
  *
- * @param engines One for each mode, without reports of steps.
- * @param device Theirs.
- * @param scenario What to run.
- * @param count Rounds that count.
- * @param warmUps Rounds before them that do not.
- * @returns What each mode gave in each round.
+ * @param engines One for each mode, without step reports.
+ * @param device Their device.
+ * @param scenario The scenario.
+ * @param count Number of measured rounds.
+ * @param warmUps Number of unmeasured rounds before them.
+ * @returns The runs of each mode.
  */
 export async function measureRounds(
   engines: readonly ModeEngine[],
@@ -70,12 +70,12 @@ export async function measureRounds(
       const modeEngine = engines[(round + warmUps + turn) % engines.length]!;
       const { name } = modeEngine.mode;
       const run = await runOnce(modeEngine, device, scenario, round);
-      const taken = run.served.map(({ start, tokenTimes }) => (tokenTimes[0]! - start) * 1e6);
-      // Before it counts, mitata looks once at what it is given.
-      if (round < 0) queues[name].offer(taken.slice(0, round === -1 ? 1 : 0));
+      const ttfts = run.served.map(({ start, tokenTimes }) => (tokenTimes[0]! - start) * 1e6);
+      // mitata calls the function once before it takes samples.
+      if (round < 0) queues[name].offer(ttfts.slice(0, round === -1 ? 1 : 0));
       else {
         runs[name].push(run);
-        queues[name].offer(taken);
+        queues[name].offer(ttfts);
       }
     }
   }
@@ -83,7 +83,7 @@ export async function measureRounds(
   return { runs, ttft: { plain: await plain, atOnce: await atOnce, overlap: await overlap, early: await early } };
 }
 
-/** Samples on their way to mitata. */
+/** A queue of samples for mitata. */
 class SampleQueue {
   readonly #samples: number[] = [];
   #arrived = Promise.withResolvers<void>();
@@ -93,7 +93,7 @@ class SampleQueue {
     this.#arrived.resolve();
   }
 
-  /** @returns Milliseconds, rising. */
+  /** @returns Milliseconds, sorted. */
   async measure(count: number): Promise<number[]> {
     const next = async (): Promise<number> => {
       while (this.#samples.length === 0) {
@@ -106,14 +106,14 @@ class SampleQueue {
       yield { manual: next, budget: "manual" } as unknown as () => Promise<number>;
     }, {
       ...{ min_samples: count, max_samples: count, min_cpu_time: 0, warmup_samples: 0, warmup_threshold: -1 },
-      // Every sample counts, the slowest ones most of all.
+      // No sample is dropped, least of all the slowest ones.
       ...{ samples_threshold: Infinity, gc: false },
     });
     return samples.map((nanoseconds) => nanoseconds / 1e6);
   }
 }
 
-/** Requests that one run of a scenario looks at. */
+/** Number of requests measured by one run of a scenario. */
 function requestsOf({ name, steadyRows }: Scenario, { sizes }: BenchDevice): number {
   if (steadyRows !== null) return steadyRows;
   return {
@@ -148,24 +148,24 @@ async function runOnce(
 
 /** An engine whose steps are reported. */
 export interface ObservedEngine extends ModeEngine {
-  /** Of the run that goes on. */
+  /** Reports of the current run. */
   readonly reports: StepReport[];
 }
 
-/** What reports of one mode's steps say. */
+/** Figures of one mode's steps. */
 export interface ObservedSteps extends StepFigures {
-  /** Of the steps with first tokens: microseconds from when the tokens were known to when the step was processed. */
+  /** Microseconds to process each step with first tokens. */
   readonly firstTokenProcessing: readonly number[];
 }
 
 /**
- * Run a scenario in all modes with reports of steps.
+ * Runs a scenario in all modes with step reports.
  *
- * @param engines One for each mode, with reports.
- * @param device Theirs.
- * @param scenario What to run.
- * @param count Rounds that count.
- * @param warmUps Rounds before them, which do not.
+ * @param engines One for each mode, with step reports.
+ * @param device Their device.
+ * @param scenario The scenario.
+ * @param count Number of measured rounds.
+ * @param warmUps Number of unmeasured rounds before them.
  * @returns Figures of all steps of each mode.
  */
 export async function observeRounds(

@@ -1,56 +1,55 @@
 /**
- * The situations in which modes are compared. Each makes the same requests in every mode: in the same round, the same
- * prompts at the same times.
+ * The scenarios in which modes are compared. In a round, each submits the same prompts at the same times in every mode.
  *
  * @module
  */
 import type { Engine } from "../../mod.ts";
-import { randomNumbers, type Request, serve, type Served, waitUntil } from "./caller.ts";
+import { randomNumbers, type Request, serve, type ServedRequest, waitUntil } from "./caller.ts";
 
-/** The situations, by name. */
+/** The names of scenarios. */
 export type ScenarioName = "single" | "burst" | "arrivals" | "prefills" | "decode1" | "decode32";
 
-/** How much of everything there is; what differs between devices. */
+/** Sizes of the scenarios, which depend on the device. */
 export interface Sizes {
   /** Tokens of an ordinary prompt. */
   readonly prompt: number;
-  /** Tokens that are generated after it. */
+  /** Tokens generated after it. */
   readonly output: number;
-  /** Requests that are made one after the other. */
+  /** Requests submitted one after the other. */
   readonly singles: number;
-  /** Requests that are made at once. */
+  /** Requests submitted at once. */
   readonly burst: number;
-  /** Requests that run when others arrive. */
+  /** Requests that decode while others arrive. */
   readonly running: number;
   /** Requests that arrive. */
   readonly arrivals: number;
-  /** Milliseconds between two of them, on average. */
+  /** Mean time between two arrivals, in milliseconds. */
   readonly arrivalGap: number;
-  /** Prompts that are computed one after the other. */
+  /** Prompts computed one after the other. */
   readonly prefills: number;
   /** Their lengths in tokens. */
   readonly prefillLengths: readonly number[];
   /** Tokens of a request that only decodes. */
   readonly decode: number;
-  /** The same where its steps are looked at one by one: many, as their code is compiled on the way. */
+  /** As `decode`, with step reports: more tokens, so that most steps run compiled code. */
   readonly observedDecode: number;
 }
 
-/** What one run of a scenario gave. */
+/** The measurements of one run of a scenario. */
 export interface ScenarioRun {
-  /** The requests that are looked at. */
-  readonly served: readonly Served[];
-  /** Tokens of all requests, in this time. */
+  /** The measured requests. */
+  readonly served: readonly ServedRequest[];
+  /** Tokens of all requests within the duration. */
   readonly tokens: number;
   /** Milliseconds. */
   readonly duration: number;
 }
 
-/** What a scenario may tell while it runs. */
+/** Callbacks of a running scenario. */
 export interface ScenarioEvents {
-  /** Every request decodes, and nothing else is done from now on. */
+  /** The steady part begins: all requests decode. */
   readonly onSteady?: () => void;
-  /** A request is about to end. */
+  /** The steady part ends: a request is about to end. */
   readonly onUnsteady?: () => void;
 }
 
@@ -58,13 +57,13 @@ export interface ScenarioEvents {
 export interface Scenario {
   readonly name: ScenarioName;
   readonly title: string;
-  /** Decoding requests of each step in its steady part; null: it has none. */
+  /** Decoding requests per step in its steady part; null: it has none. */
   readonly steadyRows: number | null;
   run(engine: Engine, sizes: Sizes, seed: number, events?: ScenarioEvents): Promise<ScenarioRun>;
 }
 
-/** Makes the requests of one run. */
-class Requests {
+/** Creates the requests of one run. */
+class RequestFactory {
   readonly #random: () => number;
   readonly #vocabulary: number;
 
@@ -73,7 +72,7 @@ class Requests {
     this.#vocabulary = engine.info.model.vocabularySize;
   }
 
-  /** A request with a prompt of its own and, unless `ignoreEos` is false, so many tokens exactly. */
+  /** A request with a random prompt and, unless `ignoreEos` is false, exactly `maxTokens` tokens. */
   next(promptTokens: number, maxTokens: number, ignoreEos = true): Request {
     const prompt = Int32Array.from({ length: promptTokens }, () => Math.floor(this.#random() * this.#vocabulary));
     return { prompt, options: { maxTokens, ignoreEos, temperature: 0 } };
@@ -85,8 +84,8 @@ class Requests {
   }
 }
 
-/** What served requests come to, from the first call to the last token. */
-function finished(served: readonly Served[]): ScenarioRun {
+/** The measurements of requests, from the first call of `generate()` to the last token. */
+function summarize(served: readonly ServedRequest[]): ScenarioRun {
   const start = Math.min(...served.map((request) => request.start));
   const end = Math.max(...served.map(({ tokenTimes }) => tokenTimes.at(-1)!));
   const tokens = served.reduce((sum, { tokenTimes }) => sum + tokenTimes.length, 0);
@@ -94,10 +93,10 @@ function finished(served: readonly Served[]): ScenarioRun {
 }
 
 async function single(engine: Engine, sizes: Sizes, seed: number): Promise<ScenarioRun> {
-  const requests = new Requests(engine, seed);
+  const requests = new RequestFactory(engine, seed);
   const runs: ScenarioRun[] = [];
   for (let index = 0; index < sizes.singles; index++) {
-    runs.push(finished([await serve(engine, requests.next(sizes.prompt, sizes.output))]));
+    runs.push(summarize([await serve(engine, requests.next(sizes.prompt, sizes.output))]));
   }
   return {
     served: runs.flatMap(({ served }) => served),
@@ -107,14 +106,14 @@ async function single(engine: Engine, sizes: Sizes, seed: number): Promise<Scena
 }
 
 async function burst(engine: Engine, sizes: Sizes, seed: number): Promise<ScenarioRun> {
-  const requests = new Requests(engine, seed);
+  const requests = new RequestFactory(engine, seed);
   const all = Array.from({ length: sizes.burst }, () => requests.next(sizes.prompt, sizes.output));
-  return finished(await Promise.all(all.map((request) => serve(engine, request))));
+  return summarize(await Promise.all(all.map((request) => serve(engine, request))));
 }
 
-/** Requests arrive at random while others decode; they end at an end-of-sequence token or with their length. */
+/** Requests arrive at random times while others decode; they end by an end-of-sequence token or by length. */
 async function arrivals(engine: Engine, sizes: Sizes, seed: number): Promise<ScenarioRun> {
-  const requests = new Requests(engine, seed);
+  const requests = new RequestFactory(engine, seed);
   const { prompt, output, running, arrivals: count, arrivalGap } = sizes;
   const background = Array.from({ length: running }, () => requests.next(prompt, engine.info.maxContext - prompt - 1));
   const arriving = Array.from({ length: count }, () => ({
@@ -137,7 +136,7 @@ async function arrivals(engine: Engine, sizes: Sizes, seed: number): Promise<Sce
   backgroundTokens = 0;
   let time = performance.now();
   const start = time;
-  const promises: Promise<Served>[] = [];
+  const promises: Promise<ServedRequest>[] = [];
   for (const { request, gap } of arriving) {
     time += gap;
     await waitUntil(time);
@@ -151,20 +150,20 @@ async function arrivals(engine: Engine, sizes: Sizes, seed: number): Promise<Sce
   return { served: arrived, tokens, duration };
 }
 
-/** Two callers, each with one prompt of some length after the other, so that there is always one to compute. */
+/** Two callers that each submit one prompt after the other, so that there is always a prompt to compute. */
 async function prefills(engine: Engine, sizes: Sizes, seed: number): Promise<ScenarioRun> {
-  const requests = new Requests(engine, seed);
+  const requests = new RequestFactory(engine, seed);
   const queue = Array.from({ length: sizes.prefills }, (_, index) => {
     return requests.next(sizes.prefillLengths[index % sizes.prefillLengths.length]!, 3);
   });
-  const served: Served[] = [];
+  const served: ServedRequest[] = [];
   const call = async () => {
     for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
       served.push(await serve(engine, request));
     }
   };
   await Promise.all([call(), call()]);
-  return finished(served);
+  return summarize(served);
 }
 
 async function decode(
@@ -174,19 +173,19 @@ async function decode(
   seed: number,
   events: ScenarioEvents = {},
 ): Promise<ScenarioRun> {
-  const requests = new Requests(engine, seed);
+  const requests = new RequestFactory(engine, seed);
   const all = Array.from({ length: rows }, () => requests.next(8, sizes.decode));
   let steady = 0;
   let ending = 0;
   const onToken = (count: number) => {
-    // With the fourth token of the last request all have left their prompts some steps behind.
+    // At the fourth token of the last request, the last prefill is some steps ago.
     if (count === 4 && ++steady === rows) events.onSteady?.();
     if (count === sizes.decode - 3 && ++ending === 1) events.onUnsteady?.();
   };
-  return finished(await Promise.all(all.map((request) => serve(engine, request, onToken))));
+  return summarize(await Promise.all(all.map((request) => serve(engine, request, onToken))));
 }
 
-/** All scenarios, in the order in which they are run. */
+/** All scenarios in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: "single", title: "one request at a time", steadyRows: null, run: single },
   { name: "burst", title: "a burst of requests at once", steadyRows: null, run: burst },

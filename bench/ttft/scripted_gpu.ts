@@ -1,6 +1,6 @@
 /**
- * A device with the timings of a GPU: a library module for `EngineOptions.library`, so that a whole engine runs on it, in
- * its own worker and on the real clock. Everything but the device is real, and so is every microsecond that it takes.
+ * A scripted device with the timings of a GPU, as a library module for `EngineOptions.library`: a whole engine runs on it, in
+ * its own worker and on the real clock.
  *
  * @module
  */
@@ -10,28 +10,28 @@ import type { DeviceLibrary } from "../../ffi/interface.ts";
 import { ScriptedDevice } from "../../tests/support/scripted/scripted_device.ts";
 import { DeviceLog } from "./device_log.ts";
 
-/** Under this name a thread that starts an engine leaves the memory of its log. */
+/** Name of the environment data with the memory of the log, set by the thread that loads the engine. */
 export const LOG_NAME = "upbeat.bench.deviceLog";
 
-/** Microseconds of everything that takes time. */
+/** Durations and costs, in microseconds. */
 export const GPU_TIMINGS = {
-  /** A forward pass of one token a request. */
+  /** A forward pass with one token per request. */
   decode: 3000,
-  /** One with prompts in it. */
+  /** A forward pass with prompts. */
   prefill: 12_000,
-  /** What the call that enqueues sampling takes the thread that makes it. */
+  /** The call that enqueues sampling, on the calling thread. */
   samplingDispatch: 400,
   /** A copy in either direction. */
   copy: 10,
 } as const;
 
-/** Waiting is no work of the thread that waits. */
+/** Functions that wait, which are not counted as library time. */
 const WAITING: readonly SymbolName[] = ["upbeat_event_wait", "upbeat_stream_synchronize"];
 
 /**
- * The device's library, writing into the log that was left for this thread.
+ * The device's library, which writes to the log in this thread's environment data.
  *
- * @returns What `openDevice({ library })` takes.
+ * @returns The library, for `openDevice({ library })`.
  */
 export function createLibrary(): DeviceLibrary {
   const memory = getEnvironmentData(LOG_NAME) as SharedArrayBuffer | undefined;
@@ -49,7 +49,7 @@ export function createLibrary(): DeviceLibrary {
   return { ...device.library, symbols: timed(device, log) };
 }
 
-/** The functions, with the time that is spent in them. */
+/** The functions, which log the time spent in them. */
 function timed({ library, accounting }: ScriptedDevice, log: DeviceLog): Symbols {
   const symbols: Record<string, unknown> = { ...library.symbols };
   let forwards = 0;

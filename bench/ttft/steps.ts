@@ -1,5 +1,5 @@
 /**
- * What the executor and the device did in each step, from reports of steps.
+ * Host time and device idle time of steps, from step reports.
  *
  * @module
  */
@@ -7,24 +7,24 @@ import type { StepReport } from "../../mod.ts";
 
 /** Figures of steps, in microseconds. */
 export interface StepFigures {
-  /** For how long the device had nothing to do, before a step and within it. Empty where that is not measured. */
+  /** Idle time of the device before and within each step; empty if not measured. */
   readonly idle: readonly number[];
-  /** What one iteration of the loop took without waiting for the device or for messages. */
+  /** Host time of each iteration of the loop, waits for the device and for commands excluded. */
   readonly host: readonly number[];
-  /** The same without the time in a scripted device's functions, which is scripted too; else as `host`. */
+  /** As `host`, without the scripted time in a scripted device's functions. */
   readonly own: readonly number[];
 }
 
 /**
- * Look at the steps of one run.
+ * Computes the figures of the steps of one run.
  *
- * Steps after a rest are left out: there the device had to wait.
+ * Steps after an idle loop are omitted, as the device was idle before them.
  *
- * @param reports Of consecutive steps.
- * @param library For each of them, milliseconds spent in the device's functions until its forward pass was enqueued; null:
- * they count as the host's.
- * @param steadyRows Look only at steps between others that decode so many rows and compute no prompt; null: at all.
- * @returns The figures of those steps.
+ * @param reports Reports of consecutive steps.
+ * @param library Per step, total milliseconds spent in the device's functions when its forward pass was enqueued; null: count
+ * them as host time.
+ * @param steadyRows Use only steps that decode this number of rows and no prompt, as do their neighbours; null: use all.
+ * @returns The figures.
  */
 export function stepFigures(
   reports: readonly StepReport[],
@@ -49,7 +49,7 @@ export function stepFigures(
   return { idle, host, own };
 }
 
-/** Milliseconds of the iteration that launches a step in which the executor waited: for it, or for the one before. */
+/** Milliseconds for which the executor waited for any step in the iteration that launches a step. */
 function waitBetween(reports: readonly StepReport[], index: number): number {
   const [from, to] = [reports[index]!.start, reports[index + 1]!.start];
   return reports.slice(Math.max(0, index - 2), index + 2).reduce((sum, { waiting, resultsAt }) => {

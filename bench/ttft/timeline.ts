@@ -1,35 +1,34 @@
 /**
- * A picture of the loop, drawn from a trace: what the host, the device and the callers do at the same time, in the plain
- * loop and in the overlap loop with early first tokens, and the moment of the first token from near.
+ * A timeline drawn from a trace: host, device and callers in the plain loop and in the overlap loop with early first tokens,
+ * with a close-up of the first token.
  *
  * @module
  */
 import type { StepReport } from "../../mod.ts";
 import { MODES, scriptedDevice } from "./devices.ts";
-import { firstTokenKnown, type TracedRun, traceRun } from "./trace_run.ts";
+import { firstTokenTime, type TracedRun, traceRun } from "./trace_run.ts";
 
-/** Traces of which the least disturbed one is drawn. */
+/** Number of traces, of which the least disturbed one is drawn. */
 const ATTEMPTS = 40;
 
-/** Milliseconds that are drawn, from before the arrival on. */
-const SPAN = { from: -5, to: 27 } as const;
+/** Drawn time, in milliseconds since the arrival. */
+const RANGE = { from: -5, to: 27 } as const;
 
-/** Milliseconds around the first token. */
-const NEAR = { before: 0.5, after: 1.5 } as const;
+/** Time of the close-up around the first token, in milliseconds. */
+const CLOSE_UP = { before: 0.5, after: 1.5 } as const;
 
 const [WIDTH, LEFT, RIGHT, LANE, LANE_GAP] = [960, 84, 20, 26, 8] as const;
 
-/** Where a stretch of time is drawn. */
+/** Position and time range of three lanes. */
 interface Band {
   readonly from: number;
   readonly to: number;
   readonly top: number;
-  /** Whether pieces are wide enough for words. */
-  readonly isNear: boolean;
+  readonly isCloseUp: boolean;
 }
 
-/** A piece of work on a lane. */
-interface Piece {
+/** A span on a lane. */
+interface Span {
   readonly from: number;
   readonly to: number;
   readonly kind:
@@ -39,14 +38,14 @@ interface Piece {
     | "first"
     | "process"
     | "between"
-    | "hold"
+    | "delay"
     | "forward"
     | "prefill"
     | "sample";
   readonly label: string;
 }
 
-/** Trace both loops on the scripted device and draw them. */
+/** Traces both loops on the scripted device and draws them. */
 export async function drawTimeline(): Promise<string> {
   using device = scriptedDevice(false);
   const plain = await traceRun(device, MODES[0]!, ATTEMPTS);
@@ -55,30 +54,30 @@ export async function drawTimeline(): Promise<string> {
 }
 
 /**
- * Draw two runs, one above the other.
+ * Draws two runs, one above the other.
  *
- * @param plain Of the plain loop.
- * @param early Of the overlap loop with early first tokens.
+ * @param plain A run of the plain loop.
+ * @param early A run of the overlap loop with early first tokens.
  * @returns An SVG document.
  */
 export function drawRuns(plain: TracedRun, early: TracedRun): string {
-  const known = firstTokenKnown(early);
+  const tokenTime = firstTokenTime(early);
   const bands: readonly { run: TracedRun; band: Band; title: string }[] = [
-    { run: plain, band: { ...SPAN, top: 92, isNear: false }, title: "plain: one step at a time" },
+    { run: plain, band: { ...RANGE, top: 92, isCloseUp: false }, title: "plain: one step at a time" },
     {
       run: early,
-      band: { ...SPAN, top: 248, isNear: false },
-      title: "overlap + early: each step is launched before the one before it is read",
+      band: { ...RANGE, top: 248, isCloseUp: false },
+      title: "overlap + early: each step is launched before the previous one is read",
     },
     {
       run: early,
-      band: { from: known - NEAR.before, to: known + NEAR.after, top: 404, isNear: true },
-      title: "the same from near: the first token leaves before anything else is done",
+      band: { from: tokenTime - CLOSE_UP.before, to: tokenTime + CLOSE_UP.after, top: 404, isCloseUp: true },
+      title: "close-up: the first token is emitted before anything else is done",
     },
   ];
   const height = 404 + 3 * (LANE + LANE_GAP) + 40;
   const title =
-    "Host, device and callers on a time line, in the plain loop and in the overlap loop with early first tokens";
+    "Host, device and callers on a timeline, in the plain loop and in the overlap loop with early first tokens";
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img"
   aria-labelledby="title">
   <title id="title">${title}</title>
@@ -90,14 +89,14 @@ ${bands.map(({ run, band, title }) => drawBand(run, band, title)).join("\n")}
 `;
 }
 
-const COLOURS: Readonly<Record<Piece["kind"], string>> = {
+const COLOURS: Readonly<Record<Span["kind"], string>> = {
   launch: "#2b6cb0",
   sampling: "#805ad5",
   wait: "#eef1f4",
   first: "#e53e3e",
   process: "#dd8a1b",
   between: "#9aa5b1",
-  hold: "#dbe7f5",
+  delay: "#dbe7f5",
   forward: "#8fbf9f",
   prefill: "#3f9560",
   sample: "#805ad5",
@@ -115,14 +114,14 @@ const STYLE = `
 `;
 
 function legend(): string {
-  const entries: readonly (readonly [Piece["kind"], string, number])[] = [
+  const entries: readonly (readonly [Span["kind"], string, number])[] = [
     ["launch", "launch forward", 114],
     ["sampling", "launch sampling", 122],
     ["wait", "wait for the device", 136],
-    ["first", "hand over first tokens", 152],
+    ["first", "emit first tokens", 152],
     ["process", "process", 76],
-    ["between", "tell, schedule", 112],
-    ["hold", "wait for arrivals", 120],
+    ["between", "emit, schedule", 112],
+    ["delay", "launch delay", 120],
   ];
   let x: number = LEFT;
   const items = entries.map(([kind, name, width]) => {
@@ -142,50 +141,50 @@ function legend(): string {
 }
 
 function drawBand(run: TracedRun, band: Band, title: string): string {
-  const { from, to, top, isNear } = band;
+  const { from, to, top, isCloseUp } = band;
   const x = (time: number) => LEFT + ((time - from) / (to - from)) * (WIDTH - LEFT - RIGHT);
   const place = (time: number) => x(Math.min(to, Math.max(from, time)));
   const laneTop = (lane: number) => top + lane * (LANE + LANE_GAP);
   const bottom = laneTop(3) - LANE_GAP;
   const lines: string[] = [`  <text class="title" x="${LEFT}" y="${top - 10}">${title}</text>`];
-  const unit = isNear ? 0.25 : 5;
+  const unit = isCloseUp ? 0.25 : 5;
   for (let time = Math.ceil(from / unit) * unit; time <= to; time += unit) {
     lines.push(`  <line class="grid" x1="${fixed(x(time))}" y1="${top}" x2="${fixed(x(time))}" y2="${bottom}"/>`);
     lines.push(`  <text class="axis" x="${fixed(x(time))}" y="${bottom + 15}">${Number(time.toFixed(2))} ms</text>`);
   }
-  const drawPieces = (pieces: readonly Piece[], lane: number) => {
-    for (const piece of pieces) {
-      if (piece.to <= from || piece.from >= to) continue;
-      const [left, right] = [place(piece.from), place(piece.to)];
+  const drawSpans = (spans: readonly Span[], lane: number) => {
+    for (const span of spans) {
+      if (span.to <= from || span.from >= to) continue;
+      const [left, right] = [place(span.from), place(span.to)];
       const width = Math.max(0.6, right - left);
       lines.push(
         `  <rect x="${fixed(left)}" y="${laneTop(lane)}" width="${fixed(width)}" height="${LANE}" fill="${
-          COLOURS[piece.kind]
+          COLOURS[span.kind]
         }"/>`,
       );
-      if (width < piece.label.length * 6.2 + 4) continue;
-      const isLight = ["wait", "forward", "between", "hold"].includes(piece.kind);
+      if (width < span.label.length * 6.2 + 4) continue;
+      const isLight = ["wait", "forward", "between", "delay"].includes(span.kind);
       lines.push(
         `  <text class="in${isLight ? "" : " light"}" x="${fixed(left + width / 2)}" y="${
           laneTop(lane) + 17
-        }">${piece.label}</text>`,
+        }">${span.label}</text>`,
       );
     }
   };
   for (const [lane, name] of ["host", "device", "callers"].entries()) {
     lines.push(`  <text class="lane" x="${LEFT - 10}" y="${laneTop(lane) + 17}">${name}</text>`);
   }
-  drawPieces(hostPieces(run.reports), 0);
-  drawPieces(devicePieces(run.reports), 1);
+  drawSpans(hostSpans(run.reports), 0);
+  drawSpans(deviceSpans(run.reports), 1);
   lines.push(`  <rect x="${LEFT}" y="${laneTop(2)}" width="${WIDTH - LEFT - RIGHT}" height="${LANE}" fill="#f5f7fa"/>`);
-  for (const time of run.tokens.filter((time) => time > from && time < to)) {
+  for (const time of run.runningTokens.filter((time) => time > from && time < to)) {
     lines.push(
       `  <line x1="${fixed(x(time))}" y1="${laneTop(2) + 6}" x2="${fixed(x(time))}" y2="${
         laneTop(2) + 20
       }" stroke="#52606d"/>`,
     );
   }
-  for (const [index, time] of run.arrived.entries()) {
+  for (const [index, time] of run.arrivalTokens.entries()) {
     if (time < from || time > to) continue;
     lines.push(`  <circle cx="${fixed(x(time))}" cy="${laneTop(2) + 13}" r="4.5" fill="#e53e3e"/>`);
     if (index === 0) {
@@ -202,13 +201,13 @@ function drawBand(run: TracedRun, band: Band, title: string): string {
   return lines.join("\n");
 }
 
-/** What the executor did, and between two iterations: told of it, waited with the next launch, scheduled. */
-function hostPieces(reports: readonly StepReport[]): Piece[] {
-  const pieces: Piece[] = [];
+/** The phases of steps on the host; between two steps, emission, scheduling and the launch delay. */
+function hostSpans(reports: readonly StepReport[]): Span[] {
+  const spans: Span[] = [];
   for (const [index, report] of reports.entries()) {
     const { step, start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } =
       report;
-    pieces.push(
+    spans.push(
       { from: start, to: forwardLaunched, kind: "launch", label: `launch ${step}` },
       { from: sampling, to: launched, kind: "sampling", label: `sampling ${step}` },
       { from: waiting, to: resultsAt, kind: "wait", label: `wait for ${step}` },
@@ -217,15 +216,20 @@ function hostPieces(reports: readonly StepReport[]): Piece[] {
     );
     const next = reports.slice(index + 1).find((later) => later.start >= end);
     if (next !== undefined && !next.afterIdle) {
-      pieces.push({ from: end, to: next.start, kind: "between", label: "tell, schedule" });
-      pieces.push({ from: next.start - next.launchDelayMs, to: next.start, kind: "hold", label: `${next.step} waits` });
+      spans.push({ from: end, to: next.start, kind: "between", label: "emit, schedule" });
+      spans.push({
+        from: next.start - next.launchDelayMs,
+        to: next.start,
+        kind: "delay",
+        label: `delay ${next.step}`,
+      });
     }
   }
-  return pieces;
+  return spans;
 }
 
-function devicePieces(reports: readonly StepReport[]): Piece[] {
-  return reports.flatMap(({ step, device, prefillTokens }): Piece[] => {
+function deviceSpans(reports: readonly StepReport[]): Span[] {
+  return reports.flatMap(({ step, device, prefillTokens }): Span[] => {
     if (device === null) return [];
     const kind = prefillTokens > 0 ? "prefill" : "forward";
     return [

@@ -1,5 +1,5 @@
 /**
- * One request that arrives while others decode, traced: what the executor, the device and the callers did, and when.
+ * Traces a request that arrives while others decode: the times of the executor, the device and the callers.
  *
  * @module
  */
@@ -7,29 +7,29 @@ import type { StepReport } from "../../mod.ts";
 import { serve } from "./caller.ts";
 import type { BenchDevice, Mode } from "./devices.ts";
 
-/** What happened; times in milliseconds since the request arrived. */
+/** A trace; times in milliseconds since the arrival of the request. */
 export interface TracedRun {
   readonly mode: Mode;
   readonly reports: readonly StepReport[];
-  /** When a token of a running request was in its caller's loop. */
-  readonly tokens: readonly number[];
-  /** The same for the request that arrived, its first token first. */
-  readonly arrived: readonly number[];
+  /** When each token of the running requests reached its caller's loop. */
+  readonly runningTokens: readonly number[];
+  /** When each token of the arriving request reached its caller's loop. */
+  readonly arrivalTokens: readonly number[];
 }
 
-/** Requests that decode when the other one arrives. */
+/** Number of requests that decode at the arrival. */
 const RUNNING = 4;
 
-/** Tokens of the request that arrives. */
+/** Tokens of the arriving request. */
 const TOKENS = 6;
 
 /**
- * Run and trace it several times.
+ * Traces several runs.
  *
- * @param device Where to run.
- * @param mode How.
- * @param attempts How often; of these, the one that was disturbed least counts.
- * @returns That run.
+ * @param device The device.
+ * @param mode The mode.
+ * @param attempts Number of runs.
+ * @returns The least disturbed run.
  */
 export async function traceRun(device: BenchDevice, mode: Mode, attempts: number): Promise<TracedRun> {
   const reports: StepReport[] = [];
@@ -39,60 +39,60 @@ export async function traceRun(device: BenchDevice, mode: Mode, attempts: number
   const runs: TracedRun[] = [];
   for (let attempt = 0; attempt < attempts; attempt++) {
     reports.length = 0;
-    const tokens: number[] = [];
+    const runningTokens: number[] = [];
     const ended = new AbortController();
     const decoding = Promise.withResolvers<void>();
     const running = Array.from({ length: RUNNING }, (_, row) => {
       const options = { maxTokens: 400, ignoreEos: true, temperature: 0 };
       return serve(engine, { prompt: prompt(row), options }, (count) => {
-        tokens.push(clock());
-        // Somewhere in the middle of a step.
+        runningTokens.push(clock());
+        // The request arrives in the middle of a step.
         if (count === 8 && row === 0) setTimeout(decoding.resolve, 1);
       }, ended.signal);
     });
     await decoding.promise;
     const arrival = clock();
-    const arrived: number[] = [];
+    const arrivalTokens: number[] = [];
     await serve(engine, {
       prompt: prompt(RUNNING + attempt),
       options: { maxTokens: TOKENS, ignoreEos: true, temperature: 0 },
-    }, () => arrived.push(clock()));
+    }, () => arrivalTokens.push(clock()));
     ended.abort();
     await Promise.all(running);
     runs.push({
       mode,
       reports: reports.map((report) => shifted(report, arrival)),
-      tokens: tokens.map((time) => time - arrival),
-      arrived: arrived.map((time) => time - arrival),
+      runningTokens: runningTokens.map((time) => time - arrival),
+      arrivalTokens: arrivalTokens.map((time) => time - arrival),
     });
   }
   await engine.dispose();
   return runs.reduce((best, run) => (disturbance(run) < disturbance(best) ? run : best));
 }
 
-/** When the first token of the request that arrived was known, in milliseconds since its arrival. */
-export function firstTokenKnown({ reports, arrived }: TracedRun): number {
-  return reports.filter(({ prefillTokens, resultsAt }) => prefillTokens > 0 && resultsAt < arrived[0]!).at(-1)!
+/** When the arriving request's first token reached the host, in milliseconds since the arrival. */
+export function firstTokenTime({ reports, arrivalTokens }: TracedRun): number {
+  return reports.filter(({ prefillTokens, resultsAt }) => prefillTokens > 0 && resultsAt < arrivalTokens[0]!).at(-1)!
     .resultsAt;
 }
 
-/** Milliseconds by which the host noticed late that a step was done, and callers that a token was there, in all. */
+/** Total delay of the host in noticing ends of steps, and of callers in getting tokens, in milliseconds. */
 function disturbance(run: TracedRun): number {
-  const known = firstTokenKnown(run);
+  const tokenTime = firstTokenTime(run);
   const steps = run.reports.filter((report) =>
-    report.device !== null && report.resultsAt > 0 && report.end < run.arrived.at(-1)!
+    report.device !== null && report.resultsAt > 0 && report.end < run.arrivalTokens.at(-1)!
   );
   const noticed = steps.map((report) => report.resultsAt - report.device!.end);
-  const later = run.reports.filter((report) => report.resultsAt >= known).map((report) => report.resultsAt);
-  const lags = run.arrived.map((time, index) => time - (later[index] ?? time));
-  // Also of the running requests: the last of those tokens was the sign for the one that arrives.
+  const later = run.reports.filter((report) => report.resultsAt >= tokenTime).map((report) => report.resultsAt);
+  const lags = run.arrivalTokens.map((time, index) => time - (later[index] ?? time));
+  // Tokens of running requests count as well, since the arrival is timed by one of them.
   const others = steps.map((report) =>
-    (run.tokens.find((time) => time >= report.resultsAt) ?? report.resultsAt) - report.resultsAt
+    (run.runningTokens.find((time) => time >= report.resultsAt) ?? report.resultsAt) - report.resultsAt
   );
   return [...noticed, ...lags, ...others].reduce((sum, lag) => sum + lag, 0);
 }
 
-/** A report with other times. */
+/** A report with times relative to an origin. */
 function shifted(report: StepReport, origin: number): StepReport {
   const { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end } = report;
   const times = { start, forwardLaunched, sampling, launched, waiting, resultsAt, firstTokensSent, processing, end };
