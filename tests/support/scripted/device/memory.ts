@@ -1,5 +1,5 @@
 /**
- * The memory of a scripted device: allocations with addresses of their own, and operands that lie in them.
+ * The memory of a scripted device: allocations with unique addresses, and operands in them.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { CallError, checkPositive, refuse } from "./checks.ts";
 /** Device memory or pinned host memory. */
 export type MemoryKind = "device" | "host";
 
-/** Distance of allocations' addresses: their ranges never meet, and a division yields the allocation of an address. */
+/** Distance between allocations: ranges never overlap, and a division yields the allocation of an address. */
 const ADDRESS_STRIDE = 2 ** 32;
 
 /** One allocation with views as bytes and as int32; floats are copied as bits. */

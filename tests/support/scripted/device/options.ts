@@ -18,7 +18,7 @@ export interface ForwardWork {
   readonly isPrefill: boolean;
 }
 
-/** Time that work takes the device, in microseconds; 0 unless given. */
+/** Durations of work on the device, in microseconds; 0 unless given. */
 export interface Durations {
   /** One forward pass. */
   readonly forward?: number | ((work: ForwardWork) => number);
@@ -44,8 +44,8 @@ export interface ScriptedFailure {
   /** Which occurrence, counted from 1 since the failure was added. */
   readonly call: number;
   /**
-   * `"fault"`: the work faults on the device, which the next wait returns (sticky); `"stall"`: the work never ends, so nor
-   * does the work after it; `"error"`: the call itself returns a negative status and enqueues nothing.
+   * `"fault"`: the work faults on the device, which the next wait returns (sticky); `"stall"`: the work never ends, and
+   * neither does the work after it; `"error"`: the call itself returns a negative status and enqueues nothing.
    */
   readonly kind: "fault" | "stall" | "error";
   /** The status of an `"error"`: `OUT_OF_MEMORY` for allocations, else `FAULT`, unless given. */
