@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Request } from "../../../engine/scheduler/request.ts";
+import { Request, type RequestSpecification } from "../../../engine/scheduler/request.ts";
 import { resolveSampling, type SamplingParameters } from "../../../engine/config/sampling_options.ts";
 import { StopCriteria } from "../../../engine/scheduler/stop_criteria.ts";
 
@@ -20,13 +20,20 @@ export const greedy: SamplingParameters = resolveSampling(
  * @param id The request's id.
  * @param prompt Token ids, or the length of a prompt that has no token in common with those of other requests.
  * @param maxTokens Tokens to generate.
+ * @param changes Whatever else differs.
  */
-export function makeRequest(id: number, prompt: number | readonly number[], maxTokens: number): Request {
+export function makeRequest(
+  id: number,
+  prompt: number | readonly number[],
+  maxTokens: number,
+  changes: Partial<RequestSpecification> = {},
+): Request {
   return new Request({
     id,
     promptTokenIds: Int32Array.from(typeof prompt === "number" ? new Array<number>(prompt).fill(1000 + id) : prompt),
     maxTokens,
     sampling: greedy,
     stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
+    ...changes,
   });
 }
