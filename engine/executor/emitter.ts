@@ -100,11 +100,10 @@ export class Emitter {
     const tokenId = results.tokens[row]!;
     const logprobs = request.sampling.logprobs < 0 ? null : logprobsOf(results, row, request.sampling.logprobs);
     const recorded = request.trackTokens ? usage : null;
-    const buffered = this.#buffered.get(request);
     const count = request.tokenIds.length;
-    const start = count - 1 - (buffered?.length ?? 0);
-    if (request.ending !== null || count < chunkEnd(start, this.#parts.streamInterval)) {
+    if (request.ending !== null || count !== chunkEnd(count - 1, this.#parts.streamInterval)) {
       const token = { tokenId, time, logprobs, usage: recorded };
+      const buffered = this.#buffered.get(request);
       if (buffered === undefined) this.#buffered.set(request, [token]);
       else buffered.push(token);
       return false;

@@ -130,6 +130,14 @@ test("readOutput() gives what was written, in order", () => {
   );
 });
 
+test("OutputWriter grows with its output", () => {
+  const count = 3000;
+  for (let index = 0; index < count; index++) writer.token(index, 2 * index, index / 2, null, null);
+  const { events } = recordOutput(writer.complete(HEADER));
+  const numbers = events.map(({ requestId, timestamp }) => [requestId, timestamp]);
+  assertEquals(numbers, Array.from({ length: count }, (_, index) => [index, index / 2]));
+});
+
 test("OutputWriter writes numbers, except for errors and stop strings", () => {
   const numbers: OutputEvent[] = [
     { requestId: 1, type: "GENERATED_TOKEN", timestamp: 1, payload: { tokenId: 5, logprobs: null, usage: USAGES[1]! } },
