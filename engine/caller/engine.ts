@@ -68,6 +68,7 @@ export class Engine implements AsyncDisposable {
   #nextRequestId = 1;
   #tokenTableSent = false;
   #disposal: Promise<void> | null = null;
+  #isDraining = false;
   /** The error that ended the executor; null after a disposal. */
   #failure: UpbeatError | null = null;
 
@@ -277,11 +278,11 @@ export class Engine implements AsyncDisposable {
     }
     this.#log?.("engine: dispose", { drain, live: this.#live.size });
     if (this.#disposal === null) {
-      this.#live.isDraining = drain;
+      this.#isDraining = drain;
       this.#disposal = this.#endThread(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
-    } else if (this.#live.isDraining && !drain) {
+    } else if (this.#isDraining && !drain) {
       this.#log?.("engine: drain cut short");
-      this.#live.isDraining = false;
+      this.#isDraining = false;
       void this.#endThread(null);
     } else {
       this.#log?.("engine: dispose returns the promise of the first call", { reason: "already disposed" });

@@ -4,6 +4,7 @@
  * @module
  */
 import { chunkEnd } from "../channel/chunks.ts";
+import type { RequestSink } from "../channel/step_output.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import { deserializeError, toUpbeatError, UpbeatError } from "../../errors.ts";
 import { EventOrder } from "../events/event_order.ts";
@@ -62,7 +63,7 @@ export interface GenerationSetup {
  * }
  * ```
  */
-export class Generation implements AsyncIterable<RequestEvent>, Disposable {
+export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Disposable {
   /** The request's number, unique within the engine. */
   readonly requestId: number;
   /**
@@ -225,23 +226,23 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   // ---- From the executor -------------------------------------------------------------------------------------------
   // An illegal event fails the request with the reason, and cancels it on the executor's side.
 
-  /** @internal A token; see `OutputSink.onToken`. @param emittedAt When the executor sent it, in milliseconds. */
-  handleToken(
+  /** @internal See `RequestSink`. */
+  onToken(
     tokenId: number,
     time: number,
+    emittedAt: number,
     logprobs: StepLogprobs | null,
     usage: StepUsage | null,
-    emittedAt: number,
   ): void {
     if (this.#isOver) return;
     try {
-      if (this.#pendingCancel !== null) this.#placeCancel(time);
+      this.#placeCancel(time);
       const timestamp = this.#timeOf(time);
       // Checked here, as the event is created when it is read, and must not fail there.
       check(tokenId, count, "payload.tokenId", "EVENT_INVALID");
       this.#order.accept("GENERATED_TOKEN", timestamp);
       this.#measured.token(timestamp, emittedAt);
-      this.#columns.addToken(tokenId, timestamp, this.#text?.push(tokenId) ?? "", logprobs, usage, emittedAt);
+      this.#columns.addToken(tokenId, timestamp, emittedAt, this.#text?.push(tokenId) ?? "", logprobs, usage);
       const { listener } = this.#setup.tap;
       if (listener !== null) listener(this.#columns.tokenEvent(this.#columns.tokenIds.length - 1));
     } catch (thrown) {
@@ -249,12 +250,12 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     }
   }
 
-  /** @internal Any other event but its end. */
-  handleEvent(event: ExecutorEvent): void {
+  /** @internal See `RequestSink`. */
+  onEvent(event: ExecutorEvent): void {
     if (this.#isOver) return;
     const { type, timestamp, payload } = event;
     try {
-      if (this.#pendingCancel !== null) this.#placeCancel(timestamp);
+      this.#placeCancel(timestamp);
       const time = this.#timeOf(timestamp);
       if (type === "ERROR_NONTRANSIENT") return this.#failWith([deserializeError(payload)], time, false);
       this.#emit(type, time, payload);
@@ -265,11 +266,14 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
     }
   }
 
-  /** @internal Its end. */
-  handleFinish(time: number, completion: Completion): void {
+  /** @internal See `RequestSink`. */
+  onFinish(time: number, completion: Completion): void {
     if (this.#isOver) return;
     try {
-      if (this.#pendingCancel !== null) this.#placeCancel(completion.reason === "cancelled" ? Infinity : time);
+      const wasCancelled = completion.reason === "cancelled";
+      // When a drain's deadline passes, the executor is the first to know.
+      if (wasCancelled && !this.#isCancelled) this.#pendingCancel = { time, reason: "shutdown" };
+      this.#placeCancel(wasCancelled ? Infinity : time);
       this.#finish(this.#timeOf(time), completion);
     } catch (thrown) {
       this.#failInvalid(thrown);
@@ -321,8 +325,8 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
 
   /** Places a cancel by its time: events of the executor that arrive after it may be older. */
   #placeCancel(next: number): void {
-    const { time, reason } = this.#pendingCancel!;
-    if (next < time) return;
+    if (this.#pendingCancel === null || next < this.#pendingCancel.time) return;
+    const { time, reason } = this.#pendingCancel;
     this.#pendingCancel = null;
     this.#emit("CANCEL", this.#timeOf(time), { reason });
   }
@@ -359,7 +363,7 @@ export class Generation implements AsyncIterable<RequestEvent>, Disposable {
   }
 
   #failWith(errors: readonly UpbeatError[], failedAt: number, transient: boolean): void {
-    if (this.#pendingCancel !== null) this.#placeCancel(Infinity);
+    this.#placeCancel(Infinity);
     const time = this.#timeOf(failedAt);
     for (const error of errors) {
       this.#emit(

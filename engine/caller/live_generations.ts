@@ -5,8 +5,6 @@
  */
 import type { OutputHeader, OutputSink } from "../channel/step_output.ts";
 import type { UpbeatError } from "../../errors.ts";
-import type { StepLogprobs } from "../events/event_types.ts";
-import type { Completion, ExecutorEvent, StepUsage } from "../events/executor_event.ts";
 import { type ExecutorCounters, NO_COUNTERS } from "../telemetry/executor_counters.ts";
 import type { StepReport } from "../telemetry/step_report.ts";
 import { EventHub } from "./event_stream.ts";
@@ -29,10 +27,6 @@ export class LiveGenerations implements OutputSink {
   counters: ExecutorCounters = NO_COUNTERS;
   /** When the executor sent the last output, in milliseconds. */
   emittedAt = 0;
-  /**
-   * Whether a drain is in progress: requests that the executor cancels at its deadline are cancelled by the shutdown.
-   */
-  isDraining = false;
 
   readonly #onStep: ((report: StepReport) => void) | undefined;
   readonly #onIdle: () => void;
@@ -99,25 +93,12 @@ export class LiveGenerations implements OutputSink {
     this.#watermark = watermark;
   }
 
-  onToken(
-    requestId: number,
-    tokenId: number,
-    time: number,
-    logprobs: StepLogprobs | null,
-    usage: StepUsage | null,
-  ): void {
-    this.#changing(requestId)?.handleToken(tokenId, time, logprobs, usage, this.emittedAt);
-  }
-
-  onEvent(event: ExecutorEvent): void {
-    this.#changing(event.requestId)?.handleEvent(event);
-  }
-
-  onFinish(requestId: number, time: number, completion: Completion): void {
-    const generation = this.#changing(requestId);
-    // When a drain's deadline passes, the executor is the first to know.
-    if (this.isDraining && completion.reason === "cancelled") generation?.cancel("shutdown");
-    generation?.handleFinish(time, completion);
+  request(requestId: number): Generation | undefined {
+    const entry = this.#entries.get(requestId);
+    if (entry === undefined) return undefined;
+    if (!entry.hasChanged) this.#changed.push(entry);
+    entry.hasChanged = true;
+    return entry.generation;
   }
 
   endOutput(steps: readonly StepReport[]): void {
@@ -131,14 +112,6 @@ export class LiveGenerations implements OutputSink {
     this.#changed.length = 0;
     this.releaseEvents();
     for (const report of steps) this.#onStep?.(report);
-  }
-
-  #changing(requestId: number): Generation | undefined {
-    const entry = this.#entries.get(requestId);
-    if (entry === undefined) return undefined;
-    if (!entry.hasChanged) this.#changed.push(entry);
-    entry.hasChanged = true;
-    return entry.generation;
   }
 
   #leaveQueue(entry: Entry): void {

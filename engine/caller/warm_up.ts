@@ -66,13 +66,13 @@ async function generate(promptTokenIds: Int32Array, tokenizer: Tokenizer, now: C
   });
   const texts = Array.fromAsync(generation.text());
   const payload = { tokens: total, computed: total, total, cached: 0 };
-  generation.handleEvent({ requestId, type: "PREFILL_CHUNK", timestamp, payload });
-  generation.handleEvent({ requestId, type: "ADD_CONTEXT", timestamp, payload: null });
+  generation.onEvent({ requestId, type: "PREFILL_CHUNK", timestamp, payload });
+  generation.onEvent({ requestId, type: "ADD_CONTEXT", timestamp, payload: null });
   for (const tokenId of promptTokenIds) {
-    generation.handleToken(tokenId, timestamp, null, null, timestamp);
+    generation.onToken(tokenId, timestamp, timestamp, null, null);
     generation.notify();
   }
-  generation.handleFinish(timestamp, { reason: "length", stopReason: null, wastedSteps: 0 });
+  generation.onFinish(timestamp, { reason: "length", stopReason: null, wastedSteps: 0 });
   generation.notify();
   await texts;
 }

@@ -42,22 +42,28 @@ export interface EncodedOutput {
   readonly values: readonly (RequestError | string)[];
 }
 
-/** Receives outputs, one after the other. */
-export interface OutputSink {
-  /** An output begins; it lasts until {@linkcode OutputSink.endOutput}. */
-  beginOutput(header: OutputHeader): void;
+/** Receives what happens to one request, in order. */
+export interface RequestSink {
   /** A token was generated and kept; `EmittedToken` describes the parameters. */
   onToken(
-    requestId: number,
     tokenId: number,
     time: number,
+    emittedAt: number,
     logprobs: StepLogprobs | null,
     usage: StepUsage | null,
   ): void;
   /** Any other event. */
   onEvent(event: ExecutorEvent): void;
-  /** A request has finished. */
-  onFinish(requestId: number, time: number, completion: Completion): void;
+  /** The request has finished. */
+  onFinish(time: number, completion: Completion): void;
+}
+
+/** Receives outputs, one after the other. */
+export interface OutputSink {
+  /** An output begins; it lasts until {@linkcode OutputSink.endOutput}. */
+  beginOutput(header: OutputHeader): void;
+  /** Returns the receiver of a request's next record; undefined: the record is skipped. */
+  request(requestId: number): RequestSink | undefined;
   /** The output ends. @param steps Reports of the steps since the last output, where they are tracked. */
   endOutput(steps: readonly StepReport[]): void;
 }
@@ -168,7 +174,7 @@ export class OutputWriter {
     }
   }
 
-  /** Add the end of a request; see {@linkcode OutputSink.onFinish}. */
+  /** Add the end of a request; see {@linkcode RequestSink.onFinish}. */
   finish(requestId: number, time: number, { reason, stopReason, wastedSteps }: Completion): void {
     const stop = typeof stopReason === "string" ? -this.#values.push(stopReason) : stopReason ?? NONE;
     this.#push(TYPES.indexOf("FINISH"), requestId, time, FINISH_REASONS.indexOf(reason), wastedSteps, stop);
@@ -245,7 +251,8 @@ function writeCounters(counters: ExecutorCounters, numbers: Float64Array): void 
  * @param sink Its receiver.
  */
 export function readOutput({ numbers, values }: EncodedOutput, sink: OutputSink): void {
-  sink.beginOutput({ emittedAt: numbers[0]!, watermark: numbers[1]!, counters: readCounters(numbers) });
+  const emittedAt = numbers[0]!;
+  sink.beginOutput({ emittedAt, watermark: numbers[1]!, counters: readCounters(numbers) });
   let at = HEADER_LENGTH;
   const next = (): number => numbers[at++]!;
   let usage: StepUsage | null = null;
@@ -254,32 +261,38 @@ export function readOutput({ numbers, values }: EncodedOutput, sink: OutputSink)
     const type = TYPES[next()]!;
     switch (type) {
       case "GENERATED_TOKEN": {
-        const [requestId, time, tokenId] = [next(), next(), next()];
+        const request = sink.request(next());
+        const time = next();
+        const tokenId = next();
         const hasUsage = next() === 1;
-        sink.onToken(requestId, tokenId, time, readLogprobs(tokenId, next(), next), hasUsage ? usage : null);
+        request?.onToken(tokenId, time, emittedAt, readLogprobs(tokenId, next(), next), hasUsage ? usage : null);
         break;
       }
       case "PREFILL_CHUNK": {
         const [requestId, timestamp] = [next(), next()];
         const payload = { tokens: next(), computed: next(), total: next(), cached: next() };
-        sink.onEvent({ requestId, type, timestamp, payload });
+        sink.request(requestId)?.onEvent({ requestId, type, timestamp, payload });
         break;
       }
       case "ADD_CONTEXT":
       case "PAUSE":
       case "RESUME":
-      case "EVICT":
-        sink.onEvent({ requestId: next(), type, timestamp: next(), payload: null });
+      case "EVICT": {
+        const [requestId, timestamp] = [next(), next()];
+        sink.request(requestId)?.onEvent({ requestId, type, timestamp, payload: null });
         break;
+      }
       case "ERROR_TRANSIENT":
-      case "ERROR_NONTRANSIENT":
-        sink.onEvent({ requestId: next(), type, timestamp: next(), payload: values[next()] as RequestError });
+      case "ERROR_NONTRANSIENT": {
+        const [requestId, timestamp, payload] = [next(), next(), values[next()] as RequestError];
+        sink.request(requestId)?.onEvent({ requestId, type, timestamp, payload });
         break;
+      }
       case "FINISH": {
         const [requestId, time] = [next(), next()];
         const [reason, wastedSteps, stop] = [FINISH_REASONS[next()]!, next(), next()];
         const stopReason = Number.isNaN(stop) ? null : stop < 0 ? values[-1 - stop] as string : stop;
-        sink.onFinish(requestId, time, { reason, stopReason, wastedSteps });
+        sink.request(requestId)?.onFinish(time, { reason, stopReason, wastedSteps });
         break;
       }
       case "USAGE":

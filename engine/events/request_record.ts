@@ -155,7 +155,7 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
    */
   static of(request: SegmentRequest, columns: TokenColumns, tokenTable: TokenTable | null): RequestRecord {
     const record = new RequestRecord([newSegment(request)], tokenTable);
-    record.#range = new ColumnRange(columns, request.arrival);
+    record.#range = new ColumnRange(columns);
     record.#segments[0] = segmentOver(newSegment(request), record.#range);
     return record;
   }
@@ -259,69 +259,54 @@ function copySegment<Event extends StoredEvent>(segment: RequestSegment<Event>):
 
 /** A range of a request's columns; it grows with them until it is cut. */
 class ColumnRange {
-  readonly #columns: TokenColumns;
-  readonly #arrival: number;
-  readonly #start: ColumnCursor;
+  readonly columns: TokenColumns;
+  readonly start: ColumnCursor;
   #end: ColumnCursor | null = null;
-  /** The kept events before the cursor; each is created when it is first read. */
-  readonly #events: RequestEvent[] = [];
-  readonly #cursor: ColumnCursor;
 
-  constructor(columns: TokenColumns, arrival: number) {
-    this.#columns = columns;
-    this.#arrival = arrival;
-    this.#start = columns.end;
-    this.#cursor = columns.end;
+  constructor(columns: TokenColumns) {
+    this.columns = columns;
+    this.start = columns.end;
+  }
+
+  get end(): ColumnCursor {
+    return this.#end ?? this.columns.end;
   }
 
   /** Ends the range here. Returns the one after it. */
   cut(): ColumnRange {
-    this.#end = this.#columns.end;
-    return new ColumnRange(this.#columns, this.#arrival);
-  }
-
-  get tokenIds(): number[] {
-    return this.#columns.tokenIds.slice(this.#start.tokens, this.#end?.tokens);
-  }
-
-  get logprobs(): StepLogprobs[] | null {
-    const logprobs = this.#columns.logprobs.slice(this.#start.tokens, this.#end?.tokens);
-    return logprobs.length === 0 ? null : logprobs;
-  }
-
-  get ttftMs(): number | null {
-    const { tokens } = this.#start;
-    if (tokens === (this.#end ?? this.#columns.end).tokens) return null;
-    return toMicroseconds(this.#columns.tokenTimes[tokens]! - this.#arrival);
-  }
-
-  get events(): RequestEvent[] {
-    this.#columns.readKept(this.#cursor, this.#end ?? this.#columns.end, this.#events);
-    return this.#events;
+    this.#end = this.columns.end;
+    return new ColumnRange(this.columns);
   }
 }
 
 /**
  * A segment whose lists are read from a range. Its accessors are own and enumerable, so that it is copied like a plain
- * value.
+ * value. Events are created when they are first read.
  */
 function segmentOver<Event extends StoredEvent>(
   segment: RequestSegment<Event>,
   range: ColumnRange,
 ): OpenSegment<Event> {
+  const { columns, start } = range;
+  const cursor = { ...start };
+  const events: RequestEvent[] = [];
   return {
     ...segment,
     get ttftMs() {
-      return range.ttftMs;
+      return start.tokens === range.end.tokens
+        ? null
+        : toMicroseconds(columns.tokenTimes[start.tokens]! - this.arrival);
     },
     get tokenIds() {
-      return range.tokenIds;
+      return columns.tokenIds.slice(start.tokens, range.end.tokens);
     },
     get logprobs() {
-      return range.logprobs;
+      const logprobs = columns.logprobs.slice(start.tokens, range.end.tokens);
+      return logprobs.length === 0 ? null : logprobs;
     },
     get events() {
-      return range.events as StoredEvent[] as Event[];
+      columns.readKept(cursor, range.end, events);
+      return events as StoredEvent[] as Event[];
     },
   };
 }

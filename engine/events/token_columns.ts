@@ -59,18 +59,18 @@ export class TokenColumns {
    *
    * @param tokenId The token.
    * @param time When it was known to the host, in milliseconds; not before the last event.
+   * @param emittedAt When the executor sent it, in milliseconds.
    * @param text The text that became certain with it.
    * @param logprobs null unless requested.
    * @param usage The usage of the KV cache, where known.
-   * @param emittedAt When the executor sent it, in milliseconds.
    */
   addToken(
     tokenId: number,
     time: number,
+    emittedAt: number,
     text: string,
     logprobs: StepLogprobs | null,
     usage: StepUsage | null,
-    emittedAt: number,
   ): void {
     this.tokenIds.push(tokenId);
     this.tokenTimes.push(time);

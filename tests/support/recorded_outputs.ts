@@ -48,10 +48,12 @@ export function recordOutput(output: EncodedOutput): RecordedOutput {
   const events: OutputEvent[] = [];
   readOutput(output, {
     beginOutput: (begun) => header = begun,
-    onToken: (requestId, tokenId, timestamp, logprobs, usage) =>
-      events.push({ requestId, type: "GENERATED_TOKEN", timestamp, payload: { tokenId, logprobs, usage } }),
-    onEvent: (event) => events.push(event),
-    onFinish: (requestId, timestamp, payload) => events.push({ requestId, type: "FINISH", timestamp, payload }),
+    request: (requestId) => ({
+      onToken: (tokenId, timestamp, _, logprobs, usage) =>
+        events.push({ requestId, type: "GENERATED_TOKEN", timestamp, payload: { tokenId, logprobs, usage } }),
+      onEvent: (event) => events.push(event),
+      onFinish: (timestamp, payload) => events.push({ requestId, type: "FINISH", timestamp, payload }),
+    }),
     endOutput: (steps) => reports = steps,
   });
   return { ...header, events, steps: reports };
@@ -62,9 +64,9 @@ export function playEvent(generation: Generation, event: OutputEvent, emittedAt:
   const { timestamp } = event;
   if (event.type === "GENERATED_TOKEN") {
     const { tokenId, logprobs, usage } = event.payload;
-    generation.handleToken(tokenId, timestamp, logprobs, usage, emittedAt);
-  } else if (event.type === "FINISH") generation.handleFinish(timestamp, event.payload);
-  else generation.handleEvent(event);
+    generation.onToken(tokenId, timestamp, emittedAt, logprobs, usage);
+  } else if (event.type === "FINISH") generation.onFinish(timestamp, event.payload);
+  else generation.onEvent(event);
 }
 
 /** Play whole outputs to generations, by request. */

@@ -158,7 +158,7 @@ test("a failing executor keeps the process alive until its error is delivered", 
     });
     // Like an engine whose last request has ended.
     const onEvent = ({ type }) => { console.log(type); thread.holdOpen(false); };
-    thread.sink = { beginOutput: () => {}, onEvent, endOutput: () => {} };
+    thread.sink = { beginOutput: () => {}, request: () => ({ onEvent }), endOutput: () => {} };
     thread.onEnd = ({ code }) => console.log(code);
     // Not awaited: that alone would keep the process alive.
     void thread.ready.then(() => thread.holdOpen(true));
@@ -177,7 +177,7 @@ faulty(
       thread.onEnd = (error) => ended = error;
       let updates = 0;
       const count = () => void updates++;
-      thread.sink = { beginOutput: count, onToken: count, onEvent: count, onFinish: count, endOutput: count };
+      thread.sink = { beginOutput: count, request: () => undefined, endOutput: count };
       await thread.ready;
       library.mode = "hold step";
       thread.post(submit(1, 3, 1000, { promptTokenIds: Int32Array.of(1, 2, 3) }));

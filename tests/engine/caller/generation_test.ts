@@ -196,6 +196,14 @@ test("a request may be cancelled in every state, and ends in FINISH", async () =
   }
 });
 
+test("a request that the executor cancels by itself was cancelled by a shutdown whose drain was over", async () => {
+  const played = play(ALL);
+  played.play(chunk(101), context(101), token(104, 5), finish(106, "cancelled"));
+  const [cancel, end] = (await collect(played.generation)).slice(-2);
+  assertEquals([cancel!.type, cancel!.timestamp, cancel!.payload], ["CANCEL", 106, { reason: "shutdown" }]);
+  assertEquals([end!.type, end!.timestamp, played.cancels()], ["FINISH", 106, 0]);
+});
+
 test("a cancel that comes too late leaves no trace", async () => {
   const played = play(ALL);
   played.play(chunk(101), context(101));
@@ -262,6 +270,17 @@ test("a failure while running has its errors, then FAIL, and rejects with the re
   assertEquals(played.generation.record.status, "failed");
   assertEquals([played.generation.metrics.ttftMs, played.generation.metrics.e2eMs], [2, 3]);
   await assertRejects(() => collect(played.generation.text()), UpbeatError, "it went wrong");
+});
+
+test("a cancel that is not placed yet comes before the errors of a failure", async () => {
+  const played = play(ALL);
+  played.play(chunk(101), context(101), token(102, 5));
+  played.time = 110;
+  played.generation.cancel();
+  played.play(failure(103));
+  const events = await collect(played.generation);
+  assertEquals(typesOf(events).slice(-3), ["CANCEL", "ERROR_NONTRANSIENT", "FAIL"]);
+  assertEquals(events.slice(-3).map(({ timestamp }) => timestamp), [110, 110, 110]);
 });
 
 test("several refusals, then an error for good, then FAIL, come in order", async () => {

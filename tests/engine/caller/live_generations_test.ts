@@ -21,9 +21,9 @@ const chunk = { tokens: 4, computed: 4, total: 4, cached: 0 };
 
 /** Admit a request, with one token. */
 function begin(live: LiveGenerations, requestId: number, time: number): void {
-  live.onEvent({ requestId, type: "PREFILL_CHUNK", timestamp: time, payload: chunk });
-  live.onEvent({ requestId, type: "ADD_CONTEXT", timestamp: time, payload: null });
-  live.onToken(requestId, 5, time + 1, null, null);
+  live.request(requestId)?.onEvent({ requestId, type: "PREFILL_CHUNK", timestamp: time, payload: chunk });
+  live.request(requestId)?.onEvent({ requestId, type: "ADD_CONTEXT", timestamp: time, payload: null });
+  live.request(requestId)?.onToken(5, time + 1, live.emittedAt, null, null);
 }
 
 const output = (emittedAt: number) => ({ emittedAt, watermark: emittedAt, counters: null });
@@ -38,13 +38,13 @@ test("an output reaches the generations of its requests, and no others", async (
   assertEquals(played.map(({ generation }) => generation.record.merge().tokenIds), [[5], []]);
 
   live.beginOutput(output(106));
-  live.onFinish(1, 106, { reason: "length", stopReason: null, wastedSteps: 0 });
+  live.request(1)?.onFinish(106, { reason: "length", stopReason: null, wastedSteps: 0 });
   live.endOutput([]);
   assertEquals([live.size, live.queued, live.counters.steps, idle()], [1, 1, 3, 0]);
   assertEquals((await played[0]!.generation.result).metrics.emissionLagMs, 1);
   // An output about it may still be on its way.
   live.beginOutput(output(107));
-  live.onToken(1, 6, 107, null, null);
+  live.request(1)?.onToken(6, 107, live.emittedAt, null, null);
   live.endOutput([]);
   assertEquals(played[0]!.generation.record.merge().tokenIds, [5]);
 });
@@ -55,7 +55,7 @@ test("iterators are woken at the end of an output, and reports of steps come aft
   const first = chunks.next();
   live.beginOutput(output(105));
   begin(live, 1, 103);
-  live.onFinish(1, 104, { reason: "stop", stopReason: 5, wastedSteps: 0 });
+  live.request(1)?.onFinish(104, { reason: "stop", stopReason: 5, wastedSteps: 0 });
   live.endOutput([{ step: 1 } as StepReport]);
   assertEquals((await first).value, {
     text: played[0]!.generation.record.merge().text!,
@@ -63,20 +63,6 @@ test("iterators are woken at the end of an output, and reports of steps come aft
     finishReason: "stop",
   });
   assertEquals(steps.map(({ step }) => step), [1]);
-});
-
-test("a request that the executor cancels while the engine drains was cancelled by the shutdown", async () => {
-  for (const isDraining of [true, false]) {
-    const { live, played } = open(1);
-    live.isDraining = isDraining;
-    const events = Array.fromAsync(played[0]!.generation);
-    live.beginOutput(output(105));
-    begin(live, 1, 103);
-    live.onFinish(1, 104, { reason: "cancelled", stopReason: null, wastedSteps: 0 });
-    live.endOutput([]);
-    assertEquals(played[0]!.cancels(), isDraining ? 1 : 0);
-    assertEquals((await events).at(-1)!.type, "FINISH");
-  }
 });
 
 test("cancelAll() cancels all generations, and close() fails them and ends the streams", async () => {
@@ -102,7 +88,7 @@ test("events of all requests wait for the watermark, and for a cancel that has n
   using stream = live.hub.open({}, 0);
   live.beginOutput({ ...output(110), watermark: 104 });
   begin(live, 1, 103);
-  live.onToken(1, 6, 108, null, null);
+  live.request(1)?.onToken(6, 108, live.emittedAt, null, null);
   live.endOutput([]);
   assertEquals(stream.buffered, 2);
   played[1]!.time = 106;
@@ -111,7 +97,7 @@ test("events of all requests wait for the watermark, and for a cancel that has n
   live.endOutput([]);
   assertEquals(stream.buffered, 2);
   live.beginOutput({ ...output(113), watermark: 113 });
-  live.onFinish(2, 112, { reason: "cancelled", stopReason: null, wastedSteps: 0 });
+  live.request(2)?.onFinish(112, { reason: "cancelled", stopReason: null, wastedSteps: 0 });
   live.endOutput([]);
   assertEquals(stream.buffered, 4);
 });

@@ -29,7 +29,7 @@ function live(request: SegmentRequest = segmentRequest(), tokenTable: TokenTable
 
 /** Add a token without anything else. */
 function addToken({ columns }: Live, tokenId: number, time: number): void {
-  columns.addToken(tokenId, time, "", null, null, time);
+  columns.addToken(tokenId, time, time, "", null, null);
 }
 
 /** Play events into a record, tokens with log-probabilities; ids count from 40. */
@@ -39,7 +39,7 @@ function play({ columns, record }: Live, types: readonly RequestEventType[]): vo
     if (event.type === "GENERATED_TOKEN") {
       const tokenId = 40 + columns.tokenIds.length;
       const logprobs: StepLogprobs = { tokenId, logprob: -tokenId, top: [{ tokenId, logprob: -tokenId }] };
-      columns.addToken(tokenId, event.timestamp, "t", logprobs, null, event.timestamp);
+      columns.addToken(tokenId, event.timestamp, event.timestamp, "t", logprobs, null);
     } else {
       record.advance(event.type);
       columns.addEvent(event);
