@@ -9,7 +9,7 @@ import { measure } from "mitata";
 /** One way to do something. */
 export interface Variant {
   readonly name: string;
-  /** Do it once, and say how many nanoseconds a token took. */
+  /** Does it once. Returns nanoseconds per token. */
   readonly run: () => number | Promise<number>;
 }
 

@@ -13,7 +13,7 @@ import { checkFinished, openGenerations, outputsOf, play } from "./played_genera
 const LOAD: Load = { rows: 32, tokensPerRow: 32, trackTokens: false };
 const TOKENS = LOAD.rows * LOAD.tokensPerRow;
 
-/** Streams that are read as events come, and streams that nobody reads, which drop the oldest. */
+/** Streams that are read as events arrive, and unread ones, which drop the oldest events. */
 export type StreamVariant = "none" | "1 read" | "4 read" | "1 unread" | "4 unread";
 
 const VARIANTS: readonly { name: StreamVariant; consumers: number; read: boolean }[] = [

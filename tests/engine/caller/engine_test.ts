@@ -28,7 +28,7 @@ test("generate() emits the events of a request's life in order", async () => {
   });
 });
 
-test("generate() gives the same text as events, as text stream and as result", async () => {
+test("generate() has the same text in events, text stream and result", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const generation = engine.generate("hello", { maxTokens: 40, temperature: 0.9, seed: 5 });
     const [pieces, again, { text }] = await Promise.all([
@@ -53,7 +53,7 @@ test("generate() counts tokens and measures times", async () => {
   });
 });
 
-test("generate() gives bit-identical streams alone, in a crowd, in chunks, and with any number of threads", async () => {
+test("generate() is bit-identical alone, in a batch, with chunked prompts, and with any number of threads", async () => {
   const requests = Array.from({ length: 10 }, (_, index) => ({
     prompt: Array.from({ length: 1 + ((index * 13) % 50) }, (_, position) => (position * 7 + index * 31) % 300),
     options: {
@@ -80,7 +80,7 @@ test("generate() gives bit-identical streams alone, in a crowd, in chunks, and w
   });
 });
 
-test("generate() repeats itself with the seed that a result names", async () => {
+test("generate() is reproducible with the seed of a result", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const first = await engine.generate("hello", { maxTokens: 20, temperature: 1.5 }).result;
     const again = await engine.generate("hello", { maxTokens: 20, temperature: 1.5, seed: first.seed }).result;
@@ -90,7 +90,7 @@ test("generate() repeats itself with the seed that a result names", async () => 
   });
 });
 
-test("generate() counts only the output for frequency penalties, and the prompt too for repetition penalties", async () => {
+test("generate() applies frequency penalties to the output, and repetition penalties to the prompt too", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const favoured = 77;
     const prompt = new Array<number>(50).fill(favoured);
@@ -103,7 +103,7 @@ test("generate() counts only the output for frequency penalties, and the prompt 
   });
 });
 
-test("generate() ends at an end-of-sequence token, keeps it out of the text, and goes on with ignoreEos", async () => {
+test("generate() ends at an end-of-sequence token, which the text excludes, and continues with ignoreEos", async () => {
   await withRandomEngine({}, {}, async (engine, folder) => {
     const free = await engine.generate([5, 6], { maxTokens: 12, temperature: 0, ignoreEos: true }).result;
     const eos = free.tokenIds[4]!;
@@ -124,7 +124,7 @@ async function withEos(folder: string, eos: number): Promise<Engine> {
   return await Engine.load(folder);
 }
 
-test("generate() ends at a stop string that spans tokens, and never shows a part of it", async () => {
+test("generate() ends at a stop string that spans tokens, and never emits a part of it", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const free = await engine.generate("abc", { maxTokens: 60, temperature: 1, seed: 3, ignoreEos: true }).result;
     const characters = [...free.text];
@@ -152,7 +152,7 @@ test("leaving the loop cancels the request and frees its blocks", async () => {
   });
 });
 
-test("an abort signal cancels, before the start and in the middle", async () => {
+test("an abort signal cancels before the start and while running", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const early = engine.generate("abc", { maxTokens: 1500, signal: AbortSignal.abort() });
     assertEquals((await early.result).finishReason, "cancelled");
@@ -173,7 +173,7 @@ test("generate() renders chat messages with the model's template", async () => {
   });
 });
 
-test("generate() fails with a typed error that names the thing, and the engine goes on", async () => {
+test("generate() fails with a typed error that names its subject, and the engine stays usable", async () => {
   await withRandomEngine({ maxPositions: 64 }, {}, async (engine) => {
     const bad: readonly (readonly [Parameters<Engine["generate"]>, string, string])[] = [
       [[[]], "PROMPT_INVALID", "no tokens"],
@@ -212,7 +212,7 @@ test("dispose() ends running requests, frees everything, and may be called twice
   });
 });
 
-test("two engines in one process do not disturb each other", async () => {
+test("two engines in one process are independent", async () => {
   await withRandomEngine({ seed: 1 }, { threads: 1 }, async (one) => {
     await withRandomEngine({ seed: 2 }, { threads: 1 }, async (two) => {
       const alone = await one.generate("abc", { maxTokens: 30, temperature: 0, ignoreEos: true }).result;

@@ -47,7 +47,7 @@ function assertInTimeOrder(events: readonly RequestEvent[]): void {
   }
 }
 
-test("a stream has the events of several requests in time order, and at the same time in the order they came", async () => {
+test("streams have the events of several requests in time order, and equal times in order of arrival", async () => {
   const { hub, push } = openHub();
   const stream = hub.open({}, 0);
   push(1, 3, 5, 5, 9);
@@ -56,7 +56,7 @@ test("a stream has the events of several requests in time order, and at the same
   assertEquals(await drain(stream), ["2:1", "1:3", "1:5", "1:5", "2:5", "2:8", "1:9"]);
 });
 
-test("an event waits until none can come that was before it", async () => {
+test("release() releases events once no earlier event can still arrive", async () => {
   const { hub, push } = openHub();
   const stream = hub.open({}, 0);
   push(2, 7);
@@ -69,7 +69,7 @@ test("an event waits until none can come that was before it", async () => {
   assertEquals(await drain(stream), ["1:8"]);
 });
 
-test("streams are in time order whatever is told early, late, or at the same time", async () => {
+test("streams are in time order, whichever events arrive early, late, or together", async () => {
   const event = fc.record({
     requestId: fc.integer({ min: 1, max: 4 }),
     round: fc.nat({ max: 5 }),
@@ -82,16 +82,16 @@ test("streams are in time order whatever is told early, late, or at the same tim
       async (events, early) => {
         const { hub, push } = openHub();
         const streams = [hub.open({}, 0), hub.open({}, 0)];
-        // Round r is about times 10 r to 10 r + 3. A request's own events come in order; request 4 may tell rounds ahead.
-        const told = new Set<(typeof events)[number]>();
+        // Round r has times 10 r to 10 r + 3. A request's own events arrive in order; request 4 may be rounds ahead.
+        const pushed = new Set<(typeof events)[number]>();
         for (let round = 0; round < 6; round++) {
           for (let requestId = 1; requestId <= 4; requestId++) {
             const horizon = requestId === 4 ? round + early[round]! : round;
             const mine = events
-              .filter((event) => event.requestId === requestId && event.round <= horizon && !told.has(event))
+              .filter((event) => event.requestId === requestId && event.round <= horizon && !pushed.has(event))
               .sort((a, b) => a.round - b.round || a.time - b.time);
             for (const event of mine) {
-              told.add(event);
+              pushed.add(event);
               push(requestId, 10 * event.round + event.time);
             }
           }
@@ -108,7 +108,7 @@ test("streams are in time order whatever is told early, late, or at the same tim
   );
 });
 
-test("a stream that is read too slowly loses the oldest events, counts them, and disturbs no other", async () => {
+test("a slow stream drops the oldest events, counts them, and affects no other stream", async () => {
   const { hub, push } = openHub();
   const [slow, quick] = [hub.open({ capacity: 5 }, 0), hub.open({ capacity: 12 }, 0)];
   push(1, 0, 1, 2, 3);
@@ -143,7 +143,7 @@ test("next() may be called again while it waits, and return() ends the wait", as
   assertEquals([await last, await stream.next()], Array.from({ length: 2 }, () => ({ done: true, value: undefined })));
 });
 
-test("a stream begins at its own moment, also among events that wait", async () => {
+test("a stream begins when it is opened, also among waiting events", async () => {
   const { hub, push } = openHub();
   const first = hub.open({}, 0);
   push(1, 1, 2);
@@ -153,26 +153,26 @@ test("a stream begins at its own moment, also among events that wait", async () 
   assertEquals([await drain(first), await drain(second)], [["1:1", "1:2", "2:3"], ["1:2", "2:3"]]);
 });
 
-test("without a stream nobody listens, so that no event is made", async () => {
+test("EventHub has a listener only while a stream is open", async () => {
   const { hub } = openHub();
-  const listens = () => hub.listener !== null;
-  assertEquals(listens(), false);
+  const hasListener = () => hub.listener !== null;
+  assertEquals(hasListener(), false);
   using first = hub.open({}, 0);
   const second = hub.open({}, 0);
-  assertEquals([listens(), hub.consumers], [true, 2]);
+  assertEquals([hasListener(), hub.consumers], [true, 2]);
   playAll(NO_TRACKING, hub);
   await second.return();
   await second.return();
-  assertEquals([listens(), hub.consumers], [true, 1]);
+  assertEquals([hasListener(), hub.consumers], [true, 1]);
   first[Symbol.dispose]();
-  assertEquals([listens(), hub.consumers], [false, 0]);
+  assertEquals([hasListener(), hub.consumers], [false, 0]);
   // What waited for the last stream does not wait for the next.
   const third = hub.open({}, 0);
   hub.release(Infinity);
   assertEquals(third.buffered, 0);
 });
 
-test("closing the hub ends every stream, after what was left to read", async () => {
+test("close() ends every stream after its unread events", async () => {
   const { hub, push } = openHub();
   const [reading, waiting] = [hub.open({}, 0), hub.open({}, 5)];
   const end = waiting.next();
@@ -183,7 +183,7 @@ test("closing the hub ends every stream, after what was left to read", async () 
   assertEquals(await collect(hub.open({}, 6)), []);
 });
 
-test("events() refuses a capacity that is no whole number from 1 on", () => {
+test("events() rejects a capacity that is not an integer >= 1", () => {
   const { hub } = openHub();
   for (const capacity of [0, -1, 1.5, NaN, "9" as unknown as number]) {
     assertThrows(() => hub.open({ capacity }, 0), UpbeatError, "capacity");
@@ -198,7 +198,7 @@ const REQUESTS = Array.from({ length: 12 }, (_, index) => ({
 }));
 const SMALL_POOL = { threads: 1, kvBlocks: 14, blockSize: 4, ...DETAILS };
 
-test("events() gives each consumer the events of all requests in time order, under pauses, evictions and cancels", async () => {
+test("events() has the events of all requests in time order, with pauses, evictions and cancels", async () => {
   await withRandomEngine({}, SMALL_POOL, async (engine) => {
     const streams = [engine.events(), engine.events(), engine.events()];
     const slow = engine.events({ capacity: 10 });
@@ -240,7 +240,7 @@ test("events() gives each consumer the events of all requests in time order, und
   });
 });
 
-test("a consumer that does not read changes no request's stream", async () => {
+test("events() changes no request when it is not read", async () => {
   await withRandomEngine({}, SMALL_POOL, async (alone, folder) => {
     await using watched = await Engine.load(folder, SMALL_POOL);
     using slow = watched.events({ capacity: 1 });
@@ -256,7 +256,7 @@ test("a consumer that does not read changes no request's stream", async () => {
   });
 });
 
-test("events() has an arrival at once when nothing runs, and everything of a request when it is over", async () => {
+test("events() has an arrival at once when the engine is idle, and all events of a request when it is over", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     using stream = engine.events();
     const generation = engine.generate([1, 2, 3], { maxTokens: 3, ignoreEos: true });
@@ -268,7 +268,7 @@ test("events() has an arrival at once when nothing runs, and everything of a req
   });
 });
 
-test("streams are in time order also when this thread's clock is behind the executor's", async () => {
+test("streams are in time order when this thread's clock is behind the executor's", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const now = performance.now;
     performance.now = () => now.call(performance) - 20;

@@ -18,7 +18,7 @@ function begun(streamInterval: number): Played {
   return played;
 }
 
-/** A cancel is asked for before the executor answers it. */
+/** A cancel is requested before the executor answers it. */
 function cancelled(played: Played): OutputEvent {
   played.generation.cancel();
   return finish(played.time, "cancelled");
@@ -45,7 +45,7 @@ test("chunks() do not depend on how many tokens come at once", async () => {
   assertEquals(await lengthsAndReasons(played.generation), [1, 3, 4, 2, "length"]);
 });
 
-test("chunks() has the end in the same chunk as the token that ends the generation", async () => {
+test("chunks() puts the finish reason into the chunk of the last token", async () => {
   for (
     const [tokens, interval, expected] of [[1, 1, [1, "stop"]], [4, 4, [1, 3, "stop"]], [2, 1, [1, 1, "stop"]]] as const
   ) {
@@ -56,7 +56,7 @@ test("chunks() has the end in the same chunk as the token that ends the generati
   }
 });
 
-test("chunks() of a cancelled generation has one last chunk, with what is left", async () => {
+test("chunks() ends with one last chunk when the generation is cancelled", async () => {
   const atBoundary = begun(4);
   for (let index = 0; index < 4; index++) atBoundary.play(next(65));
   atBoundary.play(cancelled(atBoundary));
@@ -70,7 +70,7 @@ test("chunks() of a cancelled generation has one last chunk, with what is left",
   assertEquals(await lengthsAndReasons(between.generation), [1, 2, "cancelled"]);
 });
 
-test("chunks() of a generation that fails gives all tokens, then the error", async () => {
+test("chunks() yields all tokens, then throws, when the generation fails", async () => {
   const played = begun(8);
   for (let index = 0; index < 3; index++) played.play(next(65));
   played.generation.fail([new UpbeatError("DEVICE_FAULT", "the device broke")]);

@@ -73,7 +73,7 @@ test("the stream has tokens and pauses, and details only where they are tracked"
   ]);
 });
 
-test("the record keeps what is tracked, and is legal however much that is", () => {
+test("the record keeps what is tracked, and is legal with any tracking", () => {
   for (let flags = 0; flags < 8; flags++) {
     const tracking = { generatedTokens: (flags & 1) !== 0, pauses: (flags & 2) !== 0, details: (flags & 4) !== 0 };
     const { record } = playAll(tracking).generation;
@@ -89,7 +89,7 @@ test("the record keeps what is tracked, and is legal however much that is", () =
   }
 });
 
-test("an eviction starts a segment, and neither stream nor result show it", async () => {
+test("an eviction starts a segment, which neither stream nor result show", async () => {
   const { generation } = playAll(ALL);
   const { record, text, tokenIds } = await generation.result;
   assertEquals(record.segments.map(({ tokenIds }) => tokenIds.length), [2, 1]);
@@ -127,7 +127,7 @@ test("the result has the times and counts of the executor's events", async () =>
   });
 });
 
-test("recorded tokens carry how the cache stood and when they were handed over, others do not", async () => {
+test("recorded tokens carry the usage of the KV cache and emittedAt, others do not", async () => {
   for (const tracking of [ALL, NO_TRACKING]) {
     const events = await collect(playAll(tracking).generation);
     const payloads = events.flatMap((event) => (event.type === TOKEN ? [event.payload] : []));
@@ -136,7 +136,7 @@ test("recorded tokens carry how the cache stood and when they were handed over, 
   }
 });
 
-test("every iterator starts at the beginning, and gets each event once as it comes", async () => {
+test("every iterator starts at the beginning and yields each event once, as it arrives", async () => {
   const played = play(NO_TRACKING);
   const early = collect(played.generation);
   played.play(chunk(101), context(101), token(102, UPON));
@@ -151,7 +151,7 @@ test("every iterator starts at the beginning, and gets each event once as it com
   assertEquals(played.cancels(), 0);
 });
 
-test("a cancel is stamped when it is asked for, and stands between the events of its time", async () => {
+test("a cancel is stamped when it is requested, and placed by its time", async () => {
   const reasons: CancelReason[] = ["user", "disconnect", "deadline", "shutdown"];
   for (const reason of reasons) {
     const played = play(ALL);
@@ -159,7 +159,7 @@ test("a cancel is stamped when it is asked for, and stands between the events of
     played.time = 104.5;
     played.generation.cancel(reason);
     played.generation.cancel("user");
-    // Known before the cancel was asked for, told after it; and one that the executor kept after.
+    // Known before the cancel was requested and sent after it; and one that the executor kept later.
     played.play(token(104, 5), token(105, 6), finish(106, "cancelled"));
     const events = await collect(played.generation);
     const shown = events.filter(({ type }) => type !== "PREFILL_CHUNK");
@@ -196,7 +196,7 @@ test("a request may be cancelled in every state, and ends in FINISH", async () =
   }
 });
 
-test("a request that the executor cancels by itself was cancelled by a shutdown whose drain was over", async () => {
+test("a request that the executor cancels by itself has the reason shutdown", async () => {
   const played = play(ALL);
   played.play(chunk(101), context(101), token(104, 5), finish(106, "cancelled"));
   const [cancel, end] = (await collect(played.generation)).slice(-2);
@@ -204,7 +204,7 @@ test("a request that the executor cancels by itself was cancelled by a shutdown 
   assertEquals([end!.type, end!.timestamp, played.cancels()], ["FINISH", 106, 0]);
 });
 
-test("a cancel that comes too late leaves no trace", async () => {
+test("a cancel that arrives too late leaves no event", async () => {
   const played = play(ALL);
   played.play(chunk(101), context(101));
   played.time = 110;
@@ -251,7 +251,7 @@ test("leaving a loop by break, throw or return, and the end of a using scope, ca
   }
 });
 
-test("a failure while running has its errors, then FAIL, and rejects with the real cause", async () => {
+test("a failure while running emits its error, then FAIL, and rejects with the cause", async () => {
   const played = play(NO_TRACKING);
   played.play(chunk(101), context(101), token(102, 5), failure(103));
   const error = await assertRejects(() => played.generation.result, UpbeatError);
@@ -272,7 +272,7 @@ test("a failure while running has its errors, then FAIL, and rejects with the re
   await assertRejects(() => collect(played.generation.text()), UpbeatError, "it went wrong");
 });
 
-test("a cancel that is not placed yet comes before the errors of a failure", async () => {
+test("a pending cancel is placed before the error of a failure", async () => {
   const played = play(ALL);
   played.play(chunk(101), context(101), token(102, 5));
   played.time = 110;
@@ -283,14 +283,14 @@ test("a cancel that is not placed yet comes before the errors of a failure", asy
   assertEquals(events.slice(-3).map(({ timestamp }) => timestamp), [110, 110, 110]);
 });
 
-test("several refusals, then an error for good, then FAIL, come in order", async () => {
+test("refused admissions, errors and FAIL come in order", async () => {
   const played = play(NO_TRACKING);
   played.play(refused(101, { code: "BATCH_FULL" }), refused(102, { code: "KV_BLOCKS_EXHAUSTED" }));
   played.time = 103;
   played.generation.fail([new UpbeatError("PROMPT_TOO_LONG", "first"), new UpbeatError("PROMPT_INVALID", "second")]);
   const events = await collect(played.generation);
-  const told = events.map((event) => [event.type, event.timestamp, (event.payload as { code?: string } | null)?.code]);
-  assertEquals(told, [
+  const seen = events.map((event) => [event.type, event.timestamp, (event.payload as { code?: string } | null)?.code]);
+  assertEquals(seen, [
     ["ADD_ENGINE", 100, undefined],
     ["ERROR_TRANSIENT", 101, "BATCH_FULL"],
     ["ERROR_TRANSIENT", 102, "KV_BLOCKS_EXHAUSTED"],
@@ -301,7 +301,7 @@ test("several refusals, then an error for good, then FAIL, come in order", async
   await assertRejects(() => played.generation.result, UpbeatError, "first");
 });
 
-test("an event that is out of place fails the request with the reason, and ends it on the other side", async () => {
+test("an illegal event fails the request with the reason, and cancels it on the executor's side", async () => {
   const illegal: [OutputEvent[], string][] = [
     [[token(101, 5)], "GENERATED_TOKEN cannot follow ADD_ENGINE"],
     [[chunk(101), context(101), token(102, 5), evict(103), token(104, 6)], "GENERATED_TOKEN cannot follow EVICT"],
@@ -323,7 +323,7 @@ test("an event that is out of place fails the request with the reason, and ends 
   }
 });
 
-test("times never decrease, also where the two threads' clocks differ", async () => {
+test("times never decrease when the threads' clocks differ", async () => {
   const played = play(ALL);
   played.play(chunk(99.999), context(99.999), token(102, 5));
   played.time = 101.999;
@@ -335,7 +335,7 @@ test("times never decrease, also where the two threads' clocks differ", async ()
   assertEquals([queueMs, ttftMs, e2eMs], [0, 2, 2]);
 });
 
-test("text that is held back as a possible stop string is whole when the request ends otherwise", async () => {
+test("text that could begin a stop string is complete when the request ends otherwise", async () => {
   for (const reason of ["length", "cancelled"] as const) {
     const played = play(NO_TRACKING, { stopStrings: ["pony"], maxTokens: reason === "length" ? 1 : 20 });
     played.play(chunk(101), context(101), token(102, UPON), finish(103, reason));
@@ -345,7 +345,7 @@ test("text that is held back as a possible stop string is whole when the request
   }
 });
 
-test("the text of an end-of-sequence token is no part of it, whenever its finish comes", async () => {
+test("the text excludes the end-of-sequence token, whenever FINISH arrives", async () => {
   const played = play(NO_TRACKING, { eosTokenIds: [TIME] });
   played.play(chunk(101), context(101), token(102, UPON), token(103, TIME));
   played.play(finish(103, "stop", TIME));
@@ -353,10 +353,10 @@ test("the text of an end-of-sequence token is no part of it, whenever its finish
   assertEquals([text, tokenIds, record.merge().text], ["upon", [UPON, TIME], "upon"]);
 });
 
-test("a listener gets every event as the stream has it, and without one no event is made for it", async () => {
-  const heard: RequestEvent[] = [];
-  const { generation } = playAll(NO_TRACKING, { listener: (event) => heard.push(event) });
-  assertEquals(heard, await collect(generation));
+test("a listener gets every event of the stream", async () => {
+  const received: RequestEvent[] = [];
+  const { generation } = playAll(NO_TRACKING, { listener: (event) => received.push(event) });
+  assertEquals(received, await collect(generation));
 });
 
 test("wasAdmitted is true from the first chunk on", () => {

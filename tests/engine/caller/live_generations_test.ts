@@ -28,7 +28,7 @@ function begin(live: LiveGenerations, requestId: number, time: number): void {
 
 const output = (emittedAt: number) => ({ emittedAt, watermark: emittedAt, counters: null });
 
-test("an output reaches the generations of its requests, and no others", async () => {
+test("request() returns the live generations, and undefined for others", async () => {
   const { live, played, idle } = open(2);
   live.beginOutput({ ...output(105), counters: { ...NO_COUNTERS, steps: 3 } });
   begin(live, 1, 103);
@@ -49,7 +49,7 @@ test("an output reaches the generations of its requests, and no others", async (
   assertEquals(played[0]!.generation.record.merge().tokenIds, [5]);
 });
 
-test("iterators are woken at the end of an output, and reports of steps come after it", async () => {
+test("endOutput() wakes iterators, then passes on the reports of steps", async () => {
   const { live, played, steps } = open(1);
   const chunks = played[0]!.generation.chunks();
   const first = chunks.next();
@@ -83,7 +83,7 @@ test("cancelAll() cancels all generations, and close() fails them and ends the s
   ]);
 });
 
-test("events of all requests wait for the watermark, and for a cancel that has no place yet", () => {
+test("releaseEvents() waits for the watermark, and for a pending cancel", () => {
   const { live, played } = open(2);
   using stream = live.hub.open({}, 0);
   live.beginOutput({ ...output(110), watermark: 104 });

@@ -30,7 +30,7 @@ function channel(capacity?: number, memory = createOutputRing(capacity)) {
 
 const times = (outputs: readonly RecordedOutput[]) => outputs.map(({ emittedAt }) => emittedAt);
 
-test("an output ring gives what was sent, in order, whatever finds no room, and however it is cut at the ring's end", () => {
+test("OutputReceiver receives outputs in order, posted or not, and across the end of the ring", () => {
   const action = fc.oneof(
     { weight: 5, arbitrary: fc.record({ type: fc.constant("send"), tokens: fc.nat(20), hasError: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ type: fc.constant("drain") }) },
@@ -64,7 +64,7 @@ test("an output ring gives what was sent, in order, whatever finds no room, and 
   assertGreater(viaPost, 300);
 });
 
-test("an output ring goes on where its counters pass what 32 bits with a sign hold", () => {
+test("OutputReceiver receives outputs when the counters pass 2^31", () => {
   const memory = createOutputRing(256);
   // Written and read: the second and the third counter.
   new Int32Array(memory).fill(2 ** 31 - 100, 1, 3);
@@ -80,7 +80,7 @@ test("an output ring goes on where its counters pass what 32 bits with a sign ho
   assertEquals(times(received), Array.from({ length: 20 }, (_, index) => index));
 });
 
-test("OutputSender.send() posts what a receiver that does not read leaves no room for", () => {
+test("OutputSender.send() posts an output when the ring is full", () => {
   const { sender, receiver, posted, received } = channel(256);
   for (let index = 0; index < 50; index++) sender.send(output(index, 4));
   assertGreater(posted.length, 0);
@@ -123,7 +123,7 @@ test("OutputReceiver reports an error of a callback to the process, and goes on 
   assertEquals({ code, stdout, stderr }, { code: 0, stdout: "received 2\na callback fails\n", stderr: "" });
 });
 
-test("OutputReceiver receives by itself, one that comes while it receives included, and nothing after close()", async () => {
+test("OutputReceiver wakes up by itself, and receives nothing after close()", async () => {
   const { sender, receiver, received } = channel();
   const wait = async (count: number) => {
     while (received.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -140,7 +140,7 @@ test("OutputReceiver receives by itself, one that comes while it receives includ
   assertEquals(times(received), [1, 2, 3]);
 });
 
-test("OutputReceiver receives from another thread, without a message from it", { timeout: 30_000 }, async () => {
+test("OutputReceiver receives from another thread without a posted message", { timeout: 30_000 }, async () => {
   const COUNT = 2000;
   const memory = createOutputRing(1024);
   const received: RecordedOutput[] = [];

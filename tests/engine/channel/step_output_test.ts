@@ -112,7 +112,7 @@ const event: fc.Arbitrary<OutputEvent> = fc.oneof(
   }),
 );
 
-test("readOutput() gives what was written, in order", () => {
+test("readOutput() reads what was written, in order", () => {
   fc.assert(
     fc.property(
       fc.array(event, { maxLength: 60, size: "max" }),

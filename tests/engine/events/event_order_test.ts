@@ -30,14 +30,14 @@ const FINISHED = new RegExp(`^${BEGUN}C(P*G)*F$`);
 const CANCELLED = new RegExp(`^${ANYWHERE}F$`);
 const FAILED = new RegExp(`^${ANYWHERE}[TN]+X$`);
 
-/** The grammar of the nine types once more, as regular expressions: what the state machine is held against. */
+/** The grammar of the nine types once more, as regular expressions, to compare the state machine with. */
 function isLegal(types: readonly RequestEventType[], finishReason: FinishReason | null): boolean {
   const word = types.map((type) => LETTERS[type]).join("");
   return FAILED.test(word) || (finishReason === "cancelled" ? CANCELLED : FINISHED).test(word);
 }
 
 /** Whether a log takes a whole life. */
-function isTaken(types: readonly RequestEventType[], finishReason: FinishReason | null): boolean {
+function isAccepted(types: readonly RequestEventType[], finishReason: FinishReason | null): boolean {
   try {
     return checkEventOrder(eventsOf(types), finishReason).isOver;
   } catch {
@@ -50,7 +50,7 @@ function word(letters: string): RequestEventType[] {
   return [...letters].map((letter) => TYPES.get(letter)!);
 }
 
-test("EventOrder takes every life that the grammar makes", () => {
+test("EventOrder.accept() accepts every sequence of the grammar", () => {
   fc.assert(
     fc.property(lives, ({ types, finishReason }) => {
       assert(isLegal(types, finishReason), "the generator and the regular expressions disagree");
@@ -60,7 +60,7 @@ test("EventOrder takes every life that the grammar makes", () => {
   );
 });
 
-test("EventOrder takes a life exactly when the grammar does, whatever was changed in it", () => {
+test("EventOrder.accept() accepts an altered sequence exactly when the grammar does", () => {
   const type = fc.constantFrom(...LIFECYCLE_EVENT_TYPES);
   const change = fc.oneof(
     fc.record({ at: fc.nat(), remove: fc.constant(1), insert: fc.constant<RequestEventType[]>([]) }),
@@ -77,7 +77,7 @@ test("EventOrder takes a life exactly when the grammar does, whatever was change
         for (const { at, remove, insert } of changes) types.splice(at % (types.length + 1), remove, ...insert);
         const legal = isLegal(types, finishReason as FinishReason | null);
         if (!legal) illegal++;
-        assertEquals(isTaken(types, finishReason as FinishReason | null), legal, types.join(" "));
+        assertEquals(isAccepted(types, finishReason as FinishReason | null), legal, types.join(" "));
       },
     ),
     { seed: 5, numRuns: 3000 },
@@ -85,7 +85,7 @@ test("EventOrder takes a life exactly when the grammar does, whatever was change
   assert(illegal > 1000, `only ${illegal} lives were illegal`);
 });
 
-test("EventOrder refuses what has no place, and says what was expected", () => {
+test("EventOrder.accept() rejects an illegal event and names the legal ones", () => {
   const refused: [string, string][] = [
     ["C", "ADD_CONTEXT cannot be the first event here; expected ADD_ENGINE"],
     ["AA", "ADD_ENGINE cannot follow ADD_ENGINE"],
@@ -117,7 +117,7 @@ test("EventOrder refuses what has no place, and says what was expected", () => {
   }
 });
 
-test("EventOrder takes details where they belong", () => {
+test("EventOrder.accept() accepts detail events in their places", () => {
   for (
     const letters of [
       "AkCGF",
@@ -133,13 +133,13 @@ test("EventOrder takes details where they belong", () => {
       "AkNX",
       "AkCGPrTX",
     ]
-  ) assert(isTaken(word(letters), null), letters);
+  ) assert(isAccepted(word(letters), null), letters);
   for (const letters of ["AcF", "AkF", "AkkcF", "AkCcF", "AkCPcF", "AkCPrcF", "AkCGPEcF", "AkCGPEkcF", "ATcF"]) {
-    assert(isTaken(word(letters), "cancelled"), letters);
+    assert(isAccepted(word(letters), "cancelled"), letters);
   }
 });
 
-test("EventOrder refuses details in other places", () => {
+test("EventOrder.accept() rejects detail events elsewhere", () => {
   for (
     const letters of [
       "k",
@@ -156,11 +156,11 @@ test("EventOrder refuses details in other places", () => {
       "AkTCGF",
       "AkEkCGF",
     ]
-  ) assert(!isTaken(word(letters), null) && !isTaken(word(letters), "cancelled"), letters);
-  assert(!isTaken(word("ACPrF"), null), "a resumed request finishes with the token it was held back for");
+  ) assert(!isAccepted(word(letters), null) && !isAccepted(word(letters), "cancelled"), letters);
+  assert(!isAccepted(word("ACPrF"), null), "a resumed request finishes with the token that the pause delayed");
 });
 
-test("EventOrder refuses a time before the last one, takes the same one, and skips events without", () => {
+test("EventOrder.accept() rejects decreasing times, accepts equal ones, and skips events without a time", () => {
   const log = new EventOrder();
   log.accept("ADD_ENGINE", 5);
   log.accept("ADD_CONTEXT", 5);
@@ -175,7 +175,7 @@ test("EventOrder refuses a time before the last one, takes the same one, and ski
   assertEquals(log.lastTime, 5.001);
 });
 
-test("EventOrder is as it was after it refused an event", () => {
+test("EventOrder.accept() leaves the state unchanged when it rejects an event", () => {
   fc.assert(
     fc.property(lives, fc.constantFrom(...LIFECYCLE_EVENT_TYPES), ({ types, finishReason }, extra) => {
       const log = new EventOrder();

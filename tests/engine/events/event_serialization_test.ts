@@ -70,7 +70,7 @@ function fullRecord(): RequestRecord {
   ]);
 }
 
-test("serializeEvent() and back gives every type with its payload, exactly", () => {
+test("deserializeEvent() restores every type with its payload", () => {
   for (const event of eventsOf([...LIFECYCLE_EVENT_TYPES, ...DETAIL_EVENT_TYPES], 0.001)) {
     const serialized = serializeEvent(event);
     assertEquals(deserializeEvent(wire(serialized)), event);
@@ -78,7 +78,7 @@ test("serializeEvent() and back gives every type with its payload, exactly", () 
   }
 });
 
-test("serializeEvent() in compact form writes a token as its bare id, and all else as in full form", () => {
+test("serializeEvent() writes a token as its bare id in compact form, and everything else as in full form", () => {
   for (const event of eventsOf([...LIFECYCLE_EVENT_TYPES, ...DETAIL_EVENT_TYPES])) {
     const serialized = serializeEvent(event, "compact");
     if (isToken(event)) assertEquals(serialized, 40);
@@ -88,7 +88,7 @@ test("serializeEvent() in compact form writes a token as its bare id, and all el
   assertUpbeatError(() => deserializeEvent(40), "EVENT_INVALID", "requestId must be given");
 });
 
-test("a record is the same after serialization: order, count, times, payloads, fields", () => {
+test("deserializeRecord() restores order, count, times, payloads and fields", () => {
   const record = fullRecord();
   const back = deserializeRecord(wire(serializeRecord(record, { returnPromptTokens: true })));
   assertEquals(back.segments, record.segments);
@@ -98,7 +98,7 @@ test("a record is the same after serialization: order, count, times, payloads, f
   assertEquals(back.merge(), record.merge());
 });
 
-test("a record in compact form has tokens without times, and all else as in full form", () => {
+test("deserializeRecord() restores everything but the times and texts of tokens from compact form", () => {
   const record = fullRecord();
   const full = deserializeRecord(wire(serializeRecord(record)));
   const serialized = serializeRecord(record, { mode: "compact" });
@@ -112,7 +112,7 @@ test("a record in compact form has tokens without times, and all else as in full
   assertEquals(serializeRecord(compact), serializeRecord(compact, { mode: "compact" }));
 });
 
-test("a merged request is the same after serialization, its text included", () => {
+test("deserializeRequest() restores a merged request with its text", () => {
   const tokenizer = tokenizerOf(byteLevelJson());
   const tokenIds = tokenizer.encode(" été 👩‍💻 upon");
   const record = new RequestRecord([{ ...newSegment(segmentRequest()), tokenIds }], tokenizer.tokenTable);
@@ -125,7 +125,7 @@ test("a merged request is the same after serialization, its text included", () =
   assertEquals(deserializeRecord(wire(serializeRecord(record, options)), tokenizer.tokenTable).merge(), merged);
 });
 
-test("prompt tokens stay off the wire unless they are asked for; their number is always there", () => {
+test("serializeRecord() writes prompt tokens only when requested, and always their number", () => {
   const record = fullRecord();
   for (const mode of MODES) {
     const without = serializeRecord(record, { mode }).segments[0]!;
@@ -137,7 +137,7 @@ test("prompt tokens stay off the wire unless they are asked for; their number is
   }
 });
 
-test("serialization changes nothing of the original and shares nothing with it", () => {
+test("serializeRecord() changes nothing of the record and shares nothing with it", () => {
   const record = fullRecord();
   const before = structuredClone(record.segments);
   for (const mode of MODES) {
@@ -159,7 +159,7 @@ function scramble(value: unknown): void {
   }
 }
 
-test("errors of every code come back with class, code, message, details, request and transience", () => {
+test("deserializeEvent() restores errors of every code with class, message, details, request and transience", () => {
   for (const code of ERROR_CODES) {
     for (const transient of [true, false]) {
       const error = new UpbeatError(code, `about ${code}`, { field: "f", value: 0.1, nothing: null });
@@ -174,7 +174,7 @@ test("errors of every code come back with class, code, message, details, request
   }
 });
 
-test("errors keep the errors underneath, with their classes", () => {
+test("deserializeError() restores causes with their classes", () => {
   for (const Class of [Error, TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError]) {
     const deepest = new UpbeatError("DEVICE_FAULT", "deepest", { device: "cpu" });
     const error = new UpbeatError("INTERNAL", "outer", {}, { cause: new Class("inner", { cause: deepest }) });
@@ -197,7 +197,7 @@ test("errors keep the errors underneath, with their classes", () => {
   assert(JSON.stringify(serializeError(circle)).length < 2000);
 });
 
-test("deserializeEvent() names what is wrong", () => {
+test("deserializeEvent() names the invalid field", () => {
   const good = wire(serializeEvent(eventsOf(["FINISH"])[0]!)) as Record<string, unknown>;
   const token = wire(serializeEvent(eventsOf(["GENERATED_TOKEN"])[0]!)) as Record<string, unknown>;
   const error = wire(serializeEvent(eventsOf(["ERROR_TRANSIENT"])[0]!)) as Record<string, unknown>;
@@ -229,7 +229,7 @@ test("deserializeEvent() names what is wrong", () => {
   }
 });
 
-test("deserializeRecord() names what is wrong, wherever it is", () => {
+test("deserializeRecord() names the invalid field, wherever it is", () => {
   const serialized = serializeRecord(fullRecord(), { returnPromptTokens: true });
   const wrong: [(copy: Editable) => void, string][] = [
     [(copy) => copy["version"] = 9, "record.version must be 1, got 9"],
@@ -267,7 +267,7 @@ function second(record: Editable): Editable {
   return (record["segments"] as Editable[])[1]!;
 }
 
-test("typed arrays keep dtype, shape and every element", () => {
+test("fromPlain() restores typed arrays with dtype, shape and every element", () => {
   for (
     const array of [
       Int8Array.of(-128, 127),
@@ -299,13 +299,13 @@ test("typed arrays keep dtype, shape and every element", () => {
   }
 });
 
-test("toPlain() refuses what it could not give back", () => {
+test("toPlain() rejects values that could not be restored", () => {
   for (const value of [1n, () => 1, Symbol("s"), new Map(), new Date(), new UpbeatError("INTERNAL", "m"), undefined]) {
     assertUpbeatError(() => toPlain({ deep: [value] }), "RECORD_INVALID", "value.deep[0]");
   }
 });
 
-test("any life of a request with any payloads is the same after serialization, in both forms", () => {
+test("deserializeRecord() restores any sequence of events with any payloads, in both forms", () => {
   fc.assert(
     fc.property(events, fc.boolean(), (life, returnPromptTokens) => {
       for (const event of life) assertEquals(deserializeEvent(wire(serializeEvent(event))), event);
@@ -328,7 +328,7 @@ test("any life of a request with any payloads is the same after serialization, i
   );
 });
 
-test("a serialized event with any field changed to nonsense is refused", () => {
+test("deserializeEvent() rejects an event with any field replaced by nonsense", () => {
   fc.assert(
     fc.property(events, fc.nat(), fc.constantFrom(undefined, [], {}, "x", true), (life, at, nonsense) => {
       const serialized = wire(serializeEvent(life[at % life.length]!)) as Record<string, unknown>;

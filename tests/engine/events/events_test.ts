@@ -29,7 +29,7 @@ test("there are nine lifecycle types and three detail types", () => {
   assertEquals([...DETAIL_EVENT_TYPES], ["PREFILL_CHUNK", "RESUME", "CANCEL"]);
 });
 
-test("createEvent() gives the four fields of an event, with a payload of its type", () => {
+test("createEvent() creates an event with a payload of its type", () => {
   const payloads: EventPayloads = {
     ADD_ENGINE: null,
     ADD_CONTEXT: null,
@@ -56,7 +56,7 @@ test("createEvent() gives the four fields of an event, with a payload of its typ
   }
 });
 
-test("createEvent() refuses any payload but null for the types that carry nothing", () => {
+test("createEvent() rejects any payload but null for the types without one", () => {
   for (const type of ["ADD_ENGINE", "ADD_CONTEXT", "PAUSE", "EVICT", "FINISH", "FAIL", "RESUME"]) {
     for (const payload of [undefined, {}, [], 0, "", false, { tokenId: 1 }, requestError(true)]) {
       assertUpbeatError(() => create(7, type, 0, payload), "EVENT_INVALID", "payload", type);
@@ -64,7 +64,7 @@ test("createEvent() refuses any payload but null for the types that carry nothin
   }
 });
 
-test("createEvent() takes token ids from 0 to the largest safe integer, and nothing else for one", () => {
+test("createEvent() accepts token ids from 0 to the largest safe integer, and nothing else", () => {
   for (const tokenId of [0, 2 ** 31 - 1, 2 ** 31, 2 ** 53 - 1]) {
     assertEquals(createEvent(7, "GENERATED_TOKEN", 0, { tokenId, text: "" }).payload.tokenId, tokenId);
   }
@@ -88,7 +88,7 @@ test("createEvent() takes token ids from 0 to the largest safe integer, and noth
   }
 });
 
-test("createEvent() refuses errors whose transience or request disagrees with the event, or that lack a field", () => {
+test("createEvent() rejects errors that disagree with the event, or that lack a field", () => {
   const types: [RequestEventType, boolean][] = [["ERROR_TRANSIENT", true], ["ERROR_NONTRANSIENT", false]];
   for (const [type, transient] of types) {
     const good = requestError(transient);
@@ -115,7 +115,7 @@ test("createEvent() refuses errors whose transience or request disagrees with th
   }
 });
 
-test("createEvent() refuses wrong details, and events without a type, a time or a request", () => {
+test("createEvent() rejects invalid details, and events without a type, a time or a request", () => {
   const chunk = { tokens: 1, computed: 1, total: 1, cached: 0 };
   const wrong: [Parameters<typeof create>, string][] = [
     [[7, "PREFILL_CHUNK", 0, { ...chunk, cached: 0.5 }], "payload.cached"],
@@ -154,7 +154,7 @@ test("formatEvent() writes each type as one line", () => {
   assertEquals(formatEvent(compact), "[-] GENERATED_TOKEN, token=5");
 });
 
-test("an event error shows the value without drowning the message in it", () => {
+test("createEvent() shortens a long value in its error", () => {
   const error = assertThrows(() => create(7, "x".repeat(10_000), 0, null), UpbeatError);
   assertStringIncludes(error.message, "xxx…");
   assertEquals(error.message.length < 200, true);

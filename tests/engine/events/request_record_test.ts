@@ -59,7 +59,7 @@ function typesOf({ events }: { readonly events: readonly RequestEvent[] }): Requ
 
 const TOKEN = "GENERATED_TOKEN";
 
-test("merge() of one segment is that segment", () => {
+test("merge() returns the only segment", () => {
   const { record } = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "PAUSE", TOKEN, "FINISH"]);
   record.finish("stop", 41);
   const { text, ...merged } = record.merge();
@@ -98,7 +98,7 @@ test("merge() joins three segments with two pauses in a row and two evictions in
   assertEquals([merged.status, merged.finishReason], ["finished", "length"]);
 });
 
-test("cutSegment() makes what was generated part of the prompt, takes it off the budget, and carries all else over", () => {
+test("cutSegment() moves generated tokens into the prompt, reduces the budget, and carries over everything else", () => {
   const request = segmentRequest({ stopStrings: ["END"], eosTokenIds: [2], promptTokenIds: Int32Array.of(1, 2, 3) });
   const begun = live(request);
   play(begun, ["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN, "EVICT", "ADD_CONTEXT", TOKEN, "EVICT"]);
@@ -133,13 +133,13 @@ test("cutSegment() makes what was generated part of the prompt, takes it off the
   assertEquals([first!.tokenIds, first!.promptTokenIds], [[40, 41], Int32Array.of(1, 2, 3)]);
 });
 
-test("cutSegment() keeps token ids beyond 32 bits, in the prompt too", () => {
+test("cutSegment() keeps token ids above 32 bits in the prompt", () => {
   const begun = live(segmentRequest({ promptTokenIds: Int32Array.of(1), promptLength: 1 }));
   addToken(begun, 2 ** 53 - 1, 101);
   assertEquals(Array.from(begun.record.cutSegment().promptTokenIds!), [1, 2 ** 53 - 1]);
 });
 
-test("the token list and ttft are independent of events", () => {
+test("tokenIds and ttftMs do not depend on recorded events", () => {
   const begun = live(segmentRequest({ tracking: { generatedTokens: false, pauses: false, details: false } }));
   const { record } = begun;
   addToken(begun, 5, 103.5);
@@ -149,7 +149,7 @@ test("the token list and ttft are independent of events", () => {
   assertEquals([record.ttftMs, record.merge().logprobs], [3.5, null]);
 });
 
-test("ttft is the first that exists, from the original arrival, and survives segments without a token", () => {
+test("ttftMs is that of the first segment with a token, from the original arrival", () => {
   const begun = started(["ADD_ENGINE", "ADD_CONTEXT"]);
   const { record } = begun;
   assertEquals(record.ttftMs, null);
@@ -174,7 +174,7 @@ test("merge() tolerates empty and missing lists in any segment", () => {
   assertEquals(new RequestRecord([segment, segment]).merge().logprobs, null);
 });
 
-test("a record of given segments is cut as one in progress is, and keeps its lists", () => {
+test("cutSegment() cuts a record of given segments and keeps their lists", () => {
   const stored = new RequestRecord(started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, TOKEN]).record.segments);
   const [next] = [stored.cutSegment()];
   assertEquals([next.promptTokenIds, next.maxTokens, next.tokenIds, next.events], [[1, 2, 3, 40, 41], 18, [], []]);
@@ -184,7 +184,7 @@ test("a record of given segments is cut as one in progress is, and keeps its lis
   ]]);
 });
 
-test("a segment of a request in progress grows, and makes each event once", () => {
+test("segments of a request in progress grow, and create each event once", () => {
   const begun = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN]);
   const [segment] = begun.record.segments;
   const before = [...segment!.events];
@@ -193,7 +193,7 @@ test("a segment of a request in progress grows, and makes each event once", () =
   assert(before.every((event, index) => segment!.events[index] === event));
 });
 
-test("a segment keeps only what its request tracks, and only its own range", () => {
+test("segments keep what their request tracks, each in its own range", () => {
   for (const generatedTokens of [true, false]) {
     for (const pauses of [true, false]) {
       const begun = live(segmentRequest({ tracking: { generatedTokens, pauses, details: true } }));
@@ -221,7 +221,7 @@ test("a segment keeps only what its request tracks, and only its own range", () 
   }
 });
 
-test("merge() changes nothing, and its lists are its own", () => {
+test("merge() changes nothing and returns lists of its own", () => {
   const { record } = started(["ADD_ENGINE", "ADD_CONTEXT", TOKEN, "EVICT"]);
   const before = structuredClone(record.segments);
   const merged = record.merge();
@@ -231,7 +231,7 @@ test("merge() changes nothing, and its lists are its own", () => {
   assertEquals(structuredClone(record.segments), before);
 });
 
-test("a record needs segments, and all of one request", () => {
+test("RequestRecord rejects an empty list of segments and segments of different requests", () => {
   assertUpbeatError(() => new RequestRecord([]), "RECORD_INVALID", "at least one segment");
   const segments = [7, 8].map((requestId) => newSegment(segmentRequest({ requestId })));
   assertUpbeatError(() => new RequestRecord(segments), "RECORD_INVALID", "requestId 7 and 8");

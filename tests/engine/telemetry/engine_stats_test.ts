@@ -41,7 +41,7 @@ test("summary() is null, not 0 or NaN, where nothing was measured", () => {
   assertEquals(new LatencyHistogram().summary(), NOTHING);
 });
 
-test("summary() is within the stated error of the exact quantiles, from a microsecond to a day", () => {
+test("summary() is within the relative error of exact quantiles, from a microsecond to a day", () => {
   // Whole microseconds, as many small ones as large ones.
   const time = fc.double({ min: 0, max: Math.log(86_400_000_000), noNaN: true }).map((log) =>
     Math.round(Math.exp(log)) / 1000
@@ -60,7 +60,7 @@ test("summary() is within the stated error of the exact quantiles, from a micros
   );
 });
 
-test("times count from the arrival, and between tokens across an eviction, whether or not tokens are recorded", () => {
+test("latencies count from the arrival, and between tokens across an eviction, recorded or not", () => {
   for (const tracking of [ALL, NO_TRACKING]) {
     const totals = new RequestTotals();
     const played = play(tracking, {}, undefined, totals);
@@ -77,7 +77,7 @@ test("times count from the arrival, and between tokens across an eviction, wheth
   }
 });
 
-test("a request that was cancelled or failed counts as such, and its end is no latency", () => {
+test("a cancelled or failed request counts as such, without an end-to-end latency", () => {
   const totals = new RequestTotals();
   play(NO_TRACKING, {}, undefined, totals).play(chunk(102), context(103), token(104, UPON), finish(105, "cancelled"));
   play(NO_TRACKING, {}, undefined, totals).play(finish(101, "cancelled"));
@@ -122,7 +122,7 @@ test("stats() of an engine that has done nothing", async () => {
   });
 });
 
-test("stats() tells what an engine with a small pool does, and is back to nothing when it is idle", async () => {
+test("stats() counts pauses and evictions of a small pool, and is back to zero when the engine is idle", async () => {
   // With each step's report, as what a loop reads meanwhile depends on when it gets its turn.
   let look = () => {};
   const onStep = () => look();
@@ -176,7 +176,7 @@ test("stats() tells what an engine with a small pool does, and is back to nothin
   });
 });
 
-test("stats() counts cancelled and refused requests, and is back to nothing after cancels and after dispose()", async () => {
+test("stats() counts cancelled and rejected requests, and is back to zero after cancels and after dispose()", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const options = { maxTokens: 1500, ignoreEos: true };
     const generations = [1, 2, 3].map((token) => engine.generate([token], options));

@@ -8,12 +8,12 @@ import { withModelFolder } from "../../support/test_engine.ts";
 
 const now = () => 12.5;
 
-test("createLog() gives nothing to call when nobody would hear of it", () => {
+test("createLog() returns null without a target", () => {
   assertEquals(createLog("caller", now, { standardError: false, take: null }), null);
   assertEquals(callerLog(undefined, false, now), { log: null, onLog: null });
 });
 
-test("createLog() gives each point with time, thread and facts to who takes it", () => {
+test("createLog() passes each point to its target with time, thread and facts", () => {
   const entries: LogEntry[] = [];
   const take = (entry: LogEntry) => entries.push(entry) > 0;
   const log = createLog("executor", now, { standardError: false, take })!;
@@ -34,7 +34,7 @@ const SCRIPT = `
   const now = () => 1;
 `;
 
-test("createLog() writes what is not taken to standard error, and each entry once", async () => {
+test("createLog() writes entries that are not taken to standard error, each once", async () => {
   const { code, stdout, stderr } = await runScript(`${SCRIPT}
     const seen = [];
     const take = (entry) => seen.push(entry.point) > 0;
@@ -54,7 +54,7 @@ test("createLog() writes what is not taken to standard error, and each entry onc
   assertEquals([code, stdout], [0, "taken,both\n"]);
 });
 
-test("createLog() has written before it returns, whatever the thread does then", async () => {
+test("createLog() writes to standard error synchronously", async () => {
   const { stderr } = await runScript(
     `${SCRIPT}
       createLog("caller", now, { standardError: true, take: null })("before it hangs");
@@ -71,7 +71,7 @@ function pointsOf(thread: LogEntry["thread"], entries: readonly LogEntry[]): str
   return entries.filter((entry) => entry.thread === thread).map(({ point }) => point);
 }
 
-test("an engine logs the points of its life in order, on both threads", async () => {
+test("both threads of an engine log their points in order", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     const entries: LogEntry[] = [];
@@ -136,7 +136,7 @@ test("UPBEAT_LOG=debug writes the points of both threads to standard error, and 
   });
 });
 
-test("UPBEAT_LOG=debug shows what the executor's thread does while the caller's hangs", async () => {
+test("UPBEAT_LOG=debug shows the executor's thread while the caller's thread hangs", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     const script = `
@@ -156,7 +156,7 @@ test("UPBEAT_LOG=debug shows what the executor's thread does while the caller's 
   });
 });
 
-test("an onLog that throws disturbs nothing, and its entries go to standard error", async () => {
+test("entries go to standard error when onLog throws", async () => {
   await withModelFolder(async (folder) => {
     writeRandomModel(folder, { tokenizer: true });
     const options = "{ onLog() { throw new Error('broken'); } }";

@@ -29,7 +29,7 @@ function measured(tokens: number): { metrics: MetricsAccumulator; times: number[
   return { metrics, times };
 }
 
-test("metrics() is null, not 0 or NaN, where there is no such time", () => {
+test("metrics() is null, not 0 or NaN, where undefined", () => {
   assertEquals(new MetricsAccumulator(100, null, new RequestTotals()).metrics([]), NOTHING);
   const { metrics } = measured(0);
   metrics.over(120, 2, "finished");
@@ -37,14 +37,14 @@ test("metrics() is null, not 0 or NaN, where there is no such time", () => {
   assertEquals(metrics.metrics([]), admitted);
 });
 
-test("metrics() of one token has no times between tokens", () => {
+test("metrics() has no times between tokens with one token", () => {
   const { metrics, times } = measured(1);
   const { ttftMs, prefillMs, decodeMs, tpotMs, itlMs, emissionLagMs } = metrics.metrics(times);
   assertEquals([ttftMs, prefillMs, emissionLagMs], [10, 6.5, 0.5]);
   assertEquals([decodeMs, tpotMs, itlMs], [null, null, null]);
 });
 
-test("metrics() of several tokens", () => {
+test("metrics() has all times with several tokens", () => {
   const { metrics, times } = measured(4);
   metrics.over(117, 0, "finished");
   assertEquals(metrics.metrics(times), {
@@ -73,13 +73,13 @@ test("metrics() counts from the original arrival and the first admission when a 
   assertEquals([queueMs, ttftMs, cachedTokens, preemptions, decodeMs], [3.5, 10, 16, 1, 30]);
 });
 
-test("metrics() have microseconds and no digits beyond", () => {
+test("metrics() are rounded to microseconds", () => {
   const metrics = new MetricsAccumulator(0.1, null, new RequestTotals());
   metrics.token(0.3, 0.4);
   assertEquals([metrics.metrics(null).ttftMs, metrics.metrics(null).emissionLagMs], [0.2, 0.1]);
 });
 
-test("the clock goes on when the wall clock steps back", () => {
+test("createClock() never steps back when the wall clock does", () => {
   const now = Date.now;
   const origin = clockOrigin();
   const clock = createClock(origin);
@@ -98,7 +98,7 @@ test("the clock goes on when the wall clock steps back", () => {
   }
 });
 
-test("a thread that starts after the wall clock was set gets an origin that was moved as far", () => {
+test("clockOriginForThread() moves the origin by as much as the wall clock was set", () => {
   const now = Date.now;
   const origin = clockOrigin();
   assertEquals(clockOriginForThread(origin), origin);
@@ -112,7 +112,7 @@ test("a thread that starts after the wall clock was set gets an origin that was 
   }
 });
 
-test("the clock counts whole microseconds", () => {
+test("createClock() counts whole microseconds", () => {
   const clock = createClock(clockOrigin());
   for (let index = 0; index < 1000; index++) {
     const time = clock();
