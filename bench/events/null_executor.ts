@@ -12,7 +12,7 @@ import { KvBlockPool } from "../../engine/scheduler/kv_block_pool.ts";
 import { UpbeatError } from "../../errors.ts";
 import { PrefixCache } from "../../engine/scheduler/prefix_cache.ts";
 import type { InboxMessage, SubmitMessage } from "../../engine/channel/messages.ts";
-import type { PendingResults } from "../../engine/runner/step_outputs.ts";
+import type { PendingResults } from "../../engine/runner/step_results.ts";
 import { resolveSampling } from "../../engine/config/sampling_options.ts";
 import { Scheduler } from "../../engine/scheduler/scheduler.ts";
 

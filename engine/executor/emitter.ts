@@ -16,7 +16,7 @@ import type { Request } from "../scheduler/request.ts";
 import type { ScheduledRequest } from "../scheduler/step_plan.ts";
 import type { StepReports } from "./step_reports.ts";
 import { MAX_LOGPROBS } from "../config/sampling_options.ts";
-import type { StepResults } from "../runner/step_outputs.ts";
+import type { StepResults } from "../runner/step_results.ts";
 
 /** Takes the outputs of an {@linkcode Emitter}. */
 export interface OutputPort {

@@ -5,7 +5,7 @@
  */
 import type { StepSize } from "./step_time_estimator.ts";
 import type { StepUsage } from "../events/executor_event.ts";
-import type { PendingResults } from "../runner/step_outputs.ts";
+import type { PendingResults } from "../runner/step_results.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 import type { OpenStepReport } from "./step_reports.ts";
 

@@ -17,7 +17,7 @@ import type { DeviceTimes } from "../telemetry/device_times.ts";
 import { BatchSlotTables } from "./batch_slot_tables.ts";
 import { DeviceTimer } from "./device_timer.ts";
 import { StepInputs } from "./step_inputs.ts";
-import { type PendingResults, StepOutputs } from "./step_outputs.ts";
+import { type PendingResults, StepResultBuffers } from "./step_results.ts";
 
 /** Sizes and bounds of a model runner. */
 export interface RunnerLimits extends ModelLimits {
@@ -43,7 +43,7 @@ export class ModelRunner {
   readonly #limits: RunnerLimits;
   readonly #vocabularySize: number;
   readonly #inputs: StepInputs;
-  readonly #outputs: StepOutputs;
+  readonly #results: StepResultBuffers;
   readonly #slots: BatchSlotTables;
   /** Token ids of the step, gathered from the token table. */
   readonly #tokens: Pointer;
@@ -78,7 +78,7 @@ export class ModelRunner {
     this.#limits = limits;
     this.#vocabularySize = plan.network.logits.columns;
     this.#inputs = new StepInputs(device, limits);
-    this.#outputs = new StepOutputs(device, maxBatchRequests);
+    this.#results = new StepResultBuffers(device, maxBatchRequests);
     this.#slots = new BatchSlotTables(device, maxBatchRequests, maxContext);
     this.#tokens = device.allocate(maxBatchTokens * 4).pointer;
     this.#maxRequests = Math.min(maxBatchRequests, maxBatchTokens);
@@ -145,14 +145,14 @@ export class ModelRunner {
    */
   launchSampling(step: Step): PendingResults {
     const { symbols } = this.#device;
-    const results = this.#outputs.next();
+    const results = this.#results.next();
     const rows = step.samplingRequests;
     this.#timer?.samplingBegins();
     if (rows > 0) {
       this.#enqueueSampling(rows);
-      const tokens = this.#outputs.pointers.tokens;
+      const tokens = this.#results.pointers.tokens;
       this.#check(
-        symbols.upbeat_copy_to_host(this.#stream, results.destination, tokens, this.#outputs.bytes(step)),
+        symbols.upbeat_copy_to_host(this.#stream, results.destination, tokens, this.#results.bytes(step)),
       );
     }
     this.#check(symbols.upbeat_event_record(results.arrived, this.#stream));
@@ -235,7 +235,7 @@ export class ModelRunner {
 
   #enqueueSampling(rows: number): void {
     const { symbols } = this.#device;
-    const tokens = this.#outputs.pointers.tokens;
+    const tokens = this.#results.pointers.tokens;
     this.#check(symbols.upbeat_sample(
       this.#stream,
       this.#model.logits,
@@ -248,8 +248,8 @@ export class ModelRunner {
       this.#slots.pointers.biasValues,
       MAX_LOGPROBS,
       tokens,
-      this.#outputs.pointers.logprobs,
-      this.#outputs.pointers.logprobTokens,
+      this.#results.pointers.logprobs,
+      this.#results.pointers.logprobTokens,
     ));
     this.#check(symbols.upbeat_scatter_tokens(
       this.#stream,

@@ -8,7 +8,7 @@ import type { Device } from "../../ffi/interface.ts";
 import type { DeviceTimes } from "../telemetry/device_times.ts";
 import type { StepRunner } from "./step_runner.ts";
 import type { Request } from "../scheduler/request.ts";
-import type { PendingResults } from "./step_outputs.ts";
+import type { PendingResults } from "./step_results.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 
 /** A runner with an NVTX range around each call. */

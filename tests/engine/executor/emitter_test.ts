@@ -4,7 +4,7 @@ import { UpbeatError } from "../../../errors.ts";
 import { Emitter } from "../../../engine/executor/emitter.ts";
 import { MAX_LOGPROBS } from "../../../engine/config/sampling_options.ts";
 import type { StepUsage } from "../../../engine/events/executor_event.ts";
-import type { StepResults } from "../../../engine/runner/step_outputs.ts";
+import type { StepResults } from "../../../engine/runner/step_results.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import { NO_COUNTERS } from "../../../engine/telemetry/executor_counters.ts";
 import { type RecordedOutput, recordOutput } from "../../support/recorded_outputs.ts";

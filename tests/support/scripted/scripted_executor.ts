@@ -15,7 +15,7 @@ import type { ExecutorCounters } from "../../../engine/telemetry/executor_counte
 import type { StepReport } from "../../../engine/telemetry/step_report.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
 import { Scheduler } from "../../../engine/scheduler/scheduler.ts";
-import type { PendingResults } from "../../../engine/runner/step_outputs.ts";
+import type { PendingResults } from "../../../engine/runner/step_results.ts";
 import type { Step } from "../../../engine/scheduler/step_plan.ts";
 import { StepReports } from "../../../engine/executor/step_reports.ts";
 import { type OutputEvent, type RecordedOutput, recordOutput } from "../recorded_outputs.ts";

@@ -11,7 +11,7 @@ import { MAX_LOGPROBS } from "../config/sampling_options.ts";
 import type { Step } from "../scheduler/step_plan.ts";
 
 /** The arrays that a step returns. */
-export type StepOutputName = "tokens" | "logprobs" | "logprobTokens";
+export type StepResultName = "tokens" | "logprobs" | "logprobTokens";
 
 /** The host's copy of one step's results: valid once its event has passed, until the next step but one is launched. */
 export interface StepResults {
@@ -31,11 +31,11 @@ export interface PendingResults extends StepResults {
   readonly arrived: EventHandle;
 }
 
-/** The outputs of steps. */
-export class StepOutputs {
+/** The buffers of results, one on the device and two on the host. */
+export class StepResultBuffers {
   /** The address of each array on the device; the copy reads from `tokens` on. */
-  readonly pointers: Readonly<Record<StepOutputName, Pointer>>;
-  readonly #layout: BufferLayout<StepOutputName>;
+  readonly pointers: Readonly<Record<StepResultName, Pointer>>;
+  readonly #layout: BufferLayout<StepResultName>;
   readonly #buffers: readonly [PendingResults, PendingResults];
   #turn = 0;
 
