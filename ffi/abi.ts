@@ -10,7 +10,7 @@
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
 /** The version of `upbeat.h` that this table describes. Libraries of other versions are refused. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** `OK` and the negative statuses. */
 export const STATUS = {
@@ -39,6 +39,9 @@ export const SIMD = { AUTO: 0, PORTABLE: 1, AVX2: 2, AVX512: 3, NEON: 4, AMX: 5 
 
 /** The name of an instruction set. */
 export type SimdName = keyof typeof SIMD;
+
+/** Negative tokens: `PADDING` for a padding row, `NOT_FINITE` for a row that has no finite logit to choose from. */
+export const TOKEN = { PADDING: -1, NOT_FINITE: -2 } as const;
 
 /** Columns of a row of F32 sampling parameters of `upbeat_sample`, and the length of the row. */
 export const SAMPLING_FLOATS = {

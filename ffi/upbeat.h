@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Incremented whenever a declaration below changes its meaning. TypeScript refuses a library with another version. */
-#define UPBEAT_ABI_VERSION 2
+#define UPBEAT_ABI_VERSION 3
 
 enum {
   UPBEAT_OK = 0,
@@ -294,11 +294,18 @@ UPBEAT_API int32_t upbeat_gather_rows(int32_t stream, const void* input, const v
  * The token table has every running request's tokens on the device, prompt and generated, int32 [table_length]: the
  * next step's input ids are gathered from where this step's samples were scattered, without the host. */
 
-/* output[r] = table[sources[r]]; a negative source (padding) gives -1.   All int32. */
+/* Negative tokens. */
+enum {
+  UPBEAT_TOKEN_PADDING = -1,   /* the row is padding */
+  UPBEAT_TOKEN_NOT_FINITE = -2 /* upbeat_sample: the row has no finite logit to choose from */
+};
+
+/* output[r] = table[sources[r]]; a negative source (padding) gives UPBEAT_TOKEN_PADDING.   All int32. */
 UPBEAT_API int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sources, int32_t rows,
                                         int32_t table_length, void* output);
 
-/* table[destinations[r]] = tokens[r]; a negative destination is skipped.   All int32. */
+/* table[destinations[r]] = tokens[r]; a negative destination is skipped.   All int32. A negative token is stored as 0: a
+ * step enqueued before the host has seen that a row failed reads a valid token there, as input and as history. */
 UPBEAT_API int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* destinations, int32_t rows,
                                          int32_t table_length, void* table);
 
@@ -315,7 +322,7 @@ enum {
 
 /* Columns of the int32 sampling controls of a row. */
 enum {
-  UPBEAT_SAMPLING_ACTIVE = 0,         /* 0: padding, token -1, nothing else is read */
+  UPBEAT_SAMPLING_ACTIVE = 0,         /* 0: UPBEAT_TOKEN_PADDING, nothing else is read */
   UPBEAT_SAMPLING_TOP_K = 1,          /* 0: off */
   UPBEAT_SAMPLING_SEED_LOW = 2,       /* 64-bit seed */
   UPBEAT_SAMPLING_SEED_HIGH = 3,
@@ -337,8 +344,9 @@ enum {
  * ascending token id with the first uniform of Philox4x32-10 (Salmon et al. 2011), key = seed, counter = (position, 0,
  * 0, 0): the upper 24 bits of its first word, over 2^24. Probabilities are integers, round(exp(x - largest) * 2^30),
  * so that sums do not depend on their order and every library draws the same: top_p keeps ceil(top_p * sum), the draw
- * is floor(uniform * sum), min_p drops those below round(min_p * 2^30). A NaN logit counts as -infinity; a row without
- * a finite logit faults.
+ * is floor(uniform * sum), min_p drops those below round(min_p * 2^30). A NaN logit counts as -infinity; if any
+ * is +infinity, those count as equal and the rest as -infinity. A row without a finite logit, after bias and penalties,
+ * gets UPBEAT_TOKEN_NOT_FINITE and no log-probabilities; other rows are not affected.
  * Log-probabilities are of the raw logits (log-softmax before bias, penalties and temperature).
  *
  * logits: F32 [rows, vocabulary], not modified; floats: F32 [rows, UPBEAT_SAMPLING_FLOATS]; ints: int32 [rows,

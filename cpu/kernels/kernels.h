@@ -1,8 +1,8 @@
 // A kernel set: one function per op, with the same signatures for every instruction set. The library around it knows
 // nothing of SIMD; kernels know nothing of streams or handles.
 //
-// Kernels run on the stream's thread and may use the pool. They return false on a data fault (an index out of range, a
-// row of logits without a finite value) after describing it in `fault`, and never throw.
+// Kernels run on the stream's thread and may use the pool. They return false on a data fault (an index out of range)
+// after describing it in `fault`, and never throw.
 #pragma once
 
 #include <cstddef>

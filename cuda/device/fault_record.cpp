@@ -36,8 +36,6 @@ void describe_fault(const int32_t* record, Fault& fault) {
                    n[3]);
     case FaultKind::attention_block:
       return write("upbeat_attention: block %d of request %d is %d in the block table", n[0], n[1], n[2]);
-    case FaultKind::sample_finite:
-      return write("upbeat_sample: row %d has no finite logit", n[0]);
     case FaultKind::sample_bias_token:
       return write("upbeat_sample: row %d: bias token %d at %d is outside the vocabulary of %d", n[0], n[1], n[2],
                    n[3]);

@@ -1,4 +1,4 @@
-// How kernels report faults: an index out of range, a row of logits without a finite value.
+// How kernels report faults: an index out of range.
 //
 // The first fault writes its kind and numbers to pinned host memory, which every wait checks, and raises a flag in
 // device memory, which every kernel checks first, so that later work is skipped.
@@ -24,7 +24,6 @@ enum class FaultKind : int32_t {
   attention_length,      // request, query rows, sequence length
   attention_capacity,    // request, sequence length, blocks of its table, block size
   attention_block,       // block, request, entry of the table
-  sample_finite,         // row
   sample_bias_token,     // row, token, place, vocabulary
   sample_history_range,  // row, length, start
   sample_history_token,  // row, token, place, vocabulary

@@ -11,6 +11,7 @@ import {
   SIMD,
   STATUS,
   SYMBOLS,
+  TOKEN,
 } from "../../ffi/abi.ts";
 
 const header = readFileSync(new URL("../../ffi/upbeat.h", import.meta.url), "utf8").replaceAll(/\/\*[^]*?\*\//g, "");
@@ -99,7 +100,7 @@ test("the constants of abi.ts are those of upbeat.h", () => {
     UPBEAT_SAMPLING_FLOATS: floats,
     UPBEAT_SAMPLING_INTS: ints,
   };
-  const groups = { ERROR: errors, DTYPE, SIMD, SAMPLING: { ...floatColumns, ...intColumns } };
+  const groups = { ERROR: errors, DTYPE, SIMD, TOKEN, SAMPLING: { ...floatColumns, ...intColumns } };
   for (const [group, entries] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(entries)) described[`UPBEAT_${group}_${name}`] = value;
   }

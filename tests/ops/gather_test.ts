@@ -55,12 +55,12 @@ testOp("upbeat_gather_tokens() reads the table, and returns -1 for padding", (be
   });
 });
 
-testOp("upbeat_scatter_tokens() writes the table, and skips padding", (bench) => {
+testOp("upbeat_scatter_tokens() writes the table, skips padding, and stores negative tokens as 0", (bench) => {
   forCases(9, (random) => {
     const length = random.integer(1, 300);
     const rows = random.integer(1, length);
     const table = random.integers(length, 0, 1000);
-    const tokens = random.integers(rows, 1001, 2000);
+    const tokens = random.integers(rows, 1001, 2000).map((token) => random.pick([token, token, -1, -2]));
     const places = random.permutation(length);
     const destinations = Int32Array.from({ length: rows }, (_, row) => random.pick([-1, places[row]!]));
     const pointer = bench.upload(table);
@@ -74,7 +74,7 @@ testOp("upbeat_scatter_tokens() writes the table, and skips padding", (bench) =>
     ));
     const expected = table.slice();
     for (const [row, destination] of destinations.entries()) {
-      if (destination >= 0) expected[destination] = tokens[row]!;
+      if (destination >= 0) expected[destination] = Math.max(0, tokens[row]!);
     }
     assertEquals(new Int32Array(bench.read(pointer, length)), expected);
   });

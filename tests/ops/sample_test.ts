@@ -1,5 +1,5 @@
-import { assert, assertAlmostEquals, assertEquals, assertGreater, assertThrows } from "@std/assert";
-import { UpbeatError } from "../../errors.ts";
+import { assert, assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
+import { TOKEN } from "../../ffi/abi.ts";
 import {
   distribution,
   draw,
@@ -165,11 +165,62 @@ testOp("upbeat_sample() selects the same tokens as the CPU library, with any par
   });
 });
 
-testOp("upbeat_sample() faults on a row without a finite logit", (bench) => {
-  const logits = new Float32Array(50).fill(NaN);
-  const error = assertThrows(
-    () => sampleBatch(bench, [{ logits, sampling: PLAIN_ROW, logprobs: -1 }], 50),
-    UpbeatError,
+/** A row without a finite logit: by its logits, or by a bias that forbids every token. */
+function withoutFinite(random: Random, row: NonNullable<BatchRow>): BatchRow {
+  const { logits, sampling } = row;
+  if (random.pick([true, false])) {
+    return { ...row, sampling: { ...sampling, bias: Array.from(logits, (_, id) => [id, -Infinity] as const) } };
+  }
+  const values = random.pick([[NaN], [-Infinity], [Infinity], [NaN, -Infinity, Infinity]]);
+  return { ...row, logits: logits.map(() => random.pick(values)) };
+}
+
+testOp(
+  "upbeat_sample() returns TOKEN.NOT_FINITE for rows without a finite logit, and others as without them",
+  (bench) => {
+    let failed = 0;
+    forCases(12, (random) => {
+      const vocabulary = random.pick([random.integer(2, 40), random.integer(40, 1500)]);
+      const maxLogprobs = 4;
+      const clean = randomBatch(random, vocabulary, maxLogprobs);
+      const mixed = clean.map((row) =>
+        row === null || random.pick([true, false])
+          ? row
+          : withoutFinite(random, { ...row, logprobs: random.pick([-1, 0, Math.min(maxLogprobs, vocabulary)]) })
+      );
+      const expected = sampleBatch(bench, clean, vocabulary, maxLogprobs);
+      const actual = sampleBatch(bench, mixed, vocabulary, maxLogprobs);
+      for (const [index, row] of mixed.entries()) {
+        const logprobs = ({ logprobs }: typeof actual) =>
+          logprobs.subarray(index * (1 + maxLogprobs), (index + 1) * (1 + maxLogprobs));
+        if (row === clean[index]) {
+          assertEquals(actual.tokens[index], expected.tokens[index], `row ${index}`);
+          if (row !== null && row.logprobs >= 0) assertEquals(logprobs(actual), logprobs(expected), `row ${index}`);
+          continue;
+        }
+        failed++;
+        assertEquals(actual.tokens[index], TOKEN.NOT_FINITE, `row ${index}`);
+        assert(isUntouched(logprobs(actual)), `row ${index}: its log-probabilities are left alone`);
+        assertEquals(draw(distribution(row!.logits, row!.sampling), 0.5).token, TOKEN.NOT_FINITE);
+      }
+    });
+    assertGreater(failed, 10);
+  },
+);
+
+testOp("upbeat_sample() has finite log-probabilities for infinite logits, equal for all of them", (bench) => {
+  const logits = Float32Array.from(
+    { length: 700 },
+    (_, id) => id % 300 === 7 ? Infinity : id % 5 === 0 ? NaN : id / 100,
   );
-  assertEquals(error.code, "DEVICE_FAULT");
+  const rows = [0, 1].map((temperature) => ({ logits, sampling: { ...PLAIN_ROW, temperature }, logprobs: 4 }));
+  const { tokens, logprobs, logprobTokens } = sampleBatch(bench, rows, 700, 4);
+  assertEquals(tokens[0], 7);
+  assert([7, 307, 607].includes(tokens[1]!));
+  for (const row of [0, 1]) {
+    const values = logprobs.subarray(row * 5, row * 5 + 5);
+    for (const value of values.subarray(0, 4)) assertAlmostEquals(value, -Math.log(3), 1e-6);
+    assertEquals(values[4], -Infinity);
+    assertEquals([...logprobTokens.subarray(row * 4, row * 4 + 4)], [7, 307, 607, 0]);
+  }
 });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/common/scratch.inl"
+#include "ffi/upbeat.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -35,7 +36,7 @@ inline bool gather_tokens(const GatherTokensArguments& arguments, ThreadPool&, F
       return fail(fault, "gather_tokens: source %d of row %d is outside the token table of %d", source, row,
                   arguments.table_length);
     }
-    arguments.output[row] = source < 0 ? -1 : arguments.table[source];
+    arguments.output[row] = source < 0 ? UPBEAT_TOKEN_PADDING : arguments.table[source];
   }
   return true;
 }
@@ -47,7 +48,8 @@ inline bool scatter_tokens(const ScatterTokensArguments& arguments, ThreadPool&,
       return fail(fault, "scatter_tokens: destination %d of row %d is outside the token table of %d", destination, row,
                   arguments.table_length);
     }
-    if (destination >= 0) arguments.table[destination] = arguments.tokens[row];
+    const int token = arguments.tokens[row];
+    if (destination >= 0) arguments.table[destination] = token < 0 ? 0 : token;
   }
   return true;
 }

@@ -8,7 +8,7 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
 // A row's fault. The message is written when all rows are done, for the lowest row that failed.
 struct SampleFault {
-  enum Kind : int32_t { none, no_finite_logit, bias_token, history_range, history_token, logprob_count };
+  enum Kind : int32_t { none, bias_token, history_range, history_token, logprob_count };
   Kind kind = none;
   int32_t index = 0;
   int32_t value = 0;

@@ -22,7 +22,7 @@ inline void level_infinities(const float* logits, int vocabulary, float* adjuste
   }
 }
 
-// Chooses the row's token.
+// Chooses the row's token: UPBEAT_TOKEN_NOT_FINITE when there is none to choose.
 inline SampleFault choose_token(const SampleArguments& arguments, const SampleRow& row, SampleWork& work,
                                 uint32_t* counts, int32_t* token) {
   const int vocabulary = arguments.vocabulary;
@@ -41,7 +41,10 @@ inline SampleFault choose_token(const SampleArguments& arguments, const SampleRo
   }
   float highest = scan_maxima(logits, vocabulary, work.maxima);
   if (!__builtin_isfinite(highest)) {
-    if (highest < 0 || !any_finite(logits, vocabulary)) return {SampleFault::no_finite_logit, 0, 0};
+    if (highest < 0 || !any_finite(logits, vocabulary)) {
+      *token = UPBEAT_TOKEN_NOT_FINITE;
+      return {};
+    }
     level_infinities(logits, vocabulary, work.adjusted);
     logits = work.adjusted;
     highest = scan_maxima(logits, vocabulary, work.maxima);
@@ -51,23 +54,28 @@ inline SampleFault choose_token(const SampleArguments& arguments, const SampleRo
   return {};
 }
 
-// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id.
-inline SampleFault write_logprobs(const SampleRow& row, int vocabulary, int n, int32_t token, SampleWork& work,
+// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id. At
+// least one raw logit is finite: bias and penalties leave no finite logit otherwise.
+inline void write_logprobs(const SampleRow& row, int vocabulary, int n, int32_t token, SampleWork& work,
                                   float* logprobs, int32_t* logprob_tokens) {
-  const float highest = scan_maxima(row.logits, vocabulary, work.maxima);
-  if (highest < 0 && !__builtin_isfinite(highest)) return {SampleFault::no_finite_logit, 0, 0};
-  const double total = log_sum_exp(row.logits, vocabulary, highest);
-  const auto logprob = [&](int32_t id) { return float(double(without_nan(row.logits[id])) - total); };
+  const float* logits = row.logits;
+  float highest = scan_maxima(logits, vocabulary, work.maxima);
+  if (highest == __builtin_inff()) {
+    level_infinities(logits, vocabulary, work.adjusted);
+    logits = work.adjusted;
+    highest = scan_maxima(logits, vocabulary, work.maxima);
+  }
+  const double total = log_sum_exp(logits, vocabulary, highest);
+  const auto logprob = [&](int32_t id) { return float(double(without_nan(logits[id])) - total); };
   logprobs[0] = logprob(token);
-  if (n == 0) return {};
-  int count = collect_best(row.logits, vocabulary, work.maxima, n, work.keys, work.scratch);
+  if (n == 0) return;
+  int count = collect_best(logits, vocabulary, work.maxima, n, work.keys, work.scratch);
   sort_descending(work.keys, count);
   for (int i = 0; i < count; i++) logprob_tokens[i] = key_id(work.keys[i]);
   for (int32_t id = 0; count < n; id++) {  // then impossible ones, by id
-    if (!(row.logits[id] > -__builtin_inff())) logprob_tokens[count++] = id;
+    if (!(logits[id] > -__builtin_inff())) logprob_tokens[count++] = id;
   }
   for (int i = 0; i < n; i++) logprobs[1 + i] = logprob(logprob_tokens[i]);
-  return {};
 }
 
 inline SampleFault sample_row(const SampleArguments& arguments, int row_index, SampleWork& work, uint32_t* counts) {
@@ -76,24 +84,23 @@ inline SampleFault sample_row(const SampleArguments& arguments, int row_index, S
                          arguments.ints + int64_t(row_index) * UPBEAT_SAMPLING_INTS};
   int32_t& token = arguments.tokens[row_index];
   if (row.control(UPBEAT_SAMPLING_ACTIVE) == 0) {
-    token = -1;
+    token = UPBEAT_TOKEN_PADDING;
     return {};
   }
   const int32_t n = row.control(UPBEAT_SAMPLING_LOGPROBS);
   if (n > arguments.max_logprobs || n > arguments.vocabulary) return {SampleFault::logprob_count, n, 0};
   const SampleFault fault = choose_token(arguments, row, work, counts, &token);
-  if (fault.kind != SampleFault::none || n < 0) return fault;
-  return write_logprobs(row, arguments.vocabulary, n, token, work,
-                        arguments.logprobs + int64_t(row_index) * (1 + arguments.max_logprobs),
-                        arguments.logprob_tokens + int64_t(row_index) * arguments.max_logprobs);
+  if (fault.kind != SampleFault::none || token < 0 || n < 0) return fault;
+  write_logprobs(row, arguments.vocabulary, n, token, work,
+                 arguments.logprobs + int64_t(row_index) * (1 + arguments.max_logprobs),
+                 arguments.logprob_tokens + int64_t(row_index) * arguments.max_logprobs);
+  return {};
 }
 
 inline bool report(const SampleArguments& arguments, int row, const SampleFault& found, Fault& fault) {
   switch (found.kind) {
     case SampleFault::none:
       return true;
-    case SampleFault::no_finite_logit:
-      return fail(fault, "sample: row %d has no finite logit", row);
     case SampleFault::bias_token:
       return fail(fault, "sample: row %d: bias token %d at %d is outside the vocabulary of %d", row, found.value,
                   found.index, arguments.vocabulary);

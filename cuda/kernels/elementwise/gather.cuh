@@ -5,6 +5,7 @@
 
 #include "cuda/kernels/common/fault.cuh"
 #include "cuda/kernels/kernels.h"
+#include "ffi/upbeat.h"
 
 namespace upbeat {
 
@@ -37,7 +38,8 @@ __global__ void __launch_bounds__(kGatherThreads)
     raise_fault(faults, FaultKind::gather_token, source, row, arguments.table_length);
     return;
   }
-  Global<int32_t>(arguments.output)[row] = source < 0 ? -1 : int32_t(Global<const int32_t>(arguments.table)[source]);
+  Global<int32_t>(arguments.output)[row] = 
+      source < 0 ? UPBEAT_TOKEN_PADDING : int32_t(Global<const int32_t>(arguments.table)[source]);
 }
 
 __global__ void __launch_bounds__(kGatherThreads)
@@ -51,7 +53,8 @@ __global__ void __launch_bounds__(kGatherThreads)
     return;
   }
   if (destination >= 0) {
-    Global<int32_t>(arguments.table)[destination] = int32_t(Global<const int32_t>(arguments.tokens)[row]);
+    const int32_t token = Global<const int32_t>(arguments.tokens)[row];
+    Global<int32_t>(arguments.table)[destination] = token < 0 ? 0 : token;
   }
 }
 

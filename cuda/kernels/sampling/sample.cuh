@@ -20,7 +20,10 @@ __device__ float largest_logit(const Logits& logits, int vocabulary, const Sampl
   return block_max(highest, room);
 }
 
-// Chooses the row's token; -1 after a fault. All threads, the same for each of them.
+// What choose_token returns after a fault.
+inline constexpr int32_t kFaulted = INT32_MIN;
+
+// Chooses the row's token, UPBEAT_TOKEN_NOT_FINITE when there is none to choose. All threads, the same for each.
 __device__ inline int32_t choose_token(const SampleArguments& arguments, const SampleRow& row, Global<float> adjusted,
                                        Global<uint32_t> counts, const SampleRoom& room, const FaultSlot& faults) {
   ChoiceLogits logits = {row.logits, false};
@@ -29,8 +32,8 @@ __device__ inline int32_t choose_token(const SampleArguments& arguments, const S
       adjusted[id] = without_nan(row.logits[id]);
     }
     __syncthreads();
-    if (row.has_bias() && !add_bias(arguments, row, adjusted, faults)) return -1;
-    if (row.has_penalties() && !apply_penalties(arguments, row, counts, adjusted, faults)) return -1;
+    if (row.has_bias() && !add_bias(arguments, row, adjusted, faults)) return kFaulted;
+    if (row.has_penalties() && !apply_penalties(arguments, row, counts, adjusted, faults)) return kFaulted;
     logits.values = adjusted;
   }
   float highest = largest_logit(logits, row.vocabulary, room);
@@ -40,10 +43,7 @@ __device__ inline int32_t choose_token(const SampleArguments& arguments, const S
       const float value = logits(id);
       finite |= value > -INFINITY && value < INFINITY;
     }
-    if (__syncthreads_or(finite) == 0) {
-      if (threadIdx.x == 0) raise_fault(faults, FaultKind::sample_finite, row.index);
-      return -1;
-    }
+    if (__syncthreads_or(finite) == 0) return UPBEAT_TOKEN_NOT_FINITE;
     logits.infinite = true;
     highest = 0;
   }
@@ -64,10 +64,11 @@ __device__ inline int32_t choose_token(const SampleArguments& arguments, const S
 
 // log(sum(exp(logits))) of the raw logits: each thread adds in ascending order, then thread 0 adds the threads' sums in
 // double precision. For every thread.
-__device__ inline double log_sum_exp(const SampleRow& row, float highest, const SampleRoom& room) {
+__device__ inline double log_sum_exp(const ChoiceLogits& logits, int vocabulary, float highest,
+                                     const SampleRoom& room) {
   float sum = 0;
-  for (int id = int(threadIdx.x); id < row.vocabulary; id += kSampleThreads) {
-    sum += sampling_exp(without_nan(row.logits[id]) - highest);
+  for (int id = int(threadIdx.x); id < vocabulary; id += kSampleThreads) {
+    sum += sampling_exp(logits(id) - highest);
   }
   __syncthreads();
   room.sums[threadIdx.x] = __float_as_uint(sum);
@@ -87,16 +88,17 @@ __device__ inline double log_sum_exp(const SampleRow& row, float highest, const 
   return result;
 }
 
-// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id.
+// Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id. At
+// least one raw logit is finite: bias and penalties leave no finite logit otherwise.
 __device__ inline void write_logprobs(const SampleRow& row, int n, int32_t token, const SampleRoom& room,
-                                      Global<float> logprobs, Global<int32_t> logprob_tokens, const FaultSlot& faults) {
-  const ChoiceLogits logits = {row.logits, false};
-  const float highest = largest_logit(logits, row.vocabulary, room);
-  if (highest == -INFINITY) {
-    if (threadIdx.x == 0) raise_fault(faults, FaultKind::sample_finite, row.index);
-    return;
+                                      Global<float> logprobs, Global<int32_t> logprob_tokens) {
+  ChoiceLogits logits = {row.logits, false};
+  float highest = largest_logit(logits, row.vocabulary, room);
+  if (highest == INFINITY) {
+    logits.infinite = true;
+    highest = 0;
   }
-  const double total = log_sum_exp(row, highest, room);
+  const double total = log_sum_exp(logits, row.vocabulary, highest, room);
   if (threadIdx.x == 0) logprobs[0] = float(double(logits(token)) - total);
   // One by one: each is the best below the one before. n is small.
   uint64_t last = ~0ull;
@@ -140,7 +142,7 @@ __global__ void __launch_bounds__(kSampleThreads, 2)
                            vocabulary};
     const Global<int32_t> tokens = arguments.tokens;
     if (row.control(UPBEAT_SAMPLING_ACTIVE) == 0) {
-      if (threadIdx.x == 0) tokens[index] = -1;
+      if (threadIdx.x == 0) tokens[index] = UPBEAT_TOKEN_PADDING;
       continue;
     }
     const int32_t n = row.control(UPBEAT_SAMPLING_LOGPROBS);
@@ -151,12 +153,12 @@ __global__ void __launch_bounds__(kSampleThreads, 2)
       return;
     }
     const int32_t token = choose_token(arguments, row, adjusted, counts, room, faults);
-    if (token < 0) return;  // after a fault
+    if (token == kFaulted) return;
     if (threadIdx.x == 0) tokens[index] = token;
-    if (n < 0) continue;
+    if (token < 0 || n < 0) continue;
     write_logprobs(row, n, token, room,
                    Global<float>(arguments.logprobs) + int64_t(index) * (1 + arguments.max_logprobs),
-                   Global<int32_t>(arguments.logprob_tokens) + int64_t(index) * arguments.max_logprobs, faults);
+                   Global<int32_t>(arguments.logprob_tokens) + int64_t(index) * arguments.max_logprobs);
   }
 }
 

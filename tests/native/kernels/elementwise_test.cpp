@@ -233,7 +233,7 @@ TEST("gather_rows copies rows, gives zeros for negative indices and faults outsi
   }
 }
 
-TEST("gather_tokens and scatter_tokens move tokens, skip padding and fault outside the table") {
+TEST("gather_tokens and scatter_tokens move tokens, skip padding, store negative tokens as 0 and fault outside the table") {
   for (const KernelSet* kernels : kernel_sets()) {
     std::vector<int> table = {10, 11, 12, 13}, sources = {3, -1, 0}, output(3);
     upbeat::GatherTokensArguments gather = {table.data(), sources.data(), 3, 4, output.data()};
@@ -246,6 +246,9 @@ TEST("gather_tokens and scatter_tokens move tokens, skip padding and fault outsi
     upbeat::ScatterTokensArguments scatter = {tokens.data(), destinations.data(), 3, 4, table.data()};
     run_kernel(kernels->scatter_tokens, scatter, pool_of(1));
     CHECK((table == std::vector<int>{9, 11, 7, 13}));
+    tokens = {UPBEAT_TOKEN_NOT_FINITE, UPBEAT_TOKEN_NOT_FINITE, UPBEAT_TOKEN_PADDING};
+    run_kernel(kernels->scatter_tokens, scatter, pool_of(1));
+    CHECK((table == std::vector<int>{0, 11, 0, 13}));
     destinations[1] = 4;
     check_fault(kernels->scatter_tokens, scatter, "destination 4 of row 1");
   }

@@ -314,16 +314,72 @@ TEST("sample gives -1 for padding and faults on invalid rows, naming them") {
       check_fault(kernels->sample, batch.arguments, words);
     };
     CHECK_EQUAL(sample_one(*kernels, {.logits = {NAN, NAN}, .active = false}), -1);
-    faults({.logits = {NAN, -INFINITY}}, "row 1 has no finite logit");
-    faults({.logits = {NAN, INFINITY}}, "row 1 has no finite logit");
-    faults({.logits = {NAN, -INFINITY}, .temperature = 0}, "row 1 has no finite logit");
-    faults({.logits = {1, 2}, .bias = {{0, -INFINITY}, {1, -INFINITY}}}, "row 1 has no finite logit");
     faults({.logits = {1, 2}, .bias = {{0, 1.0f}, {2, 1.0f}}}, "row 1: bias token 2 at 1");
     faults({.logits = {1, 2}, .presence = 1, .prompt = {0, 1}, .generated = {-1}},
            "row 1: token -1 at 5 of the token table");
     faults({.logits = {1, 2}, .logprobs = 3}, "row 1 asks for 3 log-probabilities");
     Row row = {.logits = {4, 3}, .temperature = 0, .presence = 2, .generated = {0}};
     CHECK_EQUAL(sample_one(*kernels, row), 1);
+  }
+}
+
+TEST("sample gives UPBEAT_TOKEN_NOT_FINITE for rows without a finite logit, and leaves other rows alone") {
+  Random random(8);
+  for (const KernelSet* kernels : kernel_sets()) {
+    for (const int vocabulary : {1, 2, 17, 300, 5000}) {
+      std::vector<Row> rows;
+      const int count = random.between(1, 9);
+      for (int i = 0; i < count; i++) {
+        Row row = {.logits = random.normals(size_t(vocabulary), 4)};
+        row.temperature = random.below(3) == 0 ? 0.0f : 0.8f;
+        row.top_k = random.below(2) == 0 ? 0 : random.between(1, 20);
+        row.top_p = random.below(2) == 0 ? 1.0f : 0.9f;
+        row.min_p = random.below(2) == 0 ? 0.0f : 0.05f;
+        row.seed = uint64_t(i);
+        row.logprobs = random.between(-1, 1);
+        if (random.below(2) == 0) row.presence = 0.5f, row.repetition = 1.1f, row.generated = {0, 0};
+        rows.push_back(row);
+      }
+      const Sampled clean = sample_rows(*kernels, rows, 2, 3);
+      std::vector<bool> hostile(rows.size());
+      for (size_t i = 0; i < rows.size(); i++) {
+        if (random.below(2) == 0) continue;
+        hostile[i] = true;
+        if (random.below(3) == 0) {
+          for (int id = 0; id < vocabulary; id++) rows[i].bias.push_back({id, -INFINITY});
+        } else {
+          const float values[] = {NAN, -INFINITY, INFINITY};
+          const int kinds = random.between(1, 3);
+          for (float& logit : rows[i].logits) logit = values[random.below(kinds)];
+        }
+      }
+      const Sampled mixed = sample_rows(*kernels, rows, 2, 3);
+      for (size_t i = 0; i < rows.size(); i++) {
+        if (hostile[i]) {
+          CHECK_EQUAL(mixed.tokens[i], UPBEAT_TOKEN_NOT_FINITE);
+          for (size_t n = 0; n < 4; n++) CHECK_EQUAL(mixed.logprobs[4 * i + n], 55.0f);
+          for (size_t n = 0; n < 3; n++) CHECK_EQUAL(mixed.logprob_tokens[3 * i + n], -55);
+          continue;
+        }
+        CHECK_EQUAL(mixed.tokens[i], clean.tokens[i]);
+        for (size_t n = 0; n < 4; n++) CHECK_EQUAL(mixed.logprobs[4 * i + n], clean.logprobs[4 * i + n]);
+        for (size_t n = 0; n < 3; n++) CHECK_EQUAL(mixed.logprob_tokens[3 * i + n], clean.logprob_tokens[3 * i + n]);
+      }
+    }
+  }
+}
+
+TEST("sample counts infinite logits as equal and the rest as impossible, in log-probabilities too") {
+  for (const KernelSet* kernels : kernel_sets()) {
+    for (const float temperature : {0.0f, 1.0f}) {
+      const Row row = {.logits = {1, INFINITY, NAN, -INFINITY, 3, INFINITY}, .temperature = temperature, .logprobs = 3};
+      const Sampled result = sample_rows(*kernels, {row}, 1, 3);
+      CHECK(result.tokens[0] == 1 || (temperature > 0 && result.tokens[0] == 5));
+      CHECK((result.logprob_tokens == std::vector<int>{1, 5, 0}));
+      const float half = float(std::log(0.5));
+      CHECK(std::abs(result.logprobs[0] - half) < 1e-6f && std::abs(result.logprobs[1] - half) < 1e-6f);
+      CHECK(std::abs(result.logprobs[2] - half) < 1e-6f && result.logprobs[3] == -INFINITY);
+    }
   }
 }
 

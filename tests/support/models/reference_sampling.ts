@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TOKEN } from "../../../ffi/abi.ts";
 import { softmax, type Vector } from "./reference_ops.ts";
 
 /** How one token is chosen. */
@@ -50,7 +51,7 @@ export const PLAIN_ROW: SamplingRow = {
   bias: [],
 };
 
-/** The distribution that a token is drawn from. */
+/** The distribution that a token is drawn from; empty when no logit is finite. */
 export interface Distribution {
   /** The tokens that can be drawn, ascending. */
   readonly tokens: number[];
@@ -87,6 +88,7 @@ export function penalize(logits: Vector, row: SamplingRow): Float64Array {
  */
 export function distribution(logits: Vector, row: SamplingRow): Distribution {
   const penalized = penalize(logits, row);
+  if (!penalized.some(Number.isFinite)) return { tokens: [], probabilities: [] };
   const ranked = Array.from(penalized, (logit, token) => ({ token, logit }))
     .filter(({ logit }) => logit > -Infinity)
     .sort((a, b) => b.logit - a.logit || a.token - b.token);
@@ -115,7 +117,8 @@ export function distribution(logits: Vector, row: SamplingRow): Distribution {
  *
  * @param from The distribution.
  * @param uniform 0 <= uniform < 1.
- * @returns The token, and how close `uniform` came to a boundary between two tokens (a probability).
+ * @returns The token, `TOKEN.NOT_FINITE` from an empty distribution, and how close `uniform` came to a boundary between two
+ *   tokens (a probability).
  */
 export function draw(from: Distribution, uniform: number): { token: number; margin: number } {
   let below = 0;
@@ -127,7 +130,7 @@ export function draw(from: Distribution, uniform: number): { token: number; marg
     }
     below = above;
   }
-  throw new RangeError("the distribution is empty");
+  return { token: TOKEN.NOT_FINITE, margin: 1 };
 }
 
 /**

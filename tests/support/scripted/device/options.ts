@@ -65,7 +65,8 @@ export interface TokenContext {
 }
 
 /**
- * Chooses the sampled token, such as an end-of-sequence token at a certain length. It must be a pure function of its
+ * Chooses the sampled token, such as an end-of-sequence token at a certain length, or `TOKEN.NOT_FINITE`: the row has no
+ * finite logit. It must be a pure function of its
  * argument, so that a stream does not depend on batch and mode.
  */
 export type TokenScript = (context: TokenContext) => number;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SAMPLING_FLOATS, SAMPLING_INTS, STATUS, type Symbols } from "../../../../ffi/abi.ts";
+import { SAMPLING_FLOATS, SAMPLING_INTS, STATUS, type Symbols, TOKEN } from "../../../../ffi/abi.ts";
 import { checkBothOrNone, checkNotNegative, checkPositive, WorkFault } from "./checks.ts";
 import { checkColumns } from "./decoder_symbols.ts";
 import type { Operand } from "./memory.ts";
@@ -53,7 +53,7 @@ export function tokenSymbols(state: DeviceState) {
           for (let row = 0; row < rows; row++) {
             const source = sourceOperand.ints[sourceOperand.at + row]!;
             if (source >= tableLength) throw new WorkFault(`source ${source} of row ${row} is outside the token table`);
-            target.ints[target.at + row] = source < 0 ? -1 : from.ints[from.at + source]!;
+            target.ints[target.at + row] = source < 0 ? TOKEN.PADDING : from.ints[from.at + source]!;
           }
         };
         if (rows > 0) {
@@ -78,7 +78,7 @@ export function tokenSymbols(state: DeviceState) {
             if (destination >= tableLength) {
               throw new WorkFault(`destination ${destination} of row ${row} is outside the token table`);
             }
-            if (destination >= 0) target.ints[target.at + destination] = source.ints[source.at + row]!;
+            if (destination >= 0) target.ints[target.at + destination] = Math.max(0, source.ints[source.at + row]!);
           }
         };
         if (rows > 0) {
@@ -153,7 +153,7 @@ function sampleRow(state: DeviceState, operands: SamplingOperands, row: number):
   const intsAt = ints.at + row * SAMPLING_INTS.LENGTH;
   const control = (column: number) => ints.ints[intsAt + column]!;
   if (control(SAMPLING_INTS.ACTIVE) === 0) {
-    tokens.ints[tokens.at + row] = -1;
+    tokens.ints[tokens.at + row] = TOKEN.PADDING;
     return;
   }
   const start = operands.table.at + control(SAMPLING_INTS.HISTORY_START);
@@ -181,6 +181,7 @@ function sampleRow(state: DeviceState, operands: SamplingOperands, row: number):
     proposed,
   }) ?? proposed;
   tokens.ints[tokens.at + row] = token;
+  if (token === TOKEN.NOT_FINITE) return;
   writeLogprobs(operands, row, token, position, control(SAMPLING_INTS.LOGPROBS));
 }
 
