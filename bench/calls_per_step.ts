@@ -68,7 +68,7 @@ export function countCallsPerStep(folder: string, promptTokenIds: Int32Array): C
     promptTokenIds,
     maxTokens: 8,
     sampling: resolveSampling({ temperature: 0, seed: 0 }, config.sampling, config.vocabularySize),
-    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
+    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [], maxTokens: 1 }, null, []),
   });
   scheduler.enqueue(request);
   const counts: number[] = [];

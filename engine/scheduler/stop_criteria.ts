@@ -3,26 +3,19 @@
  *
  * @module
  */
-import { StreamingDetokenizer } from "../text/streaming/detokenizer.ts";
-import { StopStringMatcher } from "../text/streaming/stop_strings.ts";
+import { GeneratedText, type GeneratedTextOptions } from "../text/streaming/generated_text.ts";
 import type { TokenTable } from "../text/tokenizer/token_table.ts";
 
-/** What ends a generation, apart from its length. */
-export interface StopOptions {
-  /** Tokens that end it; empty if they are ignored. */
-  readonly eosTokenIds: readonly number[];
-  /** Strings that end it, wherever they begin or end within tokens. */
-  readonly stopStrings: readonly string[];
-}
+/** What ends a generation. */
+export type StopOptions = Omit<GeneratedTextOptions, "promptTokenIds">;
 
 /**
- * Stop criteria of one generation: end-of-sequence tokens, and stop strings in the decoded text. Text is decoded here only
- * if there are stop strings.
+ * Stop criteria of one generation: end tokens, and stop strings in the decoded text. Text is decoded here only if there are
+ * stop strings.
  */
 export class StopCriteria {
   readonly #eosTokenIds: readonly number[];
-  readonly #detokenizer: StreamingDetokenizer | null = null;
-  readonly #matcher: StopStringMatcher | null = null;
+  readonly #text: GeneratedText | null = null;
 
   /**
    * @param options What ends the generation.
@@ -32,11 +25,7 @@ export class StopCriteria {
   constructor(options: StopOptions, table: TokenTable | null, promptTokenIds: ArrayLike<number>) {
     this.#eosTokenIds = options.eosTokenIds;
     if (options.stopStrings.length > 0 && table !== null) {
-      this.#detokenizer = new StreamingDetokenizer(table, {
-        skipSpecialTokens: true,
-        prompt: Array.from(promptTokenIds),
-      });
-      this.#matcher = new StopStringMatcher([...options.stopStrings]);
+      this.#text = new GeneratedText(table, { ...options, promptTokenIds });
     }
   }
 
@@ -44,11 +33,11 @@ export class StopCriteria {
    * Accepts the next token.
    *
    * @param tokenId The token.
-   * @returns The token or string that ends the generation; null if it continues.
+   * @returns The token or string that ends the generation; null if it continues, or ends by its length.
    */
   push(tokenId: number): number | string | null {
-    if (this.#eosTokenIds.includes(tokenId)) return tokenId;
-    if (this.#detokenizer === null || this.#matcher === null) return null;
-    return this.#matcher.push(this.#detokenizer.push(tokenId)).matched;
+    if (this.#text === null) return this.#eosTokenIds.includes(tokenId) ? tokenId : null;
+    this.#text.push(tokenId);
+    return this.#text.stopReason;
   }
 }

@@ -1,13 +1,13 @@
 /**
  * Decodes token ids to text, one token at a time.
  *
- * For any ids, the deltas concatenate to what decoding all of them at once returns. Each delta is returned as soon as no
- * later token can change it, and never ends inside a character. Buffered are incomplete UTF-8 characters (byte-level
- * vocabularies), and runs of byte-fallback tokens until they end, because one invalid byte changes the whole run's text.
+ * The deltas concatenate to what decoding all ids at once returns, except for invalid bytes in a run of byte-fallback
+ * tokens: see `byte_run.ts`. Each delta is returned as soon as no later token can change it, and never ends inside a
+ * character: only incomplete UTF-8 characters are buffered.
  *
  * @module
  */
-import { ByteRun, type RunText } from "./byte_run.ts";
+import { ByteRun } from "./byte_run.ts";
 import { TOKEN_BYTE, TOKEN_EXISTS, TOKEN_SKIPPED, type TokenTable } from "../tokenizer/token_table.ts";
 import { Utf8Stream } from "./utf8_stream.ts";
 
@@ -17,8 +17,7 @@ export interface DetokenizerOptions {
   readonly skipSpecialTokens?: boolean;
   /**
    * The ids that the text continues. They produce no text, but decide how the first generated tokens decode: after
-   * "Once", the token `▁upon` is " upon"; at the start of a text it is "upon". Only the first and last few ids are read
-   * (all of them only when the prompt is a single run of byte tokens).
+   * "Once", the token `▁upon` is " upon"; at the start of a text it is "upon". Only the first and last few ids are read.
    */
   readonly prompt?: readonly number[];
 }
@@ -73,18 +72,18 @@ export class StreamingDetokenizer {
     }
     if ((flags & TOKEN_BYTE) !== 0) {
       this.#first = false;
-      return this.#emitRun(this.#run.push(bytes[0] as number));
+      return this.#emit(this.#run.push(bytes[0] as number));
     }
-    return this.#emitRun(this.#run.end()) + this.#emit(this.#textOf(bytes));
+    return this.#emit(this.#run.end()) + this.#emit(this.#textOf(bytes));
   }
 
   /**
    * End the text.
    *
-   * @returns The buffered text: an incomplete character as U+FFFD, or a run of byte tokens.
+   * @returns An incomplete character as U+FFFD: one, or one for each of its bytes if they are byte-fallback tokens.
    */
   flush(): string {
-    return this.#table.kind === "byte_level" ? this.#emit(this.#utf8.flush()) : this.#emitRun(this.#run.end());
+    return this.#emit(this.#table.kind === "byte_level" ? this.#utf8.flush() : this.#run.end());
   }
 
   /** The text of a token that decodes independently of its neighbours. */
@@ -97,12 +96,6 @@ export class StreamingDetokenizer {
     if (!this.#first) text = separator + text;
     this.#first = false;
     return text;
-  }
-
-  /** The generated part of a run; the prompt's part is only stripped. */
-  #emitRun({ prompt, generated }: RunText): string {
-    this.#emit(prompt);
-    return this.#emit(generated);
   }
 
   /** Strips the characters that the decoder removes from the start of the whole text. */
@@ -123,17 +116,16 @@ export class StreamingDetokenizer {
     // From the start, until a token was decoded and nothing more can be stripped.
     let at = 0;
     while (at < prompt.length && (this.#first || this.#strip > 0)) this.push(prompt[at++] as number);
-    // From the end, back to where an unfinished character or run can have begun.
+    // From the end, back to where an incomplete character can have begun.
     let tail = prompt.length;
-    if (this.#table.kind === "byte_level") {
-      for (let bytes = 0; tail > at && bytes < 3;) bytes += this.#lengthOf(prompt[--tail] as number);
-    } else if (this.#table.kind === "byte_fallback") {
-      while (tail > at && this.#continuesRun(prompt[tail - 1] as number)) tail--;
+    for (let bytes = 0; tail > at && bytes < 3 && this.#continues(prompt[tail - 1] as number); tail--) {
+      bytes += this.#lengthOf(prompt[tail - 1] as number);
     }
     if (tail > at) this.flush();
     while (tail < prompt.length) this.push(prompt[tail++] as number);
     this.#utf8.markPromptEnd();
-    this.#run.markPromptEnd();
+    // Whatever becomes of an incomplete character, the text after it is not at the start.
+    if (this.#run.markPromptEnd()) this.#strip = 0;
   }
 
   /** How many bytes a token adds to the text. */
@@ -141,8 +133,9 @@ export class StreamingDetokenizer {
     return (this.#table.flagsOf(id) & this.#omitted) !== 0 ? 0 : this.#table.bytesOf(id).length;
   }
 
-  /** Whether a run of byte tokens continues across this token. */
-  #continuesRun(id: number): boolean {
+  /** Whether a character that began before this token may continue in it, or after it. */
+  #continues(id: number): boolean {
+    if (this.#table.kind === "byte_level") return true;
     const flags = this.#table.flagsOf(id);
     return (flags & TOKEN_BYTE) !== 0 || (flags & TOKEN_EXISTS) === 0 || (flags & this.#omitted) !== 0;
   }

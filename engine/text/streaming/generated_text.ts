@@ -1,11 +1,12 @@
 /**
- * The text of one generation, up to its stop string or end-of-sequence token.
+ * The text of one generation, and what ends it: a stop string or an end token. The executor decides with it where a generation
+ * ends, and the caller's side what its text is, so that the two agree.
  *
  * @module
  */
 import { StreamingDetokenizer } from "./detokenizer.ts";
-import { StopStringMatcher } from "./stop_strings.ts";
-import type { TokenTable } from "../tokenizer/token_table.ts";
+import { type StopMatch, StopStringMatcher } from "./stop_strings.ts";
+import { TOKEN_SKIPPED, type TokenTable } from "../tokenizer/token_table.ts";
 
 /** Options of {@linkcode GeneratedText}. */
 export interface GeneratedTextOptions {
@@ -13,19 +14,23 @@ export interface GeneratedTextOptions {
   readonly promptTokenIds: ArrayLike<number>;
   /** Tokens that end the text and are not part of it. */
   readonly eosTokenIds: readonly number[];
-  /** Strings that end the text and are not part of it. */
+  /** Strings that end the text and are not part of it; the text of special tokens counts. */
   readonly stopStrings: readonly string[];
   /** Maximum number of tokens; the last one flushes the buffered text. */
   readonly maxTokens: number;
 }
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** Decodes tokens to text; each piece is returned once it can neither change nor become part of a stop string. */
 export class GeneratedText {
+  readonly #table: TokenTable;
   readonly #detokenizer: StreamingDetokenizer;
   readonly #stops: StopStringMatcher;
   readonly #eosTokenIds: readonly number[];
   #tokensLeft: number;
   #isComplete = false;
+  #stopReason: number | string | null = null;
 
   /**
    * @param table The tokenizer's tokens.
@@ -33,6 +38,7 @@ export class GeneratedText {
    */
   constructor(table: TokenTable, options: GeneratedTextOptions) {
     const prompt = Array.from(options.promptTokenIds);
+    this.#table = table;
     this.#detokenizer = new StreamingDetokenizer(table, { skipSpecialTokens: true, prompt });
     this.#stops = new StopStringMatcher(options.stopStrings);
     this.#eosTokenIds = options.eosTokenIds;
@@ -52,6 +58,11 @@ export class GeneratedText {
     return tokenIds.map((tokenId) => text.push(tokenId)).join("") + text.end();
   }
 
+  /** The end token or stop string that ended the text; null if none has. */
+  get stopReason(): number | string | null {
+    return this.#stopReason;
+  }
+
   /**
    * Add a token.
    *
@@ -60,10 +71,18 @@ export class GeneratedText {
    */
   push(tokenId: number): string {
     if (this.#isComplete) return "";
-    const isEos = this.#eosTokenIds.includes(tokenId);
-    const { text, matched } = this.#stops.push(isEos ? "" : this.#detokenizer.push(tokenId));
-    if (matched !== null) this.#isComplete = true;
-    return isEos || --this.#tokensLeft <= 0 ? text + this.end() : text;
+    if (this.#eosTokenIds.includes(tokenId)) {
+      const text = this.end();
+      this.#stopReason = tokenId;
+      return text;
+    }
+    const isSkipped = (this.#table.flagsOf(tokenId) & TOKEN_SKIPPED) !== 0;
+    const text = this.#take(
+      isSkipped
+        ? this.#stops.pushHidden(decoder.decode(this.#table.bytesOf(tokenId).slice()))
+        : this.#stops.push(this.#detokenizer.push(tokenId)),
+    );
+    return --this.#tokensLeft <= 0 ? text + this.end() : text;
   }
 
   /**
@@ -73,8 +92,17 @@ export class GeneratedText {
    */
   end(): string {
     if (this.#isComplete) return "";
+    const text = this.#take(this.#stops.push(this.#detokenizer.flush()));
+    if (this.#isComplete) return text;
     this.#isComplete = true;
-    const { text, matched } = this.#stops.push(this.#detokenizer.flush());
-    return matched === null ? text + this.#stops.flush().text : text;
+    return text + this.#stops.flush().text;
+  }
+
+  #take({ text, matched }: StopMatch): string {
+    if (matched !== null) {
+      this.#isComplete = true;
+      this.#stopReason = matched;
+    }
+    return text;
   }
 }

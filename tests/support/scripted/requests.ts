@@ -33,7 +33,7 @@ export function makeRequest(
     promptTokenIds: Int32Array.from(typeof prompt === "number" ? new Array<number>(prompt).fill(1000 + id) : prompt),
     maxTokens,
     sampling: greedy,
-    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [] }, null, []),
+    stopCriteria: new StopCriteria({ eosTokenIds: [], stopStrings: [], maxTokens: 1 }, null, []),
     ...changes,
   });
 }

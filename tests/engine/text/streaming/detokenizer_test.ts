@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { StreamingDetokenizer } from "../../../../engine/text/streaming/detokenizer.ts";
+import { decodeTokens, fallbackByte } from "../../../../engine/text/tokenizer/token_decoder.ts";
 import type { Tokenizer } from "../../../../engine/text/tokenizer/tokenizer.ts";
 import { smallTokenizers } from "../../../support/tokenizers/small_tokenizers.ts";
 import { listShared, MODELS, readShared, sharedTokenizer } from "../../../support/tokenizers/shared_tokenizers.ts";
@@ -45,12 +46,56 @@ function stream(tokenizer: Tokenizer, ids: readonly number[], skipSpecialTokens:
   return [...ids.map((id) => detokenizer.push(id)), detokenizer.flush()];
 }
 
+/** The characters of bytes, and U+FFFD for each byte that belongs to none. */
+function charactersOf(bytes: readonly number[]): string[] {
+  const characters: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const lengths = [1, 2, 3, 4].filter((length) => at + length <= bytes.length);
+    const length = lengths.find((count) => isUtf8(bytes.slice(at, at + count)));
+    characters.push(length === undefined ? "\uFFFD" : new TextDecoder().decode(Uint8Array.from([0x2e, ...bytes.slice(at, at + length)])).slice(1));
+    at += length ?? 1;
+  }
+  return characters;
+}
+
+function isUtf8(bytes: readonly number[]): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The text of decode(), but for runs of byte-fallback tokens: their characters, and U+FFFD for each other byte. */
+function textOf(tokenizer: Tokenizer, ids: readonly number[], skipSpecialTokens: boolean): string {
+  if (tokenizer.tokenTable.kind !== "byte_fallback") return tokenizer.decode(ids, { skipSpecialTokens });
+  const tokens: string[] = [];
+  let run: number[] = [];
+  const endRun = () => {
+    tokens.push(...charactersOf(run));
+    run = [];
+  };
+  for (const id of ids) {
+    const token = tokenizer.idToToken(id);
+    if (token === null || (skipSpecialTokens && tokenizer.isSkipped(id))) continue;
+    const byte = fallbackByte(token);
+    if (byte >= 0) run.push(byte);
+    else {
+      endRun();
+      tokens.push(token);
+    }
+  }
+  endRun();
+  return decodeTokens(tokens, tokenizer.decoder);
+}
+
 /** Deltas concatenate to the decoded text, and none of them ends inside a surrogate pair. */
 function checkDeltas(tokenizer: Tokenizer, numRuns: number): void {
   fc.assert(
     fc.property(idSequences(tokenizer), fc.boolean(), (ids, skipSpecialTokens) => {
       const deltas = stream(tokenizer, ids, skipSpecialTokens);
-      assertEquals(deltas.join(""), tokenizer.decode(ids, { skipSpecialTokens }));
+      assertEquals(deltas.join(""), textOf(tokenizer, ids, skipSpecialTokens));
       for (const delta of deltas) assertEquals(delta.isWellFormed(), true);
     }),
     { seed: SEED, numRuns },
@@ -61,8 +106,8 @@ function checkDeltas(tokenizer: Tokenizer, numRuns: number): void {
 function checkPrompt(tokenizer: Tokenizer, numRuns: number): void {
   fc.assert(
     fc.property(idSequences(tokenizer), idSequences(tokenizer), fc.boolean(), (prompt, ids, skipSpecialTokens) => {
-      const before = tokenizer.decode(prompt, { skipSpecialTokens });
-      const whole = tokenizer.decode([...prompt, ...ids], { skipSpecialTokens });
+      const before = textOf(tokenizer, prompt, skipSpecialTokens);
+      const whole = textOf(tokenizer, [...prompt, ...ids], skipSpecialTokens);
       const text = stream(tokenizer, ids, skipSpecialTokens, prompt).join("");
       // Undefined when the generation completes a character that the prompt cut off.
       if (whole.startsWith(before)) assertEquals(text, whole.slice(before.length));
@@ -144,14 +189,19 @@ test("push() returns a character when its last byte arrives", () => {
   assertEquals(stream(byteLevel, ids, false), ["", "", "日", ""]);
 });
 
-test("push() returns a run of byte tokens when it ends", () => {
-  const ids = [...idsOf(sentencePiece, "<0xE6>", "<0x97>", "<0xA5>"), ...idsOf(sentencePiece, "▁upon")];
-  assertEquals(stream(sentencePiece, ids, false), ["", "", "", "日 upon", ""]);
+test("push() returns each character of byte tokens with its last byte", () => {
+  const ids = [...idsOf(sentencePiece, "<0xE6>", "<0x97>", "<0xA5>", "<0x0A>"), ...idsOf(sentencePiece, "▁upon")];
+  assertEquals(stream(sentencePiece, ids, false), ["", "", "日", "\n", " upon", ""]);
 });
 
-test("push() returns a run of byte tokens at once when it can no longer be valid", () => {
-  const ids = idsOf(sentencePiece, "<0xE6>", "<0x97>", "<0x41>", "<0x41>");
-  assertEquals(stream(sentencePiece, ids, false), ["", "", "\uFFFD\uFFFD\uFFFD", "\uFFFD", ""]);
+test("push() returns U+FFFD for each byte token that belongs to no character", () => {
+  const ids = idsOf(sentencePiece, "<0xE6>", "<0x97>", "<0x41>", "<0xFF>", "<0xE6>", "<0xE6>", "<0x97>", "<0xA5>");
+  assertEquals(stream(sentencePiece, ids, false), ["", "", "\uFFFD\uFFFDA", "\uFFFD", "", "\uFFFD", "", "日", ""]);
+});
+
+test("flush() keeps the complete characters of byte tokens that are cut off", () => {
+  const ids = idsOf(sentencePiece, "<0xE6>", "<0x97>", "<0xA5>", "<0xE6>", "<0x97>");
+  assertEquals(stream(sentencePiece, ids, false).join(""), "日\uFFFD\uFFFD");
 });
 
 test("flush() returns U+FFFD for an incomplete character", () => {

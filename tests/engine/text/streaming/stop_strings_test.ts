@@ -49,6 +49,54 @@ test("push() agrees with a search of the whole text for any deltas, and buffers 
   );
 });
 
+interface Part {
+  readonly text: string;
+  readonly isHidden: boolean;
+}
+
+/** Searches all text, and the visible text alone, after every code unit; see {@linkcode search}. */
+function searchParts(parts: readonly Part[], stops: readonly string[]): { text: string; matched: string | null } {
+  const units = parts.flatMap(({ text, isHidden }) => text.split("").map((unit) => ({ unit, isHidden })));
+  const textOf = (list: typeof units) => list.map(({ unit }) => unit).join("");
+  const visibleOf = (list: typeof units) => list.filter(({ isHidden }) => !isHidden);
+  for (let end = 1; end <= units.length; end++) {
+    const whole = units.slice(0, end);
+    const visible = visibleOf(whole);
+    let best: { text: string; matched: string } | null = null;
+    for (const stop of stops) {
+      let text: string | null = null;
+      if (!whole.at(-1)!.isHidden && textOf(visible).endsWith(stop)) text = textOf(visible).slice(0, -stop.length);
+      else if (textOf(whole).endsWith(stop)) text = textOf(visibleOf(whole.slice(0, -stop.length)));
+      if (text !== null && stop.length > (best?.matched.length ?? 0)) best = { text, matched: stop };
+    }
+    if (best !== null) return best;
+  }
+  return { text: textOf(visibleOf(units)), matched: null };
+}
+
+test("pushHidden() agrees with a search of all text and of the visible text, wherever special tokens are", () => {
+  const letters = fc.string({ unit: fc.constantFrom("a", "b", "<", ">"), maxLength: 5 });
+  const stops = fc.array(letters.filter((stop) => stop !== ""), { maxLength: 4 });
+  const parts = fc.array(fc.record({ text: letters, isHidden: fc.boolean() }), { maxLength: 12 });
+  fc.assert(
+    fc.property(stops, parts, (list, given) => {
+      const matcher = new StopStringMatcher(list);
+      let written = "";
+      for (const { text, isHidden } of given) written += (isHidden ? matcher.pushHidden(text) : matcher.push(text)).text;
+      const last = matcher.flush();
+      assertEquals({ text: written + last.text, matched: last.matched }, searchParts(given, list));
+    }),
+    { seed: SEED, numRuns: 4000 },
+  );
+});
+
+test("pushHidden() finds a special token, and returns the text before it", () => {
+  const matcher = new StopStringMatcher(["<|im_end|>"]);
+  assertEquals(matcher.push("yes"), { text: "yes", matched: null });
+  assertEquals(matcher.pushHidden("<|im_end|>"), { text: "", matched: "<|im_end|>" });
+  assertEquals(matcher.push("no"), { text: "", matched: "<|im_end|>" });
+});
+
 test("push() finds a stop string that spans deltas", () => {
   const matcher = new StopStringMatcher(["\n\nUser:"]);
   assertEquals(matcher.push("Hello\n"), { text: "Hello", matched: null });
