@@ -8,8 +8,10 @@
  *
  * @module
  */
+import { toByteAlphabet } from "./byte_alphabet.ts";
+import type { VocabularyTable } from "../bpe/vocabulary_table.ts";
 import type { Normalizer } from "./normalizer.ts";
-import { WHITE_SPACE, WORD } from "./patterns.ts";
+import { WHITE_SPACE, WORD } from "../patterns/patterns.ts";
 import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 
 /** One entry of `added_tokens`. */
@@ -31,6 +33,10 @@ export interface AddedToken {
   /** Whether it only matches between non-word characters. */
   readonly singleWord: boolean;
 }
+
+/** The most characters of one added token, and of all together: they are matched at every position of a text. */
+const MOST_CHARACTERS = 512;
+const MOST_CHARACTERS_IN_ALL = 1_000_000;
 
 /** A part of the input: text still to be encoded, or an added token. */
 export type Section = { readonly text: string; readonly atStart: boolean } | { readonly id: number };
@@ -60,64 +66,91 @@ export class AddedVocabulary {
   }
 
   /**
-   * Read the `added_tokens` field.
-   *
-   * @param list The field.
-   * @param normalizer The tokenizer's normalizer.
-   * @param vocabulary The model's vocabulary; a token that is in it keeps its id.
-   * @returns The tokens.
-   * @throws {UpbeatError} TOKENIZER_INVALID for a malformed entry.
-   */
-  static read(list: unknown, normalizer: Normalizer | null, vocabulary: ReadonlyMap<string, number>): AddedVocabulary {
-    if (list === undefined || list === null) return new AddedVocabulary([]);
-    if (!Array.isArray(list)) throw invalidTokenizer("added_tokens", "must be a list");
-    const byId = new Map<number, AddedToken>();
-    const byContent = new Map<string, number>();
-    let highest = -1;
-    list.forEach((entry: unknown, index) => {
-      if (!isObject(entry) || typeof entry["content"] !== "string" || !Number.isInteger(entry["id"])) {
-        throw invalidTokenizer(`added_tokens[${index}]`, "must have a string `content` and an integer `id`");
-      }
-      const content = entry["content"];
-      if (content === "") return;
-      // As in the reference, `id` is ignored: the model's id, the id of an earlier entry, or the next free one.
-      const id = vocabulary.get(content) ?? byContent.get(content) ?? Math.max(highest + 1, vocabulary.size);
-      highest = Math.max(highest, id);
-      byContent.set(content, id);
-      const special = entry["special"] === true;
-      const normalized = typeof entry["normalized"] === "boolean" ? entry["normalized"] : !special;
-      byId.set(id, {
-        id,
-        content,
-        text: normalized && normalizer !== null ? normalizer(content) : content,
-        special,
-        normalized,
-        lstrip: entry["lstrip"] === true,
-        rstrip: entry["rstrip"] === true,
-        singleWord: entry["single_word"] === true,
-      });
-    });
-    return new AddedVocabulary([...byId.values()]);
-  }
-
-  /**
    * Split the input at the added tokens and normalize the text between them.
    *
    * @param text Well-formed text.
    * @param normalizer The tokenizer's normalizer.
+   * @param mark A character that prevents the match it is in, and is removed; see `literal_text.ts`. Null: there is none.
    * @returns Sections in order.
    */
-  split(text: string, normalizer: Normalizer | null): Section[] {
+  split(text: string, normalizer: Normalizer | null, mark: string | null = null): Section[] {
     const sections: Section[] = [];
-    for (const section of cut(text, this.#plain, true)) {
+    for (const section of cut(text, this.#plain, true, mark)) {
       if ("id" in section) sections.push(section);
       else {
         const normalized = normalizer === null ? section.text : normalizer(section.text);
-        for (const inner of cut(normalized, this.#normalized, section.atStart)) sections.push(inner);
+        for (const inner of cut(normalized, this.#normalized, section.atStart, mark)) {
+          if ("id" in inner || mark === null) sections.push(inner);
+          else {
+            // A normalizer may have written the mark as bytes.
+            const clean = inner.text.replaceAll(mark, "").replaceAll(toByteAlphabet(mark), "");
+            if (clean !== "") sections.push({ text: clean, atStart: inner.atStart });
+          }
+        }
       }
     }
     return sections;
   }
+}
+
+/**
+ * Read the `added_tokens` field.
+ *
+ * @param list The field.
+ * @param normalizer The tokenizer's normalizer.
+ * @param vocabulary The model's vocabulary; a token that is in it keeps its id.
+ * @param mostIds Ids must be below this.
+ * @returns The tokens.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a malformed entry, or for more or longer tokens than any model has.
+ */
+export function readAddedTokens(
+  list: unknown,
+  normalizer: Normalizer | null,
+  vocabulary: VocabularyTable,
+  mostIds: number,
+): readonly AddedToken[] {
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list)) throw invalidTokenizer("added_tokens", "must be a list");
+  const byId = new Map<number, AddedToken>();
+  const byContent = new Map<string, number>();
+  let highest = -1;
+  let characters = 0;
+  for (const [index, entry] of (list as unknown[]).entries()) {
+    if (!isObject(entry) || typeof entry["content"] !== "string" || !Number.isInteger(entry["id"])) {
+      throw invalidTokenizer(`added_tokens[${index}]`, "must have a string `content` and an integer `id`");
+    }
+    const content = entry["content"];
+    if (content === "") continue;
+    // As in the reference, `id` is ignored: the model's id, the id of an earlier entry, or the next free one.
+    const id = vocabulary.get(content) ?? byContent.get(content) ?? Math.max(highest + 1, vocabulary.count);
+    if (id >= mostIds) throw invalidTokenizer(`added_tokens[${index}]`, `has the id ${id}; ids must be below ${mostIds}`);
+    highest = Math.max(highest, id);
+    byContent.set(content, id);
+    const special = entry["special"] === true;
+    const normalized = typeof entry["normalized"] === "boolean" ? entry["normalized"] : !special;
+    if (content.length > MOST_CHARACTERS) {
+      throw invalidTokenizer(
+        `added_tokens[${index}]`,
+        `has ${content.length} characters; the most allowed is ${MOST_CHARACTERS}`,
+      );
+    }
+    const text = normalized && normalizer !== null ? normalizer(content) : content;
+    characters += content.length + text.length;
+    if (characters > MOST_CHARACTERS_IN_ALL) {
+      throw invalidTokenizer("added_tokens", `has more than ${MOST_CHARACTERS_IN_ALL} characters in all`);
+    }
+    byId.set(id, {
+      id,
+      content,
+      text,
+      special,
+      normalized,
+      lstrip: entry["lstrip"] === true,
+      rstrip: entry["rstrip"] === true,
+      singleWord: entry["single_word"] === true,
+    });
+  }
+  return [...byId.values()];
 }
 
 /** A trie of the tokens' texts; of equal texts the first token wins. */
@@ -140,7 +173,7 @@ function buildTrie(tokens: readonly AddedToken[]): Node {
 }
 
 /** Splits text at the leftmost-longest matches. */
-function cut(text: string, trie: Node, atStart: boolean): Section[] {
+function cut(text: string, trie: Node, atStart: boolean, mark: string | null): Section[] {
   const sections: Section[] = [];
   if (text === "") return sections;
   if (trie.next.size === 0) return [{ text, atStart }];
@@ -154,6 +187,8 @@ function cut(text: string, trie: Node, atStart: boolean): Section[] {
     let start = at;
     let end = at + token.text.length;
     at = end;
+    // Only a token of a single character can be matched in front of a mark.
+    if (mark !== null && text[end] === mark && isSingleCharacter(token.text)) continue;
     if (token.singleWord && touchesWord(text, start, end)) continue;
     if (token.lstrip) {
       while (start > done && IS_SPACE.test(text[start - 1] as string)) start--;
@@ -179,6 +214,10 @@ function longestMatch(text: string, at: number, trie: Node): AddedToken | null {
     node = node.next.get(text.charCodeAt(i));
   }
   return found;
+}
+
+function isSingleCharacter(text: string): boolean {
+  return text.length === (text.codePointAt(0)! > 0xffff ? 2 : 1);
 }
 
 /** Whether the range is preceded or followed by a word character. */

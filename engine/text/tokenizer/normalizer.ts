@@ -7,11 +7,15 @@
  * @module
  */
 import { toByteAlphabet } from "./byte_alphabet.ts";
-import { compilePattern, WHITE_SPACE } from "./patterns.ts";
+import { checkGrowth, insertedText, mostLength, StepCounter } from "./limits.ts";
+import { compilePattern, type Pattern, WHITE_SPACE } from "../patterns/patterns.ts";
 import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 
-/** Rewrites text. */
+/** Rewrites text; throws TOKENIZER_INVALID when its steps make it many times longer. */
 export type Normalizer = (text: string) => string;
+
+/** Rewrites text, which may not become longer than `most`. */
+type Step = (text: string, most: number) => string;
 
 const LEADING_SPACE = new RegExp(`^${WHITE_SPACE}+`, "u");
 const TRAILING_SPACE = new RegExp(`${WHITE_SPACE}$`, "u");
@@ -22,36 +26,51 @@ const TRAILING_SPACE = new RegExp(`${WHITE_SPACE}$`, "u");
  * @param config The field: null, or an object with a `type`.
  * @returns The normalizer, or null if there is none.
  * @throws {UpbeatError} TOKENIZER_INVALID for a type that cannot be reproduced exactly (`Precompiled`, `Nmt`,
- * `BertNormalizer`) or is unknown.
+ * `BertNormalizer`) or is unknown, and for more or longer parts than any model has.
  */
 export function compileNormalizer(config: unknown): Normalizer | null {
+  const step = compileStep(config, new StepCounter("normalizer"));
+  return step === null ? null : (text) => step(text, mostLength(text.length));
+}
+
+function compileStep(config: unknown, counter: StepCounter): Step | null {
   if (config === null || config === undefined) return null;
   if (!isObject(config)) throw invalidTokenizer("normalizer", "must be an object or null");
+  counter.count();
+  const checked = (step: (text: string) => string): Step => (text, most) => {
+    const output = step(text);
+    checkGrowth(output.length, most, "normalizer");
+    return output;
+  };
   switch (config["type"]) {
     case "Sequence": {
       const list = config["normalizers"];
       if (!Array.isArray(list)) throw invalidTokenizer("normalizer.normalizers", "must be a list");
-      const steps = list.map(compileNormalizer).filter((step) => step !== null);
-      return (text) => steps.reduce((current, step) => step(current), text);
+      const steps: Step[] = [];
+      for (const item of list as unknown[]) {
+        const step = compileStep(item, counter);
+        if (step !== null) steps.push(step);
+      }
+      return (text, most) => steps.reduce((current, step) => step(current, most), text);
     }
     case "NFC":
     case "NFD":
     case "NFKC":
     case "NFKD": {
       const form = config["type"];
-      return (text) => text.normalize(form);
+      return checked((text) => text.normalize(form));
     }
     case "Prepend": {
-      const prefix = String(config["prepend"]);
-      return (text) => (text === "" ? text : prefix + text);
+      const prefix = insertedText(config["prepend"], "normalizer.prepend");
+      return checked((text) => (text === "" ? text : prefix + text));
     }
     case "Replace": {
       const pattern = compilePattern(config["pattern"], "normalizer.pattern");
-      const content = String(config["content"]);
-      return (text) => (pattern === null ? text : text.replace(pattern, () => content));
+      const content = insertedText(config["content"], "normalizer.content");
+      return pattern === null ? (text) => text : (text, most) => replace(text, pattern, content, most);
     }
     case "Lowercase":
-      return (text) => Array.from(text, (char) => char.toLowerCase()).join("");
+      return checked((text) => Array.from(text, (char) => char.toLowerCase()).join(""));
     case "Strip": {
       const left = config["strip_left"] === true;
       const right = config["strip_right"] === true;
@@ -63,10 +82,22 @@ export function compileNormalizer(config: unknown): Normalizer | null {
     case "StripAccents":
       return (text) => text.replace(/\p{M}/gu, "");
     case "ByteLevel":
-      return toByteAlphabet;
+      return checked(toByteAlphabet);
     default:
       throw invalidTokenizer("normalizer", `of type ${JSON.stringify(config["type"])} is not supported`);
   }
+}
+
+/** Replaces every match. */
+function replace(text: string, pattern: Pattern, content: string, most: number): string {
+  let output = "";
+  let done = 0;
+  pattern.forEachMatch(text, (start, end) => {
+    output += text.slice(done, start) + content;
+    done = end;
+    checkGrowth(output.length, most, "normalizer");
+  });
+  return done === 0 && output === "" ? text : output + text.slice(done);
 }
 
 /** Trims trailing white space in linear time; `\s+$` is quadratic on runs of spaces inside the text. */

@@ -8,26 +8,32 @@
  * @module
  */
 import { toByteAlphabet } from "./byte_alphabet.ts";
-import { compilePattern, WHITE_SPACE, WORD } from "./patterns.ts";
+import { checkGrowth, insertedText, StepCounter } from "./limits.ts";
+import { compilePattern, literalPattern, NativePattern, type Pattern, WHITE_SPACE, WORD } from "../patterns/patterns.ts";
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
-/** The pieces of one section of the input, in order, none of them empty. */
-export interface Pieces {
-  /** The text of each piece. */
-  readonly texts: readonly string[];
-  /** Whether the first piece is at the start of the whole input, for `Metaspace`. */
-  readonly atStart: boolean;
-}
+/**
+ * Takes one piece of a section of the input.
+ *
+ * @param text The piece, not empty.
+ * @param atStart Whether it is at the start of the whole input, for `Metaspace`.
+ */
+export type PieceSink = (text: string, atStart: boolean) => void;
 
-/** Splits pieces further. */
-export type PreTokenizer = (pieces: Pieces) => Pieces;
+/**
+ * Splits pieces further: takes one piece, and passes on its parts in order.
+ *
+ * @param next Takes the parts.
+ * @param most The greatest length that a part may have.
+ * @returns Takes the pieces; throws TOKENIZER_INVALID when a part becomes too long.
+ */
+export type PreTokenizer = (next: PieceSink, most: number) => PieceSink;
 
 /** What happens to a match of the pattern. */
 type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
-const GPT2_PATTERN = new RegExp(
+const GPT2_PATTERN = nativePattern(
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${WHITE_SPACE}\\p{L}\\p{N}]+|${WHITE_SPACE}+(?!\\P{White_Space})|${WHITE_SPACE}+`,
-  "gu",
 );
 /** Punctuation that Unicode added or removed after the version that the reference uses here. */
 const LATER_PUNCTUATION = "61d 9fd a76 c77 c84 1b4e-1b4f 1b7d-1b7f 2e43-2e4f 2e52-2e5d 10d6e 10ead 10ed0 10f55-10f59 " +
@@ -37,31 +43,46 @@ const LATER_PUNCTUATION = "61d 9fd a76 c77 c84 1b4e-1b4f 1b7d-1b7f 2e43-2e4f 2e5
 const PUNCTUATION = `(?![${LATER_PUNCTUATION.replace(/[0-9a-f]+/g, "\\u{$&}").replaceAll(" ", "")}])` +
   "[\\p{P}\\u{166d}\\u{111c9}!-/:-@\\[-`{-~]";
 
+function nativePattern(source: string): Pattern {
+  return new NativePattern(new RegExp(source, "gu"));
+}
+
 /**
  * Compile the `pre_tokenizer` field.
  *
  * @param config The field: null, or an object with a `type`.
  * @returns The pre-tokenizer, or null if there is none.
- * @throws {UpbeatError} TOKENIZER_INVALID for an unknown type or field value.
+ * @throws {UpbeatError} TOKENIZER_INVALID for an unknown type or field value, and for more or longer parts than any model has.
  */
 export function compilePreTokenizer(config: unknown): PreTokenizer | null {
+  return compileStep(config, new StepCounter("pre_tokenizer"));
+}
+
+function compileStep(config: unknown, counter: StepCounter): PreTokenizer | null {
   if (config === null || config === undefined) return null;
   if (!isObject(config)) throw invalidTokenizer("pre_tokenizer", "must be an object or null");
+  counter.count();
   switch (config["type"]) {
     case "Sequence": {
       const list = config["pretokenizers"];
       if (!Array.isArray(list)) throw invalidTokenizer("pre_tokenizer.pretokenizers", "must be a list");
-      const steps = list.map(compilePreTokenizer).filter((step) => step !== null);
-      return (pieces) => steps.reduce((current, step) => step(current), pieces);
+      const steps: PreTokenizer[] = [];
+      for (const item of list as unknown[]) {
+        const step = compileStep(item, counter);
+        if (step !== null) steps.push(step);
+      }
+      return (next, most) => steps.reduceRight((after, step) => step(after, most), next);
     }
     case "ByteLevel": {
-      const addPrefixSpace = config["add_prefix_space"] !== false;
+      const bytes: PreTokenizer = mapTexts(toByteAlphabet);
       const split = config["use_regex"] === false ? null : splitter(GPT2_PATTERN, "Isolated", false);
-      return (pieces) => {
-        const prefixed = addPrefixSpace
-          ? mapTexts(pieces, (text) => (text.startsWith(" ") ? text : ` ${text}`))
-          : pieces;
-        return mapTexts(split === null ? prefixed : split(prefixed), toByteAlphabet);
+      const prefix = config["add_prefix_space"] === false
+        ? null
+        : mapTexts((text) => (text.startsWith(" ") ? text : ` ${text}`));
+      return (next, most) => {
+        const encoded = bytes(next, most);
+        const pieces = split === null ? encoded : split(encoded, most);
+        return prefix === null ? pieces : prefix(pieces, most);
       };
     }
     case "Split": {
@@ -69,17 +90,21 @@ export function compilePreTokenizer(config: unknown): PreTokenizer | null {
       return splitter(pattern, behaviorOf(config), config["invert"] === true);
     }
     case "Punctuation":
-      return splitter(new RegExp(PUNCTUATION, "gu"), behaviorOf(config, "Isolated"), false);
+      return splitter(nativePattern(PUNCTUATION), behaviorOf(config, "Isolated"), false);
     case "Digits":
-      return splitter(/\p{N}/gu, config["individual_digits"] === true ? "Isolated" : "Contiguous", false);
+      return splitter(
+        nativePattern("\\p{N}"),
+        config["individual_digits"] === true ? "Isolated" : "Contiguous",
+        false,
+      );
     case "Whitespace":
-      return splitter(new RegExp(`[${WORD}]+|[^${WORD}${WHITE_SPACE}]+`, "gu"), "Removed", true);
+      return splitter(nativePattern(`[${WORD}]+|[^${WORD}${WHITE_SPACE}]+`), "Removed", true);
     case "WhitespaceSplit":
-      return splitter(new RegExp(WHITE_SPACE, "gu"), "Removed", false);
+      return splitter(nativePattern(WHITE_SPACE), "Removed", false);
     case "BertPreTokenizer": {
-      const spaces = splitter(new RegExp(WHITE_SPACE, "gu"), "Removed", false);
-      const punctuation = splitter(new RegExp(PUNCTUATION, "gu"), "Isolated", false);
-      return (pieces) => punctuation(spaces(pieces));
+      const spaces = splitter(nativePattern(WHITE_SPACE), "Removed", false);
+      const punctuation = splitter(nativePattern(PUNCTUATION), "Isolated", false);
+      return (next, most) => spaces(punctuation(next, most), most);
     }
     case "CharDelimiterSplit":
       return splitter(compilePattern({ String: config["delimiter"] }, "pre_tokenizer.delimiter"), "Removed", false);
@@ -92,20 +117,19 @@ export function compilePreTokenizer(config: unknown): PreTokenizer | null {
 
 /** SentencePiece's pre-tokenizer: spaces become a visible mark, and pieces start at the marks. */
 function metaspace(config: JsonObject): PreTokenizer {
-  const replacement = String(config["replacement"] ?? "▁");
+  const replacement = insertedText(config["replacement"] ?? "▁", "pre_tokenizer.replacement");
   const scheme = prependScheme(config);
-  const pattern = compilePattern({ String: replacement }, "pre_tokenizer.replacement");
+  const pattern = replacement === "" ? null : literalPattern(replacement);
   const split = config["split"] === false ? null : splitter(pattern, "MergedWithNext", false);
-  return (pieces) => {
-    const marked = {
-      texts: pieces.texts.map((text, index) => {
-        const replaced = text.replaceAll(" ", () => replacement);
-        const prepend = scheme === "always" || (scheme === "first" && index === 0 && pieces.atStart);
-        return prepend && !replaced.startsWith(replacement) ? replacement + replaced : replaced;
-      }),
-      atStart: pieces.atStart,
+  return (next, most) => {
+    const pieces = split === null ? next : split(next, most);
+    return (text, atStart) => {
+      const replaced = text.replaceAll(" ", () => replacement);
+      const prepend = scheme === "always" || (scheme === "first" && atStart);
+      const marked = prepend && !replaced.startsWith(replacement) ? replacement + replaced : replaced;
+      checkGrowth(marked.length, most, "pre_tokenizer");
+      pieces(marked, atStart);
     };
-    return split === null ? marked : split(marked);
   };
 }
 
@@ -141,72 +165,63 @@ function behaviorOf(config: JsonObject, fallback?: Behavior): Behavior {
   }
 }
 
-/** Maps each text. */
-function mapTexts(pieces: Pieces, change: (text: string) => string): Pieces {
-  return { texts: pieces.texts.map(change), atStart: pieces.atStart };
-}
-
-/** A half-open range of the text, and whether the pattern matched there. */
-interface Span {
-  start: number;
-  end: number;
-  isMatch: boolean;
-}
-
-/** Splits each piece at the matches of `pattern`. */
-function splitter(pattern: RegExp | null, behavior: Behavior, invert: boolean): PreTokenizer {
-  return (pieces) => {
-    const texts: string[] = [];
-    let atStart = pieces.atStart;
-    pieces.texts.forEach((text, index) => {
-      const spans = arrange(spansOf(text, pattern, invert), behavior);
-      if (index === 0 && spans[0]?.start !== 0) atStart = false;
-      for (const { start, end } of spans) if (end > start) texts.push(text.slice(start, end));
-    });
-    return { texts, atStart };
+/** Maps each piece. */
+function mapTexts(change: (text: string) => string): PreTokenizer {
+  return (next, most) => (text, atStart) => {
+    const changed = change(text);
+    checkGrowth(changed.length, most, "pre_tokenizer");
+    next(changed, atStart);
   };
 }
 
-/** The matches and the text between them, in order. */
-function spansOf(text: string, pattern: RegExp | null, invert: boolean): Span[] {
-  const spans: Span[] = [];
-  let previous = 0;
-  if (pattern !== null) {
-    for (const match of text.matchAll(pattern)) {
-      const end = match.index + match[0].length;
-      if (match.index > previous) spans.push({ start: previous, end: match.index, isMatch: invert });
-      spans.push({ start: match.index, end, isMatch: !invert });
+/** Splits each piece at the matches of `pattern`. */
+function splitter(pattern: Pattern | null, behavior: Behavior, invert: boolean): PreTokenizer {
+  return (next) => (text, atStart) => {
+    const pass = (start: number, end: number) => {
+      if (end > start) next(text.slice(start, end), atStart && start === 0);
+    };
+    const spans = behavior === "Isolated" ? { add: pass, end: () => {} } : arrange(pass, behavior);
+    let previous = 0;
+    pattern?.forEachMatch(text, (start, end) => {
+      if (start > previous) spans.add(previous, start, invert);
+      spans.add(start, end, !invert);
       previous = end;
-    }
-  }
-  if (previous < text.length) spans.push({ start: previous, end: text.length, isMatch: invert });
-  return spans;
+    });
+    if (previous < text.length) spans.add(previous, text.length, invert);
+    spans.end();
+  };
+}
+
+/** Takes the matches and the text between them, in order. */
+interface SpanSink {
+  add(start: number, end: number, isMatch: boolean): void;
+  end(): void;
 }
 
 /** Joins or drops spans according to the behavior. */
-function arrange(spans: Span[], behavior: Behavior): Span[] {
-  switch (behavior) {
-    case "Isolated":
-      return spans;
-    case "Removed":
-      return spans.filter((span) => !span.isMatch);
-    case "Contiguous":
-      return fold(spans, (previous, span) => previous.isMatch === span.isMatch);
-    case "MergedWithPrevious":
-      return fold(spans, (previous, span) => span.isMatch && !previous.isMatch);
-    case "MergedWithNext":
-      return fold(spans, (previous, span) => previous.isMatch && !span.isMatch);
-  }
+function arrange(pass: (start: number, end: number) => void, behavior: Behavior): SpanSink {
+  let [joinedStart, joinedEnd, wasMatch] = [0, 0, false];
+  let isFirst = true;
+  return {
+    add: (start, end, isMatch) => {
+      if (behavior === "Removed") {
+        if (!isMatch) pass(start, end);
+        return;
+      }
+      const joins = !isFirst && joinsPrevious(behavior, wasMatch, isMatch);
+      if (!joins) {
+        pass(joinedStart, joinedEnd);
+        joinedStart = start;
+      }
+      joinedEnd = end;
+      wasMatch = isMatch;
+      isFirst = false;
+    },
+    end: () => pass(joinedStart, joinedEnd),
+  };
 }
 
-/** Joins each span to its predecessor if `joins` holds for the two original spans. */
-function fold(spans: Span[], joins: (previous: Span, span: Span) => boolean): Span[] {
-  const joined: Span[] = [];
-  spans.forEach((span, index) => {
-    const previous = spans[index - 1];
-    const last = joined.at(-1);
-    if (previous !== undefined && last !== undefined && joins(previous, span)) last.end = span.end;
-    else joined.push({ ...span });
-  });
-  return joined;
+function joinsPrevious(behavior: Behavior, wasMatch: boolean, isMatch: boolean): boolean {
+  if (behavior === "Contiguous") return wasMatch === isMatch;
+  return behavior === "MergedWithPrevious" ? isMatch && !wasMatch : wasMatch && !isMatch;
 }

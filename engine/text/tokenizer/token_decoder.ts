@@ -10,13 +10,14 @@
  * @module
  */
 import { fromByteAlphabet } from "./byte_alphabet.ts";
-import { compilePattern } from "./patterns.ts";
+import { checkGrowth, insertedText, mostLength, StepCounter } from "./limits.ts";
+import { compilePattern, type Pattern } from "../patterns/patterns.ts";
 import { prependScheme } from "./pre_tokenizer.ts";
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
 /** One step of a decoder. */
 export type DecoderStep =
-  | { readonly type: "Replace"; readonly pattern: RegExp | null; readonly content: string }
+  | { readonly type: "Replace"; readonly pattern: Pattern | null; readonly content: string }
   | { readonly type: "Strip"; readonly content: string; readonly start: number; readonly stop: number }
   | { readonly type: "Metaspace"; readonly replacement: string; readonly dropFirst: boolean }
   | { readonly type: "ByteFallback" | "ByteLevel" | "Fuse" };
@@ -34,17 +35,18 @@ export type Decoder = readonly DecoderStep[] | null;
 export function compileDecoder(config: unknown): Decoder {
   if (config === null || config === undefined) return null;
   if (!isObject(config)) throw invalidTokenizer("decoder", "must be an object or null");
-  return compileSteps(config);
+  return compileSteps(config, new StepCounter("decoder"));
 }
 
-function compileSteps(config: JsonObject): DecoderStep[] {
+function compileSteps(config: JsonObject, counter: StepCounter): DecoderStep[] {
+  counter.count();
   switch (config["type"]) {
     case "Sequence": {
       const list = config["decoders"];
       if (!Array.isArray(list)) throw invalidTokenizer("decoder.decoders", "must be a list");
       return list.flatMap((step: unknown) => {
         if (!isObject(step)) throw invalidTokenizer("decoder.decoders", "must contain objects");
-        return compileSteps(step);
+        return compileSteps(step, counter);
       });
     }
     case "ByteFallback":
@@ -53,7 +55,7 @@ function compileSteps(config: JsonObject): DecoderStep[] {
       return [{ type: config["type"] }];
     case "Replace": {
       const pattern = compilePattern(config["pattern"], "decoder.pattern");
-      return [{ type: "Replace", pattern, content: String(config["content"]) }];
+      return [{ type: "Replace", pattern, content: insertedText(config["content"], "decoder.content") }];
     }
     case "Strip": {
       const { content, start, stop } = config;
@@ -63,7 +65,7 @@ function compileSteps(config: JsonObject): DecoderStep[] {
       return [{ type: "Strip", content, start, stop }];
     }
     case "Metaspace": {
-      const replacement = String(config["replacement"] ?? "▁");
+      const replacement = insertedText(config["replacement"] ?? "▁", "decoder.replacement");
       return [{ type: "Metaspace", replacement, dropFirst: prependScheme(config) !== "never" }];
     }
     default:
@@ -83,15 +85,16 @@ const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
  */
 export function decodeTokens(tokens: readonly string[], decoder: Decoder): string {
   if (decoder === null) return tokens.join(" ");
+  const most = mostLength(tokens.reduce((length, token) => length + token.length, 0));
   let current = tokens;
-  for (const step of decoder) current = applyStep(current, step);
+  for (const step of decoder) current = applyStep(current, step, most);
   return current.join("");
 }
 
-function applyStep(tokens: readonly string[], step: DecoderStep): readonly string[] {
+function applyStep(tokens: readonly string[], step: DecoderStep, most: number): readonly string[] {
   switch (step.type) {
     case "Replace":
-      return tokens.map((token) => replaceAll(token, step));
+      return tokens.map((token) => replaceAll(token, step, most));
     case "Strip":
       return tokens.map((token) => strip(token, step));
     case "Metaspace":
@@ -113,10 +116,20 @@ function applyStep(tokens: readonly string[], step: DecoderStep): readonly strin
  *
  * @param token Token string.
  * @param step The step.
+ * @param most The greatest length that it may have then.
  * @returns The token with every match replaced literally.
+ * @throws {UpbeatError} TOKENIZER_INVALID when that makes it many times longer.
  */
-export function replaceAll(token: string, step: DecoderStep & { type: "Replace" }): string {
-  return step.pattern === null ? token : token.replace(step.pattern, () => step.content);
+export function replaceAll(token: string, step: DecoderStep & { type: "Replace" }, most: number): string {
+  if (step.pattern === null) return token;
+  let output = "";
+  let done = 0;
+  step.pattern.forEachMatch(token, (start, end) => {
+    output += token.slice(done, start) + step.content;
+    done = end;
+    checkGrowth(output.length, most, "decoder");
+  });
+  return done === 0 && output === "" ? token : output + token.slice(done);
 }
 
 /**

@@ -4,11 +4,15 @@
  * @module
  */
 import { fromByteAlphabet } from "./byte_alphabet.ts";
-import { literalPattern } from "./patterns.ts";
+import { mostLength } from "./limits.ts";
+import { literalPattern } from "../patterns/patterns.ts";
 import { type Decoder, type DecoderStep, fallbackByte, replaceAll, strip } from "./token_decoder.ts";
 import { TOKEN_BYTE, TOKEN_EXISTS, TOKEN_SKIPPED, TokenTable } from "./token_table.ts";
 import type { SharedTokenTable, TokenTableKind } from "./token_table.ts";
 import { invalidTokenizer } from "./tokenizer_files.ts";
+
+/** The most bytes of all tokens. */
+const MOST_BYTES = 2 ** 26;
 
 /** The part of a tokenizer that its table is built from. */
 export interface TokenSource {
@@ -91,8 +95,9 @@ export function buildTokenTable(tokenizer: TokenSource): TokenTable {
     if (token !== null) {
       let flag = TOKEN_EXISTS;
       if (tokenizer.isSkipped(id)) flag |= TOKEN_SKIPPED;
+      const most = mostLength(token.length);
       for (const step of plan.perToken) {
-        if (step.type === "Replace") token = replaceAll(token, step);
+        if (step.type === "Replace") token = replaceAll(token, step, most);
         else if (step.type === "Strip") token = strip(token, step);
       }
       const byte = plan.kind === "byte_fallback" ? fallbackByte(token) : -1;
@@ -102,6 +107,9 @@ export function buildTokenTable(tokenizer: TokenSource): TokenTable {
         : plan.kind === "byte_level"
         ? fromByteAlphabet(token)
         : encoder.encode(token);
+      if (used + own.length > MOST_BYTES) {
+        throw invalidTokenizer("decoder", `makes the text of all tokens longer than ${MOST_BYTES} bytes`);
+      }
       if (used + own.length > bytes.length) {
         const larger = new Uint8Array((used + own.length) * 2);
         larger.set(bytes);

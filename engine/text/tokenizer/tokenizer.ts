@@ -8,30 +8,40 @@
  *
  * @module
  */
-import { toUpbeatError, UpbeatError } from "../../../errors.ts";
+import { UpbeatError } from "../../../errors.ts";
 import { AddedVocabulary } from "./added_vocabulary.ts";
-import { BytePairEncoder } from "./bpe.ts";
+import { BytePairEncoder } from "../bpe/bpe.ts";
 import { compileDecoder, type Decoder, decodeTokens } from "./token_decoder.ts";
+import { checkGrowth, mostLength } from "./limits.ts";
+import { LiteralText } from "./literal_text.ts";
 import { compileNormalizer, type Normalizer } from "./normalizer.ts";
-import { compilePostProcessor, type Surroundings } from "./post_processor.ts";
 import { compilePreTokenizer, type PreTokenizer } from "./pre_tokenizer.ts";
+import { compileTokenizer, inFile, type SharedTokenizer } from "./shared_tokenizer.ts";
 import { readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
-import type { TokenTable } from "./token_table.ts";
+import { TokenTable } from "./token_table.ts";
 import { buildTokenTable } from "./token_table_builder.ts";
-import {
-  invalidTokenizer,
-  isObject,
-  type JsonObject,
-  readTokenizerFiles,
-  type TokenizerConfig,
-  type TokenizerFiles,
-} from "./tokenizer_files.ts";
+import { readTokenizerFiles, type TokenizerConfig, type TokenizerFiles } from "./tokenizer_files.ts";
 
 /** Options of {@linkcode Tokenizer.encode}. */
 export interface EncodeOptions {
   /** Add the post-processor's special tokens (default true). False for the output of a chat template. */
   readonly addSpecialTokens?: boolean;
+  /** Whether text that spells a special token becomes that token (default true), or the tokens of its characters. */
+  readonly allowSpecialTokens?: boolean;
 }
+
+/** Options of {@linkcode Tokenizer.encodeMarked}. */
+export interface EncodeMarkedOptions {
+  /** Add the post-processor's special tokens. */
+  readonly addSpecialTokens: boolean;
+  /** The character that keeps text from becoming special tokens, see `literal_text.ts`; null: there is none. */
+  readonly mark: string | null;
+  /** Called with the number of tokens so far, every so often; what it throws ends the encoding. */
+  readonly onProgress?: ((tokens: number) => void) | undefined;
+}
+
+/** Words between two calls of `onProgress`. */
+const PROGRESS_WORDS = 256;
 
 /** Options of {@linkcode Tokenizer.decode}. */
 export interface DecodeOptions {
@@ -58,51 +68,56 @@ export class Tokenizer {
   readonly config: TokenizerConfig;
   /** The decoder. */
   readonly decoder: Decoder;
+  /** The compiled tokenizer, which another thread can make a tokenizer of. */
+  readonly shared: SharedTokenizer;
   readonly #model: BytePairEncoder;
   readonly #added: AddedVocabulary;
   readonly #normalizer: Normalizer | null;
   readonly #preTokenizer: PreTokenizer | null;
-  readonly #surroundings: Surroundings;
-  /** Token string of each id, as decoded; undefined for an id that does not exist. */
-  readonly #strings: (string | undefined)[];
-  readonly #addedIds: ReadonlySet<number>;
-  readonly #specialIds: ReadonlySet<number>;
-  readonly #skippedIds: ReadonlySet<number>;
+  /** Tokens of the vocabulary as decoded, filled when needed; added tokens are there from the start. */
+  readonly #strings: (string | undefined)[] = [];
+  readonly #addedIds = new Map<string, number>();
+  readonly #addedTokenIds: ReadonlySet<number>;
+  readonly #specialIds = new Set<number>();
+  readonly #skippedIds = new Set<number>();
+  #literal: LiteralText | null = null;
   #table: TokenTable | null = null;
 
   /**
-   * @param files The parsed files of a tokenizer folder.
+   * @param source The parsed files of a tokenizer folder, or a tokenizer that another thread has compiled.
    * @throws {UpbeatError} TOKENIZER_INVALID for a part that is malformed or cannot be reproduced exactly.
    */
-  constructor(files: TokenizerFiles) {
-    const { tokenizer, ...config } = files;
+  constructor(source: TokenizerFiles | SharedTokenizer) {
+    const shared = "tokenizer" in source ? compileTokenizer(source) : source;
+    const { config, addedTokens } = shared;
+    this.shared = shared;
     this.config = config;
     try {
-      this.#model = new BytePairEncoder(bytePairModel(tokenizer["model"]));
-      this.#normalizer = compileNormalizer(tokenizer["normalizer"]);
-      this.#preTokenizer = compilePreTokenizer(tokenizer["pre_tokenizer"]);
-      this.#surroundings = compilePostProcessor(tokenizer["post_processor"]);
-      this.decoder = compileDecoder(tokenizer["decoder"]);
-      this.#added = AddedVocabulary.read(tokenizer["added_tokens"], this.#normalizer, this.#model.vocabulary);
+      this.#model = new BytePairEncoder(shared.model);
+      this.#normalizer = compileNormalizer(shared.normalizer);
+      this.#preTokenizer = compilePreTokenizer(shared.preTokenizer);
+      this.decoder = compileDecoder(shared.decoder);
     } catch (error) {
-      throw inFile(error, files.path);
+      throw inFile(error, config.path);
     }
-    this.#strings = [];
-    for (const [token, id] of this.#model.vocabulary) this.#strings[id] = token;
-    for (const token of this.#added.tokens) this.#strings[token.id] = token.text;
-    this.vocabularySize = this.#strings.length;
-    this.#addedIds = new Set(this.#added.tokens.map((token) => token.id));
-    const special = this.#added.tokens.filter((token) => token.special);
-    this.#specialIds = new Set(special.map((token) => token.id));
+    this.#added = new AddedVocabulary(addedTokens);
+    this.#addedTokenIds = new Set(addedTokens.map(({ id }) => id));
+    this.vocabularySize = this.#model.vocabulary.size;
+    for (const { id, content, text, special } of addedTokens) {
+      this.#strings[id] = text;
+      this.#addedIds.set(content, id);
+      if (special) this.#specialIds.add(id);
+      this.vocabularySize = Math.max(this.vocabularySize, id + 1);
+    }
     // The reference skips tokens whose string is the content of a special token. A special token that the normalizer
     // changes (Llama 2's `<s>`, which becomes `▁<s>`) is therefore not skipped.
-    const contents = new Set(special.map((token) => token.content));
-    const skipped = new Set<number>();
-    this.#strings.forEach((text, id) => {
-      if (text !== undefined && contents.has(text)) skipped.add(id);
-    });
-    this.#skippedIds = skipped;
-    this.specialTokens = readSpecialTokens(files, this.#model.unknownToken, (token) => this.tokenToId(token));
+    const contents = new Set(addedTokens.filter(({ special }) => special).map(({ content }) => content));
+    const candidates = [...contents].map((content) => this.#model.vocabulary.get(content));
+    for (const id of [...candidates, ...addedTokens.map((token) => token.id)]) {
+      if (id !== undefined && contents.has(this.#stringOf(id) ?? "")) this.#skippedIds.add(id);
+    }
+    this.specialTokens = readSpecialTokens(config, this.#model.unknownToken, (token) => this.tokenToId(token));
+    if (shared.table !== null) this.#table = new TokenTable(shared.table);
   }
 
   /**
@@ -125,18 +140,71 @@ export class Tokenizer {
    * @returns Token ids.
    */
   encode(text: string, options: EncodeOptions = {}): number[] {
-    const ids: number[] = [];
-    for (const section of this.#added.split(text.toWellFormed(), this.#normalizer)) {
+    const { addSpecialTokens = true, allowSpecialTokens = true } = options;
+    if (allowSpecialTokens) return this.encodeMarked(text, { addSpecialTokens, mark: null });
+    const marked = this.literalText.markText(text);
+    if (marked === null) throw this.#usesAllMarks();
+    return this.encodeMarked(marked.text, { addSpecialTokens, mark: marked.mark });
+  }
+
+  #usesAllMarks(): UpbeatError {
+    return new UpbeatError(
+      "PROMPT_INVALID",
+      "the text contains all 32 noncharacters from U+FDD0 to U+FDEF, one of which is needed to keep special tokens out: " +
+        "remove them, or allow special tokens",
+    );
+  }
+
+  /**
+   * Encode text in which some characters are marked so that they do not become special tokens.
+   *
+   * @param text Text, see {@linkcode Tokenizer.literalText}; unpaired surrogates are read as U+FFFD.
+   * @param options See {@linkcode EncodeMarkedOptions}.
+   * @returns Token ids.
+   * @throws {UpbeatError} TOKENIZER_INVALID when the tokenizer's steps make the text many times longer, or one of its patterns
+   * backtracks without end.
+   */
+  encodeMarked(text: string, { addSpecialTokens, mark, onProgress }: EncodeMarkedOptions): number[] {
+    const { before, after } = this.shared.surroundings;
+    const ids: number[] = addSpecialTokens ? [...before] : [];
+    let words = 0;
+    for (const section of this.#added.split(text.toWellFormed(), this.#normalizer, mark)) {
       if ("id" in section) {
         ids.push(section.id);
+        if (++words % PROGRESS_WORDS === 0) onProgress?.(ids.length);
         continue;
       }
-      const pieces = { texts: [section.text], atStart: section.atStart };
-      const words = this.#preTokenizer === null ? pieces.texts : this.#preTokenizer(pieces).texts;
-      for (const word of words) this.#model.encode(word, ids);
+      const most = mostLength(section.text.length);
+      let length = 0;
+      const encodeWord = (word: string): void => {
+        checkGrowth(length += word.length, most, "pre_tokenizer");
+        const start = ids.length;
+        this.#model.encode(word, ids);
+        if (mark !== null && this.#hasSpecial(ids, start)) {
+          ids.length = start;
+          this.#model.encodeCharacters(word, ids);
+        }
+        if (++words % PROGRESS_WORDS === 0) onProgress?.(ids.length);
+      };
+      if (this.#preTokenizer === null) encodeWord(section.text);
+      else this.#preTokenizer(encodeWord, most)(section.text, section.atStart);
     }
-    if (options.addSpecialTokens === false) return ids;
-    return [...this.#surroundings.before, ...ids, ...this.#surroundings.after];
+    onProgress?.(ids.length);
+    if (addSpecialTokens) { for (const id of after) ids.push(id); }
+    return ids;
+  }
+
+  /** Whether merges have made a special token. */
+  #hasSpecial(ids: readonly number[], start: number): boolean {
+    for (let index = start; index < ids.length; index++) if (this.#specialIds.has(ids[index] as number)) return true;
+    return false;
+  }
+
+  /** Keeps text from becoming special tokens. */
+  get literalText(): LiteralText {
+    return this.#literal ??= new LiteralText(
+      this.shared.addedTokens.filter(({ special }) => special).flatMap(({ content, text }) => [content, text]),
+    );
   }
 
   /**
@@ -149,7 +217,7 @@ export class Tokenizer {
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     const tokens: string[] = [];
     for (const id of ids) {
-      const token = this.#strings[id];
+      const token = this.#stringOf(id);
       if (token === undefined || (options.skipSpecialTokens === true && this.#skippedIds.has(id))) continue;
       tokens.push(token);
     }
@@ -163,8 +231,7 @@ export class Tokenizer {
    * @returns Its id, or null.
    */
   tokenToId(token: string): number | null {
-    const added = this.#added.tokens.find((candidate) => candidate.content === token);
-    return added?.id ?? this.#model.vocabulary.get(token) ?? null;
+    return this.#addedIds.get(token) ?? this.#model.vocabulary.get(token) ?? null;
   }
 
   /**
@@ -174,7 +241,16 @@ export class Tokenizer {
    * @returns Its string, or null when the id does not exist.
    */
   idToToken(id: number): string | null {
-    return this.#strings[id] ?? null;
+    return this.#stringOf(id) ?? null;
+  }
+
+  #stringOf(id: number): string | undefined {
+    let text = this.#strings[id];
+    if (text === undefined) {
+      text = this.#model.vocabulary.tokenOf(id);
+      if (text !== undefined) this.#strings[id] = text;
+    }
+    return text;
   }
 
   /**
@@ -190,7 +266,7 @@ export class Tokenizer {
    * @returns Whether the token is one of `added_tokens`.
    */
   isAdded(id: number): boolean {
-    return this.#addedIds.has(id);
+    return this.#addedTokenIds.has(id);
   }
 
   /**
@@ -223,18 +299,4 @@ export class Tokenizer {
       throw inFile(error, this.config.path);
     }
   }
-}
-
-/** The `model` field, which must be a BPE model; older files have no `type`. */
-function bytePairModel(model: unknown): JsonObject {
-  if (!isObject(model)) throw invalidTokenizer("model", "must be an object");
-  const type = model["type"] ?? ("merges" in model ? "BPE" : "unknown");
-  if (type !== "BPE") throw invalidTokenizer("model", `of type ${JSON.stringify(type)} is not supported, only BPE is`);
-  return model;
-}
-
-/** Adds the file to an error of one of its parts. */
-function inFile(error: unknown, path: string): UpbeatError {
-  const typed = toUpbeatError(error, "TOKENIZER_INVALID");
-  return new UpbeatError(typed.code, `${path}: ${typed.message}`, { ...typed.details, file: path }, { cause: error });
 }

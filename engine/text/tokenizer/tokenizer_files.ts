@@ -28,6 +28,8 @@ export interface TokenizerConfig {
 export interface TokenizerFiles extends TokenizerConfig {
   /** `tokenizer.json`; large, so a tokenizer does not keep it. */
   readonly tokenizer: JsonObject;
+  /** The `vocab_size` of the model's `config.json`, which bounds the ids; null without one. */
+  readonly vocabularySize?: number | null;
 }
 
 /**
@@ -110,10 +112,19 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     folder,
     path,
     tokenizer: parseObject(path, text),
+    vocabularySize: await readVocabularySize(join(folder, "config.json")),
     config: await readOptionalObject(join(folder, "tokenizer_config.json")),
     specialTokensMap: await readOptionalObject(join(folder, "special_tokens_map.json")),
     chatTemplate: await readOptionalText(join(folder, "chat_template.jinja")),
   };
+}
+
+/** The `vocab_size` of a model's config; whatever is wrong with that file is found when the model is read. */
+async function readVocabularySize(path: string): Promise<number | null> {
+  const config = await readOptionalObject(path).catch(() => ({} as JsonObject));
+  const text = config["text_config"];
+  const size = config["vocab_size"] ?? (isObject(text) ? text["vocab_size"] : undefined);
+  return typeof size === "number" && Number.isInteger(size) && size > 0 ? size : null;
 }
 
 /**
@@ -124,5 +135,18 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
  * @returns TOKENIZER_INVALID, without the file's path, which the caller adds.
  */
 export function invalidTokenizer(field: string, problem: string): UpbeatError {
-  return new UpbeatError("TOKENIZER_INVALID", `${field} ${problem}`, { field });
+  return new UpbeatError("TOKENIZER_INVALID", `${field} ${shorten(problem)}`, { field });
+}
+
+/** The most characters of a message that come from a file. */
+const MOST_QUOTED = 300;
+
+/**
+ * Cut a text out of a file, so that it can be quoted.
+ *
+ * @param text The text.
+ * @returns The text, or its start.
+ */
+export function shorten(text: string): string {
+  return text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}… (${text.length} characters)` : text;
 }

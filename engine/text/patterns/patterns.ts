@@ -9,7 +9,39 @@
  * @module
  */
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
-import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
+import { BoundedPattern } from "./bounded_pattern.ts";
+import { isLinear } from "./pattern_cost.ts";
+import { compileProgram } from "./pattern_program.ts";
+import { parsePattern } from "./pattern_syntax.ts";
+import { invalidTokenizer, isObject, shorten } from "../tokenizer/tokenizer_files.ts";
+
+/** A compiled pattern. */
+export interface Pattern {
+  /**
+   * Find all matches.
+   *
+   * @param text Well-formed text.
+   * @param onMatch Called with the start and end of each match, in order.
+   * @throws {UpbeatError} TOKENIZER_INVALID when the pattern backtracks without end on this text.
+   */
+  forEachMatch(text: string, onMatch: (start: number, end: number) => void): void;
+}
+
+/** The most characters of a regular expression; those of public models have less than 1,000. */
+const MOST_CHARACTERS = 4_096;
+
+/** The most characters of a string that is searched for. */
+const MOST_LITERAL_CHARACTERS = 256;
+
+/**
+ * Patterns of public models that take linear time, though `pattern_cost.ts` cannot prove it.
+ *
+ * Sources: `cl100k_base` and `o200k_base` of tiktoken, with possessive quantifiers.
+ */
+const KNOWN = new Set([
+  "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
+  "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+]);
 
 /** An open group: where it starts in the output, as the atom of a quantifier that may follow it. */
 interface Group {
@@ -108,18 +140,39 @@ function classEnd(source: string, start: number): number {
  *
  * @param pattern `{ "String": s }` or `{ "Regex": r }`.
  * @param field Path of the field, for the error.
- * @returns A global Unicode regular expression, or null for the empty string, which matches nothing.
- * @throws {UpbeatError} TOKENIZER_INVALID for a value of another form, or a pattern that cannot be translated.
+ * @returns The pattern, or null for the empty string, which matches nothing.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a value of another form, or a pattern that is too long or cannot be translated.
  */
-export function compilePattern(pattern: unknown, field: string): RegExp | null {
+export function compilePattern(pattern: unknown, field: string): Pattern | null {
   if (isObject(pattern) && typeof pattern["String"] === "string") {
+    checkLength(pattern["String"], MOST_LITERAL_CHARACTERS, field);
     return pattern["String"] === "" ? null : literalPattern(pattern["String"]);
   }
   if (!isObject(pattern) || typeof pattern["Regex"] !== "string") {
     throw invalidTokenizer(field, 'must be { "String": … } or { "Regex": … }');
   }
   const source = pattern["Regex"];
+  checkLength(source, MOST_CHARACTERS, field);
   if (source === "") return null;
+  const translated = translate(source, field);
+  const node = parsePattern(translated.source);
+  if (KNOWN.has(source) || (node !== null && isLinear(node))) return new NativePattern(translated);
+  const program = node === null ? null : compileProgram(node);
+  if (program === null) {
+    throw invalidTokenizer(field, `is a regular expression that cannot be run in bounded time: ${source}`);
+  }
+  return new BoundedPattern(
+    program,
+    () => invalidTokenizer(field, `is a regular expression that backtracks without end on this text: ${source}`),
+  );
+}
+
+function checkLength(source: string, most: number, field: string): void {
+  if (source.length <= most) return;
+  throw invalidTokenizer(field, `has ${source.length} characters; the most allowed is ${most}`);
+}
+
+function translate(source: string, field: string): RegExp {
   try {
     const translated = new SplitPreTokenizer({
       type: "Split",
@@ -131,18 +184,48 @@ export function compilePattern(pattern: unknown, field: string): RegExp | null {
     return translated;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw invalidTokenizer(field, `is a regular expression that JavaScript cannot run (${reason}): ${source}`);
+    throw invalidTokenizer(
+      field,
+      `is a regular expression that JavaScript cannot run (${shorten(reason)}): ${source}`,
+    );
+  }
+}
+
+/** A regular expression that is known to take linear time. */
+export class NativePattern implements Pattern {
+  readonly #pattern: RegExp;
+
+  /** @param pattern A global Unicode regular expression. */
+  constructor(pattern: RegExp) {
+    this.#pattern = pattern;
+  }
+
+  forEachMatch(text: string, onMatch: (start: number, end: number) => void): void {
+    const pattern = this.#pattern;
+    pattern.lastIndex = 0;
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+      const { index } = match;
+      const end = index + match[0].length;
+      onMatch(index, end);
+      if (end === index) pattern.lastIndex += (text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1;
+    }
   }
 }
 
 /**
  * A pattern that matches a string literally.
  *
- * @param text The string.
- * @returns A global Unicode regular expression.
+ * @param literal The string, not empty.
+ * @returns The pattern.
  */
-export function literalPattern(text: string): RegExp {
-  return new RegExp(text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"), "gu");
+export function literalPattern(literal: string): Pattern {
+  return {
+    forEachMatch: (text, onMatch) => {
+      for (let at = text.indexOf(literal); at >= 0; at = text.indexOf(literal, at + literal.length)) {
+        onMatch(at, at + literal.length);
+      }
+    },
+  };
 }
 
 /** `\s` of the reference: JavaScript's adds U+FEFF and lacks U+0085. */

@@ -7,18 +7,51 @@
  * @module
  */
 
+/** How many slots may be looked at per pair while a table is built; more only where pairs are chosen to collide. */
+const MOST_PROBES = 64;
+
 /** Maps pairs of token ids to rank and merged id. */
 export class PairTable {
+  /** The memory, which another thread can make a table of. */
+  readonly shared: SharedArrayBuffer;
   readonly #mask: number;
   /** Four words per slot: left id (-1 if empty), right id, rank, merged id. */
   readonly #slots: Int32Array;
 
-  /** @param capacity Maximum number of pairs. */
-  constructor(capacity: number) {
+  /** @param shared The memory of a table. */
+  constructor(shared: SharedArrayBuffer) {
+    this.shared = shared;
+    this.#slots = new Int32Array(shared);
+    this.#mask = this.#slots.length / 4 - 1;
+  }
+
+  /**
+   * An empty table.
+   *
+   * @param capacity Maximum number of pairs.
+   * @returns The table.
+   */
+  static withCapacity(capacity: number): PairTable {
     let slots = 16;
     while (slots < capacity * 2) slots *= 2;
-    this.#mask = slots - 1;
-    this.#slots = new Int32Array(slots * 4).fill(-1);
+    const table = new PairTable(new SharedArrayBuffer(slots * 16));
+    table.#slots.fill(-1);
+    return table;
+  }
+
+  /**
+   * Whether its pairs are spread well enough for look-ups to be fast.
+   *
+   * @returns False for pairs that collide much more than others.
+   */
+  isSpread(): boolean {
+    const slots = this.#slots;
+    let run = 0;
+    for (let at = 0; at < slots.length; at += 4) {
+      run = slots[at] === -1 ? 0 : run + 1;
+      if (run > MOST_PROBES * 16) return false;
+    }
+    return true;
   }
 
   /** Index of the pair's first word, or of the empty slot where it belongs. */

@@ -1,14 +1,14 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { BytePairEncoder } from "../../../../engine/text/tokenizer/bpe.ts";
+import { BytePairEncoder, compileModel } from "../../../../engine/text/bpe/bpe.ts";
 
 test("encode() merges the lowest rank first, leftmost on a tie, in words of any length", () => {
   const vocab = Object.fromEntries(
     ["a", "b", "c", "ab", "bc", "abc", "aa", "aaaa", "ca"].map((token, id) => [token, id]),
   );
   const merges = [["b", "c"], ["a", "a"], ["a", "b"], ["a", "bc"], ["aa", "aa"], ["c", "a"]];
-  const model = new BytePairEncoder({ vocab, merges: merges.map((pair) => pair.join(" ")) });
+  const model = new BytePairEncoder(compileModel({ vocab, merges: merges.map((pair) => pair.join(" ")) }, null));
   const naive = (word: string): string[] => {
     const symbols = Array.from(word);
     for (;;) {

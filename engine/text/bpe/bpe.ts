@@ -12,7 +12,9 @@
  * @module
  */
 import { PairTable } from "./pair_table.ts";
-import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
+import { mostIds } from "../tokenizer/limits.ts";
+import { type SharedVocabulary, VocabularyTable } from "./vocabulary_table.ts";
+import { invalidTokenizer, isObject, type JsonObject, shorten } from "../tokenizer/tokenizer_files.ts";
 
 /** A heap key is rank × 2^31 + position, a float64 that is exact below 2^53. */
 const POSITION_RANGE = 2 ** 31;
@@ -23,10 +25,100 @@ const CACHED_LENGTH = 64;
 
 const encoder = new TextEncoder();
 
+/** The most characters of a prefix or suffix. */
+const MOST_AFFIX_CHARACTERS = 64;
+/** The most merges per token of the vocabulary, and the most besides. */
+const MERGES_PER_TOKEN = 8;
+const FREE_MERGES = 1024;
+
+/** A compiled model, as a plain value that can be posted; its buffers are shared. */
+export interface SharedModel {
+  readonly vocabulary: SharedVocabulary;
+  /** Memory of a {@linkcode PairTable}. */
+  readonly pairs: SharedArrayBuffer;
+  readonly unknownToken: string | null;
+  readonly fuseUnknown: boolean;
+  readonly byteFallback: boolean;
+  readonly ignoreMerges: boolean;
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+/**
+ * Compile a model.
+ *
+ * @param model The `model` field of `tokenizer.json`.
+ * @param modelVocabularySize The `vocab_size` of the folder's `config.json`, which bounds the ids; null without one.
+ * @returns The compiled model.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a malformed vocabulary or merge list, a merge of unknown tokens, or sizes that
+ * no model has.
+ */
+export function compileModel(model: JsonObject, modelVocabularySize: number | null): SharedModel {
+  if (!isObject(model["vocab"])) throw invalidTokenizer("model.vocab", "must be an object of token to id");
+  const most = mostIds(Object.keys(model["vocab"]).length, modelVocabularySize);
+  const vocabulary = VocabularyTable.of(model["vocab"], most);
+  const affix = (field: string): string => {
+    const value = model[field];
+    if (typeof value !== "string") return "";
+    if (value.length > MOST_AFFIX_CHARACTERS) {
+      throw invalidTokenizer(
+        `model.${field}`,
+        `has ${value.length} characters; the most allowed is ${MOST_AFFIX_CHARACTERS}`,
+      );
+    }
+    return value;
+  };
+  const prefix = affix("continuing_subword_prefix");
+  return {
+    vocabulary: vocabulary.shared,
+    pairs: readMerges(model["merges"], vocabulary, prefix.length).shared,
+    unknownToken: typeof model["unk_token"] === "string" ? model["unk_token"] : null,
+    fuseUnknown: model["fuse_unk"] === true,
+    byteFallback: model["byte_fallback"] === true,
+    ignoreMerges: model["ignore_merges"] === true,
+    prefix,
+    suffix: affix("end_of_word_suffix"),
+  };
+}
+
+function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: number): PairTable {
+  if (!Array.isArray(merges)) throw invalidTokenizer("model.merges", "must be a list");
+  const most = MERGES_PER_TOKEN * vocabulary.count + FREE_MERGES;
+  if (merges.length > most) {
+    throw invalidTokenizer("model.merges", `has ${merges.length} merges for ${vocabulary.count} tokens; the most is ${most}`);
+  }
+  const pairs = PairTable.withCapacity(merges.length);
+  for (let rank = 0; rank < merges.length; rank++) {
+    const merge: unknown = merges[rank];
+    let left: unknown;
+    let right: unknown;
+    if (typeof merge === "string") {
+      const space = merge.indexOf(" ");
+      left = merge.slice(0, space);
+      right = merge.slice(space + 1);
+      if (space < 0 || (right as string).includes(" ")) {
+        throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${JSON.stringify(shorten(merge))}`);
+      }
+    } else if (Array.isArray(merge)) [left, right] = merge as unknown[];
+    if (typeof left !== "string" || typeof right !== "string") {
+      throw invalidTokenizer(`model.merges[${rank}]`, "must be two tokens");
+    }
+    const leftId = vocabulary.get(left);
+    const rightId = vocabulary.get(right);
+    const merged = vocabulary.get(left + right.slice(prefixLength));
+    if (leftId === undefined || rightId === undefined || merged === undefined) {
+      throw invalidTokenizer(`model.merges[${rank}]`, `names a token outside the vocabulary: ${left} ${right}`);
+    }
+    pairs.set(leftId, rightId, rank, merged);
+  }
+  if (!pairs.isSpread()) throw invalidTokenizer("model.merges", "has ids that were chosen to make it slow");
+  return pairs;
+}
+
 /** A BPE model: encodes pre-tokens to token ids. */
 export class BytePairEncoder {
   /** Token to id. */
-  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly vocabulary: VocabularyTable;
   /** The `unk_token` field, or null. */
   readonly unknownToken: string | null;
   readonly #pairs: PairTable;
@@ -37,21 +129,20 @@ export class BytePairEncoder {
   readonly #prefix: string;
   readonly #suffix: string;
   readonly #cache = new Map<string, readonly number[]>();
+  /** Ids of single characters, with prefix and suffix; -1 outside the vocabulary. */
+  readonly #characters = new Map<string, number>();
 
-  /**
-   * @param model The `model` field of `tokenizer.json`.
-   * @throws {UpbeatError} TOKENIZER_INVALID for a malformed vocabulary or merge list, or a merge of unknown tokens.
-   */
-  constructor(model: JsonObject) {
-    this.vocabulary = readVocabulary(model["vocab"]);
-    this.unknownToken = typeof model["unk_token"] === "string" ? model["unk_token"] : null;
-    this.#unknownId = this.unknownToken === null ? -1 : this.vocabulary.get(this.unknownToken) ?? -1;
-    this.#fuseUnknown = model["fuse_unk"] === true;
-    this.#ignoreMerges = model["ignore_merges"] === true;
-    this.#prefix = typeof model["continuing_subword_prefix"] === "string" ? model["continuing_subword_prefix"] : "";
-    this.#suffix = typeof model["end_of_word_suffix"] === "string" ? model["end_of_word_suffix"] : "";
-    this.#byteIds = model["byte_fallback"] === true ? this.#readByteIds() : null;
-    this.#pairs = this.#readMerges(model["merges"]);
+  /** @param model The compiled model. */
+  constructor(model: SharedModel) {
+    this.vocabulary = new VocabularyTable(model.vocabulary);
+    this.unknownToken = model.unknownToken;
+    this.#unknownId = model.unknownToken === null ? -1 : this.vocabulary.get(model.unknownToken) ?? -1;
+    this.#fuseUnknown = model.fuseUnknown;
+    this.#ignoreMerges = model.ignoreMerges;
+    this.#prefix = model.prefix;
+    this.#suffix = model.suffix;
+    this.#byteIds = model.byteFallback ? this.#readByteIds() : null;
+    this.#pairs = new PairTable(model.pairs);
   }
 
   #readByteIds(): Int32Array {
@@ -62,36 +153,6 @@ export class BytePairEncoder {
     return ids;
   }
 
-  #readMerges(merges: unknown): PairTable {
-    if (!Array.isArray(merges)) throw invalidTokenizer("model.merges", "must be a list");
-    const pairs = new PairTable(merges.length);
-    const vocabulary = this.vocabulary;
-    for (let rank = 0; rank < merges.length; rank++) {
-      const merge: unknown = merges[rank];
-      let left: unknown;
-      let right: unknown;
-      if (typeof merge === "string") {
-        const space = merge.indexOf(" ");
-        left = merge.slice(0, space);
-        right = merge.slice(space + 1);
-        if (space < 0 || (right as string).includes(" ")) {
-          throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${JSON.stringify(merge)}`);
-        }
-      } else if (Array.isArray(merge)) [left, right] = merge as unknown[];
-      if (typeof left !== "string" || typeof right !== "string") {
-        throw invalidTokenizer(`model.merges[${rank}]`, "must be two tokens");
-      }
-      const leftId = vocabulary.get(left);
-      const rightId = vocabulary.get(right);
-      const merged = vocabulary.get(left + right.slice(this.#prefix.length));
-      if (leftId === undefined || rightId === undefined || merged === undefined) {
-        throw invalidTokenizer(`model.merges[${rank}]`, `names a token outside the vocabulary: ${left} ${right}`);
-      }
-      pairs.set(leftId, rightId, rank, merged);
-    }
-    return pairs;
-  }
-
   /**
    * Encode one pre-token.
    *
@@ -100,24 +161,26 @@ export class BytePairEncoder {
    */
   encode(word: string, output: number[]): void {
     if (word === "") return;
-    if (this.#ignoreMerges) {
-      const id = this.vocabulary.get(word);
-      if (id !== undefined) {
-        output.push(id);
-        return;
+    let ids = word.length > CACHED_LENGTH ? undefined : this.#cache.get(word);
+    if (ids === undefined) {
+      const whole = this.#ignoreMerges ? this.vocabulary.get(word) : undefined;
+      ids = whole === undefined ? Array.from(this.#merge(this.#symbols(word))) : [whole];
+      if (word.length <= CACHED_LENGTH) {
+        if (this.#cache.size >= CACHE_ENTRIES) this.#cache.clear();
+        this.#cache.set(word, ids);
       }
     }
-    if (word.length > CACHED_LENGTH) {
-      for (const id of this.#merge(this.#symbols(word))) output.push(id);
-      return;
-    }
-    let ids = this.#cache.get(word);
-    if (ids === undefined) {
-      ids = Array.from(this.#merge(this.#symbols(word)));
-      if (this.#cache.size >= CACHE_ENTRIES) this.#cache.clear();
-      this.#cache.set(word, ids);
-    }
     for (const id of ids) output.push(id);
+  }
+
+  /**
+   * Encode one pre-token without merges.
+   *
+   * @param word A pre-token.
+   * @param output Receives the token ids of its characters.
+   */
+  encodeCharacters(word: string, output: number[]): void {
+    for (const id of this.#symbols(word)) output.push(id);
   }
 
   /** The symbols that merging starts from: an id per character, its bytes' ids, or the unknown token. */
@@ -130,8 +193,8 @@ export class BytePairEncoder {
       start += char.length;
       let symbol = first ? char : this.#prefix + char;
       if (start === word.length) symbol += this.#suffix;
-      const id = this.vocabulary.get(symbol);
-      if (id !== undefined) {
+      const id = this.#characterId(symbol);
+      if (id >= 0) {
         if (pendingUnknown) symbols.push(this.#unknownId);
         pendingUnknown = false;
         symbols.push(id);
@@ -146,6 +209,16 @@ export class BytePairEncoder {
     }
     if (pendingUnknown) symbols.push(this.#unknownId);
     return Int32Array.from(symbols);
+  }
+
+  #characterId(symbol: string): number {
+    let id = this.#characters.get(symbol);
+    if (id === undefined) {
+      id = this.vocabulary.get(symbol) ?? -1;
+      if (this.#characters.size >= CACHE_ENTRIES) this.#characters.clear();
+      this.#characters.set(symbol, id);
+    }
+    return id;
   }
 
   /** Appends the byte tokens of a symbol, or nothing (and returns false) if one of them is missing. */
@@ -267,18 +340,4 @@ class KeyHeap {
     keys[at] = key;
     return top;
   }
-}
-
-/** The `vocab` object as a map. */
-function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
-  if (!isObject(vocab)) throw invalidTokenizer("model.vocab", "must be an object of token to id");
-  const vocabulary = new Map<string, number>();
-  for (const token in vocab) {
-    const id = vocab[token];
-    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > 0x7fffffff) {
-      throw invalidTokenizer("model.vocab", `gives ${JSON.stringify(token)} the id ${JSON.stringify(id)}`);
-    }
-    vocabulary.set(token, id);
-  }
-  return vocabulary;
 }

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { emulateAtomic } from "../../../../engine/text/tokenizer/patterns.ts";
+import { emulateAtomic } from "../../../../engine/text/patterns/patterns.ts";
 
 test("emulateAtomic() prevents backtracking into possessive quantifiers and atomic groups", () => {
   const compiled = (source: string): RegExp => new RegExp(`^(?:${emulateAtomic(source)})$`, "u");

@@ -1,0 +1,102 @@
+/**
+ * Limits of what a tokenizer file may ask for, far beyond what public models do.
+ *
+ * @module
+ */
+import { invalidTokenizer } from "./tokenizer_files.ts";
+
+/** Steps of a normalizer, a pre-tokenizer, a post-processor or a decoder, nested ones included. */
+const MOST_STEPS = 64;
+
+/** The most characters of a string that a step inserts. */
+const MOST_INSERTED = 256;
+
+/** How much longer a text may become: by a factor (NFKC needs 18), and by so many characters. */
+const GROWTH_FACTOR = 32;
+const FREE_GROWTH = 4_096;
+
+/** Ids beyond the number of tokens that a vocabulary may have. */
+const FREE_IDS = 65_536;
+/** The most ids of any model. */
+const MOST_IDS = 4_000_000;
+
+/** Ids beyond the model's that a tokenizer may have: padding tokens, and tokens that were added and never trained. */
+const FREE_IDS_BEYOND_MODEL = 1_024;
+
+/** Counts the steps of one field. */
+export class StepCounter {
+  readonly #field: string;
+  #left = MOST_STEPS;
+
+  /** @param field Path of the field, for the error. */
+  constructor(field: string) {
+    this.#field = field;
+  }
+
+  /**
+   * Count a step.
+   *
+   * @throws {UpbeatError} TOKENIZER_INVALID when there are too many.
+   */
+  count(): void {
+    if (--this.#left < 0) throw invalidTokenizer(this.#field, `has more than ${MOST_STEPS} steps`);
+  }
+}
+
+/**
+ * A string that a step inserts.
+ *
+ * @param value The string.
+ * @param field Path of the field, for the error.
+ * @returns The string.
+ * @throws {UpbeatError} TOKENIZER_INVALID for a value that is no string, or is too long.
+ */
+export function insertedText(value: unknown, field: string): string {
+  if (typeof value !== "string") throw invalidTokenizer(field, "must be a string");
+  if (value.length <= MOST_INSERTED) return value;
+  throw invalidTokenizer(field, `has ${value.length} characters; the most allowed is ${MOST_INSERTED}`);
+}
+
+/**
+ * How long a text may become.
+ *
+ * @param length Its length, in UTF-16 code units.
+ * @returns The greatest length that its steps may give it.
+ */
+export function mostLength(length: number): number {
+  return GROWTH_FACTOR * length + FREE_GROWTH;
+}
+
+/**
+ * Check that a text has not become too long.
+ *
+ * @param length Its length.
+ * @param most The greatest length allowed.
+ * @param field Path of the field whose steps make it longer.
+ * @throws {UpbeatError} TOKENIZER_INVALID when it has.
+ */
+export function checkGrowth(length: number, most: number, field: string): void {
+  if (length > most) throw invalidTokenizer(field, `makes a text longer than ${most} characters: its steps multiply it`);
+}
+
+/**
+ * How many ids a vocabulary may have.
+ *
+ * @param tokens Number of its tokens.
+ * @param modelVocabularySize The `vocab_size` of the folder's `config.json`; null without one.
+ * @returns Ids must be below this.
+ */
+export function mostIds(tokens: number, modelVocabularySize: number | null): number {
+  const most = Math.min(4 * tokens + FREE_IDS, MOST_IDS);
+  return modelVocabularySize === null ? most : Math.min(most, mostIdsOfModel(modelVocabularySize));
+}
+
+/**
+ * How many ids the tokenizer of a model may have: more than the model, as some have tokens that were added and never trained.
+ *
+ * @param vocabularySize The model's `vocab_size`.
+ * @returns Ids must be below this.
+ */
+export function mostIdsOfModel(vocabularySize: number): number {
+  return vocabularySize + Math.max(FREE_IDS_BEYOND_MODEL, Math.floor(vocabularySize / 8));
+}
