@@ -11,10 +11,11 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { PairTable } from "./pair_table.ts";
 import { mostIds } from "../tokenizer/limits.ts";
 import { type SharedVocabulary, VocabularyTable } from "./vocabulary_table.ts";
-import { invalidTokenizer, isObject, type JsonObject, shorten } from "../tokenizer/tokenizer_files.ts";
+import { invalidTokenizer, isObject, type JsonObject } from "../tokenizer/tokenizer_files.ts";
 
 /** A heap key is rank × 2^31 + position, a float64 that is exact below 2^53. */
 const POSITION_RANGE = 2 ** 31;
@@ -85,7 +86,10 @@ function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: 
   if (!Array.isArray(merges)) throw invalidTokenizer("model.merges", "must be a list");
   const most = MERGES_PER_TOKEN * vocabulary.count + FREE_MERGES;
   if (merges.length > most) {
-    throw invalidTokenizer("model.merges", `has ${merges.length} merges for ${vocabulary.count} tokens; the most is ${most}`);
+    throw invalidTokenizer(
+      "model.merges",
+      `has ${merges.length} merges for ${vocabulary.count} tokens; the most is ${most}`,
+    );
   }
   const pairs = PairTable.withCapacity(merges.length);
   for (let rank = 0; rank < merges.length; rank++) {
@@ -97,7 +101,7 @@ function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: 
       left = merge.slice(0, space);
       right = merge.slice(space + 1);
       if (space < 0 || (right as string).includes(" ")) {
-        throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${JSON.stringify(shorten(merge))}`);
+        throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${showValue(merge)}`);
       }
     } else if (Array.isArray(merge)) [left, right] = merge as unknown[];
     if (typeof left !== "string" || typeof right !== "string") {

@@ -18,10 +18,13 @@ export class PairTable {
   /** Four words per slot: left id (-1 if empty), right id, rank, merged id. */
   readonly #slots: Int32Array;
 
-  /** @param shared The memory of a table. */
-  constructor(shared: SharedArrayBuffer) {
+  /**
+   * @param shared The memory of a table.
+   * @param slots A view of it; a copy, unless given.
+   */
+  constructor(shared: SharedArrayBuffer, slots: Int32Array = new Int32Array(new Int32Array(shared))) {
     this.shared = shared;
-    this.#slots = new Int32Array(shared);
+    this.#slots = slots;
     this.#mask = this.#slots.length / 4 - 1;
   }
 
@@ -34,7 +37,8 @@ export class PairTable {
   static withCapacity(capacity: number): PairTable {
     let slots = 16;
     while (slots < capacity * 2) slots *= 2;
-    const table = new PairTable(new SharedArrayBuffer(slots * 16));
+    const shared = new SharedArrayBuffer(slots * 16);
+    const table = new PairTable(shared, new Int32Array(shared));
     table.#slots.fill(-1);
     return table;
   }

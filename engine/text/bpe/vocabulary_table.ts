@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { invalidTokenizer } from "../tokenizer/tokenizer_files.ts";
 
 /** A {@linkcode VocabularyTable} as a plain value that can be posted; its buffers are shared. */
@@ -64,7 +65,7 @@ export class VocabularyTable {
       const id = vocab[token];
       if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= most) {
         const range = `ids must be integers from 0 to ${most - 1}`;
-        throw invalidTokenizer("model.vocab", `gives ${JSON.stringify(token.slice(0, 100))} the id ${show(id)}; ${range}`);
+        throw invalidTokenizer("model.vocab", `gives ${showValue(token)} the id ${showValue(id)}; ${range}`);
       }
       if (++count > most) throw invalidTokenizer("model.vocab", `has more than ${most} tokens`);
       length += token.length;
@@ -154,8 +155,4 @@ export class VocabularyTable {
     }
     return token;
   }
-}
-
-function show(id: unknown): string {
-  return typeof id === "number" ? String(id) : `of type ${typeof id}`;
 }

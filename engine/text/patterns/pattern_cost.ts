@@ -88,7 +88,7 @@ function isOptionalRepeat(node: PatternNode): boolean {
 /** The source of a character that is repeated without a bound; null for anything else. */
 function repeatedCharacter(node: PatternNode): string | null {
   const inner = withoutAtomic(node);
-  if (inner.type !== "repeat" || inner.max !== Infinity || inner.lazy || inner.min > 1) return null;
+  if (inner.type !== "repeat" || inner.max !== Infinity || inner.lazy || inner.min > 16) return null;
   return inner.body.type === "character" ? inner.body.source : null;
 }
 

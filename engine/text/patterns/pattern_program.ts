@@ -122,24 +122,24 @@ class Compiler {
 
   #addRepeat({ body, min, max, lazy }: PatternNode & { type: "repeat" }, back: boolean): void {
     for (let i = 0; i < min; i++) this.add(body, back);
-    if (max === Infinity) {
+    const splits: { readonly split: { first: number; second: number }; readonly at: number }[] = [];
+    for (let i = min; i < (max === Infinity ? min + 1 : max); i++) {
       const split = this.#emit({ type: "split", first: 0, second: 0 });
-      const start = this.code.length - 1;
-      // A character always makes progress.
-      const register = body.type === "character" ? null : this.#allocate(1);
-      if (register !== null) this.#emit({ type: "save", register });
-      this.add(body, back);
-      if (register !== null) this.#emit({ type: "progress", register });
-      this.#emit({ type: "jump", to: start });
-      this.#aim(split, start + 1, this.code.length, lazy);
-      return;
-    }
-    const splits: { split: { first: number; second: number }; at: number }[] = [];
-    for (let i = min; i < max; i++) {
-      splits.push({ split: this.#emit({ type: "split", first: 0, second: 0 }), at: this.code.length });
-      this.add(body, back);
+      const at = this.code.length;
+      splits.push({ split, at });
+      this.#addOptional(body, back);
+      if (max === Infinity) this.#emit({ type: "jump", to: at - 1 });
     }
     for (const { split, at } of splits) this.#aim(split, at, this.code.length, lazy);
+  }
+
+  /** Adds an iteration that need not be there, and fails if it matches nothing; a character always matches something. */
+  #addOptional(body: PatternNode, back: boolean): void {
+    if (body.type === "character") return this.add(body, back);
+    const register = this.#allocate(1);
+    this.#emit({ type: "save", register });
+    this.add(body, back);
+    this.#emit({ type: "progress", register });
   }
 
   #aim(split: { first: number; second: number }, body: number, after: number, lazy: boolean): void {

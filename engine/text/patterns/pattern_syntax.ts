@@ -12,7 +12,13 @@ export type PatternNode =
     | { readonly type: "character" }
     | { readonly type: "sequence"; readonly items: readonly PatternNode[] }
     | { readonly type: "choice"; readonly options: readonly PatternNode[] }
-    | { readonly type: "repeat"; readonly body: PatternNode; readonly min: number; readonly max: number; readonly lazy: boolean }
+    | {
+      readonly type: "repeat";
+      readonly body: PatternNode;
+      readonly min: number;
+      readonly max: number;
+      readonly lazy: boolean;
+    }
     /** `capture`: its number, or null. */
     | { readonly type: "group"; readonly body: PatternNode; readonly capture: number | null }
     | { readonly type: "look"; readonly body: PatternNode; readonly behind: boolean; readonly negative: boolean }
@@ -24,7 +30,8 @@ export type PatternNode =
 /** How deeply groups may nest. */
 const MOST_NESTED = 100;
 
-const ESCAPE = /\\(?:[pP]\{[^}]*\}|u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|0(?![0-9])|[dDsSwWfnrtv^$\\.*+?()[\]{}|/-])/y;
+const ESCAPE =
+  /\\(?:[pP]\{[^}]*\}|u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|0(?![0-9])|[dDsSwWfnrtv^$\\.*+?()[\]{}|/-])/y;
 const CLASS = /\[(?:[^\]\\]|\\[^])*\]/y;
 const QUANTIFIER = /(?:[*+?]|\{(\d+)(?:(,)(\d*))?\})(\??)/y;
 const GROUP = /\((?:\?(?:(:)|(<?)([=!])))?/y;

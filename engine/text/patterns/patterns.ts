@@ -9,11 +9,12 @@
  * @module
  */
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
+import { shorten } from "../../../errors.ts";
 import { BoundedPattern } from "./bounded_pattern.ts";
 import { isLinear } from "./pattern_cost.ts";
 import { compileProgram } from "./pattern_program.ts";
 import { parsePattern } from "./pattern_syntax.ts";
-import { invalidTokenizer, isObject, shorten } from "../tokenizer/tokenizer_files.ts";
+import { invalidTokenizer, isObject } from "../tokenizer/tokenizer_files.ts";
 
 /** A compiled pattern. */
 export interface Pattern {
@@ -186,7 +187,7 @@ function translate(source: string, field: string): RegExp {
     const reason = error instanceof Error ? error.message : String(error);
     throw invalidTokenizer(
       field,
-      `is a regular expression that JavaScript cannot run (${shorten(reason)}): ${source}`,
+      `is a regular expression that JavaScript cannot run (${shorten(reason, 100)}): ${source}`,
     );
   }
 }

@@ -34,7 +34,11 @@ export class ByteRun {
     }
     // The incomplete character is invalid; the new byte is a character, the start of one, or invalid itself.
     this.#pending = this.#stream.pending ? 1 : 0;
-    const own = this.#stream.pending ? "" : this.#stream.errors - errors > (pending ? 1 : 0) ? REPLACEMENT : text.at(-1)!;
+    const own = this.#stream.pending
+      ? ""
+      : this.#stream.errors - errors > (pending ? 1 : 0)
+      ? REPLACEMENT
+      : text.at(-1)!;
     return REPLACEMENT.repeat(generated) + own;
   }
 

@@ -123,7 +123,9 @@ export function readAddedTokens(
     if (content === "") continue;
     // As in the reference, `id` is ignored: the model's id, the id of an earlier entry, or the next free one.
     const id = vocabulary.get(content) ?? byContent.get(content) ?? Math.max(highest + 1, vocabulary.count);
-    if (id >= mostIds) throw invalidTokenizer(`added_tokens[${index}]`, `has the id ${id}; ids must be below ${mostIds}`);
+    if (id >= mostIds) {
+      throw invalidTokenizer(`added_tokens[${index}]`, `has the id ${id}; ids must be below ${mostIds}`);
+    }
     highest = Math.max(highest, id);
     byContent.set(content, id);
     const special = entry["special"] === true;

@@ -76,7 +76,9 @@ export function mostLength(length: number): number {
  * @throws {UpbeatError} TOKENIZER_INVALID when it has.
  */
 export function checkGrowth(length: number, most: number, field: string): void {
-  if (length > most) throw invalidTokenizer(field, `makes a text longer than ${most} characters: its steps multiply it`);
+  if (length > most) {
+    throw invalidTokenizer(field, `makes a text longer than ${most} characters: its steps multiply it`);
+  }
 }
 
 /**

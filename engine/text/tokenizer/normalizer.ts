@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { toByteAlphabet } from "./byte_alphabet.ts";
 import { checkGrowth, insertedText, mostLength, StepCounter } from "./limits.ts";
 import { compilePattern, type Pattern, WHITE_SPACE } from "../patterns/patterns.ts";
@@ -84,7 +85,7 @@ function compileStep(config: unknown, counter: StepCounter): Step | null {
     case "ByteLevel":
       return checked(toByteAlphabet);
     default:
-      throw invalidTokenizer("normalizer", `of type ${JSON.stringify(config["type"])} is not supported`);
+      throw invalidTokenizer("normalizer", `of type ${showValue(config["type"])} is not supported`);
   }
 }
 

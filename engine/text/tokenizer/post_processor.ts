@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { StepCounter } from "./limits.ts";
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
@@ -58,7 +59,7 @@ function compileStep(config: unknown, counter: StepCounter): Surroundings {
     case "RobertaProcessing":
       return { before: [pairId(config["cls"], "cls")], after: [pairId(config["sep"], "sep")] };
     default:
-      throw invalidTokenizer("post_processor", `of type ${JSON.stringify(config["type"])} is not supported`);
+      throw invalidTokenizer("post_processor", `of type ${showValue(config["type"])} is not supported`);
   }
 }
 

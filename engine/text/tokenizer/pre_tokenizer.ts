@@ -7,9 +7,17 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { toByteAlphabet } from "./byte_alphabet.ts";
 import { checkGrowth, insertedText, StepCounter } from "./limits.ts";
-import { compilePattern, literalPattern, NativePattern, type Pattern, WHITE_SPACE, WORD } from "../patterns/patterns.ts";
+import {
+  compilePattern,
+  literalPattern,
+  NativePattern,
+  type Pattern,
+  WHITE_SPACE,
+  WORD,
+} from "../patterns/patterns.ts";
 import { invalidTokenizer, isObject, type JsonObject } from "./tokenizer_files.ts";
 
 /**
@@ -111,7 +119,7 @@ function compileStep(config: unknown, counter: StepCounter): PreTokenizer | null
     case "Metaspace":
       return metaspace(config);
     default:
-      throw invalidTokenizer("pre_tokenizer", `of type ${JSON.stringify(config["type"])} is not supported`);
+      throw invalidTokenizer("pre_tokenizer", `of type ${showValue(config["type"])} is not supported`);
   }
 }
 
@@ -143,7 +151,7 @@ function metaspace(config: JsonObject): PreTokenizer {
 export function prependScheme(config: JsonObject): "always" | "first" | "never" {
   const scheme = config["prepend_scheme"] ?? (config["add_prefix_space"] === false ? "never" : "always");
   if (scheme === "always" || scheme === "first" || scheme === "never") return scheme;
-  throw invalidTokenizer("prepend_scheme", `must be always, first or never, not ${JSON.stringify(scheme)}`);
+  throw invalidTokenizer("prepend_scheme", `must be always, first or never, not ${showValue(scheme)}`);
 }
 
 /** The `behavior` field of a step. */
@@ -161,7 +169,7 @@ function behaviorOf(config: JsonObject, fallback?: Behavior): Behavior {
     case "contiguous":
       return "Contiguous";
     default:
-      throw invalidTokenizer("pre_tokenizer.behavior", `${JSON.stringify(name)} is unknown`);
+      throw invalidTokenizer("pre_tokenizer.behavior", `${showValue(name)} is unknown`);
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toUpbeatError, UpbeatError } from "../../../errors.ts";
+import { showValue, toUpbeatError, UpbeatError } from "../../../errors.ts";
 import { type AddedToken, readAddedTokens } from "./added_vocabulary.ts";
 import { compileModel, type SharedModel } from "../bpe/bpe.ts";
 import { VocabularyTable } from "../bpe/vocabulary_table.ts";
@@ -13,7 +13,13 @@ import { compileNormalizer } from "./normalizer.ts";
 import { compilePostProcessor, configuredSurroundings, type Surroundings } from "./post_processor.ts";
 import { readSpecialTokens } from "./special_tokens.ts";
 import type { SharedTokenTable } from "./token_table.ts";
-import { invalidTokenizer, isObject, type JsonObject, type TokenizerConfig, type TokenizerFiles } from "./tokenizer_files.ts";
+import {
+  invalidTokenizer,
+  isObject,
+  type JsonObject,
+  type TokenizerConfig,
+  type TokenizerFiles,
+} from "./tokenizer_files.ts";
 
 /** The most characters of a field that is compiled by each thread. */
 const MOST_CHARACTERS = 262_144;
@@ -79,7 +85,7 @@ export function compileTokenizer(files: TokenizerFiles): SharedTokenizer {
 function bytePairModel(model: unknown): JsonObject {
   if (!isObject(model)) throw invalidTokenizer("model", "must be an object");
   const type = model["type"] ?? ("merges" in model ? "BPE" : "unknown");
-  if (type !== "BPE") throw invalidTokenizer("model", `of type ${JSON.stringify(type)} is not supported, only BPE is`);
+  if (type !== "BPE") throw invalidTokenizer("model", `of type ${showValue(type)} is not supported, only BPE is`);
   return model;
 }
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { showValue } from "../../../errors.ts";
 import { fromByteAlphabet } from "./byte_alphabet.ts";
 import { checkGrowth, insertedText, mostLength, StepCounter } from "./limits.ts";
 import { compilePattern, type Pattern } from "../patterns/patterns.ts";
@@ -69,7 +70,7 @@ function compileSteps(config: JsonObject, counter: StepCounter): DecoderStep[] {
       return [{ type: "Metaspace", replacement, dropFirst: prependScheme(config) !== "never" }];
     }
     default:
-      throw invalidTokenizer("decoder", `of type ${JSON.stringify(config["type"])} is not supported`);
+      throw invalidTokenizer("decoder", `of type ${showValue(config["type"])} is not supported`);
   }
 }
 

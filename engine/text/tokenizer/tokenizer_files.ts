@@ -5,7 +5,10 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { UpbeatError } from "../../../errors.ts";
+import { shorten, UpbeatError } from "../../../errors.ts";
+
+/** The most characters of what is wrong with a file: parts of it are quoted. */
+const MOST_QUOTED = 400;
 
 /** A JSON object with unvalidated fields. */
 export type JsonObject = Record<string, unknown>;
@@ -69,7 +72,9 @@ function parseObject(path: string, text: string): JsonObject {
     value = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UpbeatError("TOKENIZER_INVALID", `${path} is not valid JSON: ${reason}`, { file: path }, {
+    throw new UpbeatError("TOKENIZER_INVALID", `${path} is not valid JSON: ${shorten(reason, MOST_QUOTED)}`, {
+      file: path,
+    }, {
       cause: error,
     });
   }
@@ -135,18 +140,5 @@ async function readVocabularySize(path: string): Promise<number | null> {
  * @returns TOKENIZER_INVALID, without the file's path, which the caller adds.
  */
 export function invalidTokenizer(field: string, problem: string): UpbeatError {
-  return new UpbeatError("TOKENIZER_INVALID", `${field} ${shorten(problem)}`, { field });
-}
-
-/** The most characters of a message that come from a file. */
-const MOST_QUOTED = 300;
-
-/**
- * Cut a text out of a file, so that it can be quoted.
- *
- * @param text The text.
- * @returns The text, or its start.
- */
-export function shorten(text: string): string {
-  return text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}… (${text.length} characters)` : text;
+  return new UpbeatError("TOKENIZER_INVALID", `${field} ${shorten(problem, MOST_QUOTED)}`, { field });
 }

@@ -5,12 +5,16 @@
  */
 import { BYTE_TO_CHAR, toByteAlphabet } from "../../../engine/text/tokenizer/byte_alphabet.ts";
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
-import type { JsonObject } from "../../../engine/text/tokenizer/tokenizer_files.ts";
+import type { JsonObject, TokenizerFiles } from "../../../engine/text/tokenizer/tokenizer_files.ts";
 
 const WORDS = ["the", "then", "there", "once", "upon", "time", "été", "été", "你好", "мир", "👩‍💻", "aaaa", "  ", "\n\n"];
 
 /** A tokenizer of parsed files in an imaginary folder `small`. */
-export function tokenizerOf(tokenizer: JsonObject, config: JsonObject = {}): Tokenizer {
+export function tokenizerOf(
+  tokenizer: JsonObject,
+  config: JsonObject = {},
+  files: Partial<TokenizerFiles> = {},
+): Tokenizer {
   return new Tokenizer({
     folder: "small",
     path: "small/tokenizer.json",
@@ -18,6 +22,7 @@ export function tokenizerOf(tokenizer: JsonObject, config: JsonObject = {}): Tok
     config,
     specialTokensMap: {},
     chatTemplate: null,
+    ...files,
   });
 }
 

@@ -52,7 +52,11 @@ function charactersOf(bytes: readonly number[]): string[] {
   for (let at = 0; at < bytes.length;) {
     const lengths = [1, 2, 3, 4].filter((length) => at + length <= bytes.length);
     const length = lengths.find((count) => isUtf8(bytes.slice(at, at + count)));
-    characters.push(length === undefined ? "\uFFFD" : new TextDecoder().decode(Uint8Array.from([0x2e, ...bytes.slice(at, at + length)])).slice(1));
+    characters.push(
+      length === undefined
+        ? "\uFFFD"
+        : new TextDecoder().decode(Uint8Array.from([0x2e, ...bytes.slice(at, at + length)])).slice(1),
+    );
     at += length ?? 1;
   }
   return characters;

@@ -82,7 +82,9 @@ test("pushHidden() agrees with a search of all text and of the visible text, whe
     fc.property(stops, parts, (list, given) => {
       const matcher = new StopStringMatcher(list);
       let written = "";
-      for (const { text, isHidden } of given) written += (isHidden ? matcher.pushHidden(text) : matcher.push(text)).text;
+      for (const { text, isHidden } of given) {
+        written += (isHidden ? matcher.pushHidden(text) : matcher.push(text)).text;
+      }
       const last = matcher.flush();
       assertEquals({ text: written + last.text, matched: last.matched }, searchParts(given, list));
     }),

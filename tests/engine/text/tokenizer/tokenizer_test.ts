@@ -190,3 +190,24 @@ test("Tokenizer() rejects what it cannot reproduce exactly", () => {
     assertStringIncludes(error.message, part);
   }
 });
+
+test("encode() adds BOS and EOS as tokenizer_config.json says, whatever the post-processor adds", () => {
+  const config = { bos_token: "<s>", eos_token: { content: "</s>" } };
+  const adding = sentencePieceJson();
+  const without: JsonObject = { ...adding, post_processor: null };
+  const text = tokenizerOf(without, config).encode("once");
+  for (
+    const [json, flags, expected] of [
+      [adding, {}, [1, ...text]],
+      [adding, { add_bos_token: true, add_eos_token: false }, [1, ...text]],
+      [adding, { add_bos_token: false }, text],
+      [adding, { add_bos_token: true, add_eos_token: true }, [1, ...text, 2]],
+      [adding, { add_eos_token: true }, [...text, 2]],
+      [without, {}, text],
+      [without, { add_bos_token: true }, [1, ...text]],
+      [without, { add_bos_token: null }, text],
+    ] as [JsonObject, JsonObject, number[]][]
+  ) assertEquals(tokenizerOf(json, { ...config, ...flags }).encode("once"), expected, JSON.stringify(flags));
+  const error = assertThrows(() => tokenizerOf(adding, { bos_token: null, add_bos_token: true }), UpbeatError);
+  assertStringIncludes(error.message, "add_bos_token");
+});
