@@ -116,7 +116,7 @@ export class NullRun {
     const outputs: EncodedOutput[] = [];
     const receiver = new OutputReceiver(
       this.#ring,
-      ({ numbers, values }) => outputs.push({ numbers: numbers.slice(), values }),
+      (output) => outputs.push({ ...output, numbers: output.numbers.slice() }),
     );
     receiver.drain();
     receiver.close();

@@ -10,7 +10,7 @@ import { createOutputRing, OutputReceiver } from "../channel/output_ring.ts";
 import type { Log, LogEntry } from "../telemetry/log.ts";
 import type { LoadProgress } from "../config/engine_options.ts";
 import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messages.ts";
-import { type EncodedOutput, type OutputSink, readOutput } from "../channel/step_output.ts";
+import { type OutputSink, readOutput } from "../channel/step_output.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
 
@@ -190,7 +190,7 @@ export class ExecutorThread {
         this.holdOpen(false);
         break;
       case "output":
-        this.#isFailing ||= hasFailure(message.output);
+        this.#isFailing ||= message.output.isLast;
         this.#outputs.receivePosted(message);
         break;
       case "failed":
@@ -222,11 +222,6 @@ export class ExecutorThread {
     if (this.#wait !== null) clearTimeout(this.#wait.timer);
     this.#gone.resolve();
   }
-}
-
-/** Whether requests fail with their executor. */
-function hasFailure({ values }: EncodedOutput): boolean {
-  return values.some((value) => typeof value !== "string" && !value.transient);
 }
 
 function died(reason: string): UpbeatError {

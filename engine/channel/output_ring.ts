@@ -120,11 +120,12 @@ export class OutputSender {
    *
    * @param output The output; it is copied.
    */
-  send({ numbers, values }: EncodedOutput): void {
+  send(output: EncodedOutput): void {
+    const { numbers, values } = output;
     const order = ++this.#sent;
     if (values.length === 0 && this.#write(order, numbers)) return;
     // A copy: posting a part of an array would post all of its memory.
-    this.#post({ type: "output", order, output: { numbers: numbers.slice(), values } });
+    this.#post({ type: "output", order, output: { ...output, numbers: numbers.slice() } });
   }
 
   #write(order: number, numbers: Float64Array): boolean {
@@ -201,7 +202,7 @@ export class OutputReceiver {
     if (this.#ring.get(read + 1) !== order) return false;
     this.#received = order;
     const count = this.#ring.get(read);
-    this.#handle({ numbers: this.#ring.read(read + ENTRY_HEADER, count), values: NO_VALUES });
+    this.#handle({ numbers: this.#ring.read(read + ENTRY_HEADER, count), values: NO_VALUES, isLast: false });
     // Now the sender may write over it.
     Atomics.store(counters, HEADER.READ, read + ENTRY_HEADER + count);
     return true;

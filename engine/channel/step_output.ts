@@ -40,6 +40,8 @@ export interface EncodedOutput {
   readonly numbers: Float64Array;
   /** What cannot be a number: errors and stop strings. */
   readonly values: readonly (RequestError | string)[];
+  /** Whether the executor has failed: only its error follows. */
+  readonly isLast: boolean;
 }
 
 /** Receives what happens to one request, in order. */
@@ -191,15 +193,16 @@ export class OutputWriter {
    * Complete the output.
    *
    * @param header Its header.
+   * @param isLast Whether the executor has failed.
    * @returns The output, valid until the next call of any method.
    */
-  complete({ emittedAt, watermark, counters }: OutputHeader): EncodedOutput {
+  complete({ emittedAt, watermark, counters }: OutputHeader, isLast = false): EncodedOutput {
     const numbers = this.#numbers;
     numbers[0] = emittedAt;
     numbers[1] = watermark;
     if (counters === null) numbers[2] = NONE;
     else writeCounters(counters, numbers);
-    const output = { numbers: numbers.subarray(0, this.#length), values: this.#values };
+    const output = { numbers: numbers.subarray(0, this.#length), values: this.#values, isLast };
     this.#length = HEADER_LENGTH;
     this.#values = [];
     this.#usage = null;

@@ -50,6 +50,7 @@ export class Emitter {
   readonly #writer = new OutputWriter();
   /** Tokens not yet written, by request; removed when they are written, so that none is sent twice. */
   readonly #buffered = new Map<Request, EmittedToken[]>();
+  #hasFailed = false;
 
   /** @param parts Its parts. */
   constructor(parts: EmitterParts) {
@@ -127,7 +128,7 @@ export class Emitter {
   }
 
   /**
-   * Add the failure of a request with the executor.
+   * Add the failure of a request.
    *
    * @param request The request.
    * @param time When, in milliseconds.
@@ -135,6 +136,18 @@ export class Emitter {
    */
   fail(request: Request, time: number, error: UpbeatError): void {
     this.event(request, "ERROR_NONTRANSIENT", time, requestError(error, request.id, false));
+  }
+
+  /**
+   * Add the failure of the executor. The next output is the last one.
+   *
+   * @param requests All live requests.
+   * @param time When, in milliseconds.
+   * @param error The cause.
+   */
+  failAll(requests: Iterable<Request>, time: number, error: UpbeatError): void {
+    for (const request of requests) this.fail(request, time, error);
+    this.#hasFailed = true;
   }
 
   /**
@@ -149,7 +162,8 @@ export class Emitter {
     if (this.#writer.isEmpty) return port.send(null);
     let watermark = next;
     for (const [oldest] of this.#buffered.values()) watermark = Math.min(watermark, oldest!.time);
-    port.send(this.#writer.complete({ counters: counters?.() ?? null, emittedAt: now(), watermark }));
+    const header = { counters: counters?.() ?? null, emittedAt: now(), watermark };
+    port.send(this.#writer.complete(header, this.#hasFailed));
   }
 
   /** Send null in place of a flush: their number per iteration is fixed. */

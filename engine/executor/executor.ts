@@ -353,11 +353,8 @@ export class Executor {
   }
 
   #failAll(error: UpbeatError): void {
-    const time = this.#now();
-    for (const request of this.#requests.all()) {
-      request.status = "failed";
-      this.#emitter.fail(request, time, error);
-    }
+    this.#emitter.failAll(this.#requests.all(), this.#now(), error);
+    for (const request of this.#requests.all()) request.status = "failed";
     this.#requests.clear();
   }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { UpbeatError } from "../../../errors.ts";
 import { Emitter } from "../../../engine/executor/emitter.ts";
 import { MAX_LOGPROBS } from "../../../engine/config/sampling_options.ts";
+import type { EncodedOutput } from "../../../engine/channel/step_output.ts";
 import type { StepUsage } from "../../../engine/events/executor_event.ts";
 import type { StepResults } from "../../../engine/runner/step_results.ts";
 import type { Request } from "../../../engine/scheduler/request.ts";
@@ -13,12 +14,14 @@ import { greedy, makeRequest } from "../../support/scripted/requests.ts";
 /** An emitter with what it sent; null for each flush without an output. */
 function open(streamInterval: number) {
   const sent: (RecordedOutput | null)[] = [];
+  const last: boolean[] = [];
   const port = {
-    send: (output: Parameters<typeof recordOutput>[0] | null) => {
+    send: (output: EncodedOutput | null) => {
       sent.push(output === null ? null : recordOutput(output));
+      last.push(output?.isLast ?? false);
     },
   };
-  return { emitter: new Emitter({ port, now: () => 1000, streamInterval, reports: null }), sent };
+  return { emitter: new Emitter({ port, now: () => 1000, streamInterval, reports: null }), sent, last };
 }
 
 const results = { tokens: Int32Array.of(5) } as unknown as StepResults;
@@ -97,6 +100,20 @@ test("fail() emits buffered tokens, then the error with the request", () => {
     requestId: 1,
     transient: false,
   });
+});
+
+test("failAll() fails all requests in the last output, fail() a request in one of many", () => {
+  const { emitter, sent, last } = open(1);
+  const requests = [1, 2, 3].map((id) => makeRequest(id, 3, 20));
+  emitter.fail(requests[0]!, 3, new UpbeatError("INTERNAL", "it fails alone"));
+  emitter.flush(100, null);
+  emitter.failAll(requests.slice(1), 4, new UpbeatError("DEVICE_FAULT", "the device broke"));
+  emitter.flush(100, null);
+  assertEquals(sent.map(contents), [
+    ["1 ERROR_NONTRANSIENT@3"],
+    [2, 3].map((id) => `${id} ERROR_NONTRANSIENT@4`),
+  ]);
+  assertEquals(last, [false, true]);
 });
 
 test("flush() sends a watermark that buffered tokens do not fall below", () => {

@@ -26,7 +26,7 @@ function failSlowly(): void {
   const writer = new OutputWriter();
   const payload = requestError(error, 1, false);
   writer.event({ requestId: 1, type: "ERROR_NONTRANSIENT", timestamp: 1, payload });
-  post({ type: "output", order: 1, output: writer.complete({ counters: null, emittedAt: 1, watermark: 1 }) });
+  post({ type: "output", order: 1, output: writer.complete({ counters: null, emittedAt: 1, watermark: 1 }, true) });
   sleep(300);
   post({ type: "failed", error: serializeError(error) });
 }
