@@ -50,7 +50,7 @@ export function libraryFileName(device: LibraryKind): string {
  *
  * @param options The library, and where.
  * @returns The absolute path of an existing file.
- * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, naming all places searched.
+ * @throws {UpbeatError} `LIBRARY_NOT_FOUND`, naming all places searched; `LIBRARY_INVALID` for a pipe or a device.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ export function findLibrary(options: FindLibraryOptions): string {
   const name = libraryFileName(options.device);
   const given = options.path ?? fromEnvironment();
   const places = given === undefined ? defaultFolders().map((folder) => join(folder, name)) : [fileAt(given, name)];
-  for (const place of places) if (existsSync(place)) return place;
+  for (const place of places) if (existsSync(place)) return requireFile(place);
   const command = BUILD_COMMANDS[options.device];
   const source = given === undefined ? "" : options.path === undefined ? " (from UPBEAT_LIBRARY)" : " (as given)";
   throw new UpbeatError(
@@ -70,6 +70,18 @@ export function findLibrary(options: FindLibraryOptions): string {
       `build it with \`${command}\`, or set UPBEAT_LIBRARY to its path.`,
     { device: options.device, places: places.join("\n"), command },
   );
+}
+
+/**
+ * Check that a path leads to a regular file: opening a pipe would wait for its writer.
+ *
+ * @param path The path of something that exists.
+ * @returns The path.
+ * @throws {UpbeatError} `LIBRARY_INVALID`.
+ */
+export function requireFile(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() ?? true) return path;
+  throw new UpbeatError("LIBRARY_INVALID", `The library ${path} is not a regular file.`, { path });
 }
 
 /**

@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { UpbeatError } from "../errors.ts";
 import { SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary } from "./interface.ts";
+import { requireFile } from "./library.ts";
 
 /** The exports of a library module. */
 export interface LibraryModule {
@@ -45,6 +46,7 @@ export async function importLibraryModule(path: string): Promise<DeviceLibrary> 
   if (!existsSync(file)) {
     throw new UpbeatError("LIBRARY_NOT_FOUND", `The library module ${file} does not exist.`, { places: file });
   }
+  requireFile(file);
   try {
     const { createLibrary } = await import(pathToFileURL(file).href) as Partial<LibraryModule>;
     if (typeof createLibrary !== "function") throw new TypeError("it exports no function createLibrary");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { InputError } from "../errors.ts";
 
@@ -66,33 +66,52 @@ export function isTerminal(): boolean {
   return process.stderr.isTTY === true;
 }
 
+/** The most bytes that are read of a file or of standard input: they are prompts, and all of them are kept. */
+const MAX_INPUT_BYTES = 256 * 2 ** 20;
+
 /**
- * Read a text file, or standard input for `-`.
+ * Read a text file, or standard input for `-`. A pipe is read like standard input, as in `--prompts-file <(command)`.
  *
  * @param path The path.
  * @param what Which argument named it, for the message.
  * @returns Its text, without a byte order mark.
- * @throws {InputError} When it cannot be read.
+ * @throws {InputError} When it cannot be read, is a folder, or is too long.
  */
 export function readText(path: string, what: string): string {
+  const name = path === "-" ? "standard input" : path;
   try {
-    const bytes = path === "-" ? readInput() : readFileSync(path);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true }).decode(path === "-" ? readAll(0) : readFile(path));
   } catch (error) {
-    const { code } = error as { code?: string };
-    const reason = code === "ENOENT" ? "there is no such file" : (error as Error).message;
-    throw new InputError(`${what}: cannot read ${path === "-" ? "standard input" : path}: ${reason}`);
+    throw new InputError(`${what}: cannot read ${name}: ${reasonOf(error)}`);
   }
 }
 
-/** All of standard input. */
-function readInput(): Uint8Array {
+function reasonOf(error: unknown): string {
+  const { code, name, message } = error as Error & { code?: string };
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EACCES") return "permission denied";
+  return name === "TypeError" ? "it is not UTF-8 text" : message;
+}
+
+function readFile(path: string): Uint8Array {
+  if (statSync(path).isDirectory()) throw new Error("it is a folder");
+  const descriptor = openSync(path, "r");
+  try {
+    return readAll(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Everything up to the end. */
+function readAll(descriptor: number): Uint8Array {
   const chunks: Uint8Array[] = [];
   const buffer = new Uint8Array(1 << 16);
+  let total = 0;
   while (true) {
     let length: number;
     try {
-      length = readSync(0, buffer, 0, buffer.length, null);
+      length = readSync(descriptor, buffer, 0, buffer.length, null);
     } catch (error) {
       const { code } = error as { code?: string };
       if (code === "EOF") break;
@@ -101,9 +120,11 @@ function readInput(): Uint8Array {
       continue;
     }
     if (length === 0) break;
+    total += length;
+    if (total > MAX_INPUT_BYTES) throw new Error(`it is longer than ${MAX_INPUT_BYTES / 2 ** 20} MiB`);
     chunks.push(buffer.slice(0, length));
   }
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  const bytes = new Uint8Array(total);
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);

@@ -25,6 +25,7 @@ import { checkEngineOptions } from "../config/resolved_options.ts";
 import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
+import { checkModelPath } from "../files/model_folder.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engine_stats.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
@@ -112,6 +113,7 @@ export class Engine implements AsyncDisposable {
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
     const now = createClock(timeOrigin);
+    checkModelPath(model);
     const { options: resolved, hooks } = checkEngineOptions(options);
     const [signal, onStep] = [hooks.signal ?? undefined, hooks.onStep ?? undefined];
     const { log, onLog } = callerLog(hooks.onLog ?? undefined, resolved.logToStandardError, now);

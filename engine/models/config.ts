@@ -8,7 +8,7 @@
  */
 import type { DecoderConfig, ModelFamily } from "./config/decoder_config.ts";
 import { join } from "node:path";
-import { UpbeatError } from "../../errors.ts";
+import { noModel } from "../files/model_folder.ts";
 import { readFields } from "./config/config_fields.ts";
 import { findFamily } from "./families/registry.ts";
 import { readGenerationConfig } from "./config/generation_config.ts";
@@ -42,12 +42,7 @@ export interface ModelConfig extends DecoderConfig {
 export function readModelConfig(folder: string): ModelConfig {
   const file = join(folder, "config.json");
   const fields = readFields(file);
-  if (fields === null) {
-    throw new UpbeatError("MODEL_NOT_FOUND", `${file} does not exist; give the path of a Hugging Face model folder`, {
-      folder,
-      file,
-    });
-  }
+  if (fields === null) throw noModel(folder);
   const family = findFamily(fields);
   const decoder = family.readConfig(fields);
   const generation = readGenerationConfig(folder, decoder.vocabularySize);

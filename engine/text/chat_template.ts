@@ -10,9 +10,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
+import { noModel } from "../files/model_folder.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
-import { isObject, readOptionalObject, readOptionalText } from "./tokenizer/tokenizer_files.ts";
+import { isObject, readChatTemplate, readOptionalObject } from "./tokenizer/tokenizer_files.ts";
 
 /** One message; templates may read further fields (`tool_calls`, `name`, …). */
 export interface ChatMessage {
@@ -94,12 +95,10 @@ export class ChatTemplate {
    * or one that does not parse.
    */
   static async fromFolder(folder: string): Promise<ChatTemplate> {
-    if (!(await stat(folder).catch(() => null))?.isDirectory()) {
-      throw new UpbeatError("MODEL_NOT_FOUND", `the folder ${folder} does not exist`, { folder });
-    }
+    if (!(await stat(folder).catch(() => null))?.isDirectory()) throw noModel(folder);
     const config = await readOptionalObject(join(folder, "tokenizer_config.json"));
     const map = await readOptionalObject(join(folder, "special_tokens_map.json"));
-    const template = await readOptionalText(join(folder, "chat_template.jinja")) ?? config["chat_template"] ?? null;
+    const template = await readChatTemplate(folder) ?? config["chat_template"] ?? null;
     if (template === null) throw noTemplate(folder);
     return new ChatTemplate(template, templateTokens({ ...map, ...config }));
   }

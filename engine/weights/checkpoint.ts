@@ -6,13 +6,14 @@
  *
  * @module
  */
-import { lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type ErrorDetails, UpbeatError } from "../../errors.ts";
+import { type ErrorDetails, showValue, UpbeatError } from "../../errors.ts";
+import { noModel, noWeights } from "../files/model_folder.ts";
+import { FILE_KINDS, isObject, parseJsonObject, readTextFileSync } from "../files/text_file.ts";
 import { duplicateMember } from "./header_json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { TensorInfo } from "./safetensors.ts";
-import { showValue } from "./show_value.ts";
 
 /** Every tensor of a model folder, from the headers alone; no file is kept open. */
 export interface Checkpoint {
@@ -39,22 +40,14 @@ const INDEX_FILE = "model.safetensors.index.json";
  * a tensor into a shard that does not contain it.
  */
 export function openCheckpoint(folder: string): Checkpoint {
-  if (!isFolder(folder)) {
-    throw new UpbeatError(
-      "MODEL_NOT_FOUND",
-      `${folder} is not a folder; give the path of a Hugging Face model folder`,
-      {
-        folder,
-      },
-    );
-  }
+  if (!isFolder(folder)) throw noModel(folder);
   const single = join(folder, SINGLE_FILE);
   if (entryExists(single)) {
     return { folder, files: [single], tensors: readSafetensorsHeader(single).tensors };
   }
   const index = join(folder, INDEX_FILE);
   if (entryExists(index)) return openShards(folder, index);
-  throw noWeights(folder);
+  throw noWeights(folder, [SINGLE_FILE, INDEX_FILE]);
 }
 
 function isFolder(path: string): boolean {
@@ -104,18 +97,10 @@ function openShards(folder: string, index: string): Checkpoint {
 
 /** The index's pairs of tensor name and shard name; each shard is a plain file name in the folder. */
 function readWeightMap(index: string): [string, string][] {
-  let json: string;
-  let parsed: unknown;
-  try {
-    json = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(index));
-    parsed = JSON.parse(json);
-  } catch (error) {
-    throw invalidIndex(index, `it cannot be read as JSON (${(error as Error).message})`);
-  }
-  const weightMap = (parsed as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
-    throw invalidIndex(index, "it has no object weight_map");
-  }
+  const json = readTextFileSync(index, FILE_KINDS.weightIndex);
+  if (json === null) throw invalidIndex(index, "it is gone");
+  const weightMap = parseJsonObject(index, json, FILE_KINDS.weightIndex)["weight_map"];
+  if (!isObject(weightMap)) throw invalidIndex(index, "it has no object weight_map");
   const duplicate = duplicateMember(json);
   if (duplicate !== null) throw invalidIndex(index, `it names ${showValue(duplicate)} twice`, duplicate);
   const entries = Object.entries(weightMap);
@@ -141,17 +126,4 @@ function isPlainFileName(name: string): boolean {
 function invalidIndex(index: string, problem: string, tensor: string | null = null): UpbeatError {
   const details: ErrorDetails = tensor === null ? { file: index } : { file: index, tensor };
   return new UpbeatError("WEIGHTS_INVALID", `${index} is not a valid weight index: ${problem}`, details);
-}
-
-/** The error for a folder without safetensors, with a hint on other formats in it. */
-function noWeights(folder: string): UpbeatError {
-  const others = readdirSync(folder).filter((name) => /\.(bin|pt|pth|gguf|safetensors|onnx|h5|msgpack)$/.test(name));
-  const hint = others.length === 0
-    ? "download the model's weights into it"
-    : `it contains ${others.slice(0, 3).join(", ")}${others.length > 3 ? ", …" : ""}, which cannot be loaded: ` +
-      "convert the model to safetensors (transformers: save_pretrained)";
-  return new UpbeatError("MODEL_NOT_FOUND", `${folder} has neither ${SINGLE_FILE} nor ${INDEX_FILE}; ${hint}`, {
-    folder,
-    found: others.join(", "),
-  });
 }

@@ -13,12 +13,13 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { type ErrorDetails, UpbeatError } from "../../errors.ts";
+import type { Buffer } from "node:buffer";
+import { type ErrorDetails, showValue, UpbeatError } from "../../errors.ts";
+import { foreignContent } from "../files/foreign_content.ts";
+import { openRegularFile, type RegularFile } from "../files/regular_file.ts";
+import { isObject } from "../files/text_file.ts";
 import { bitsPerElement } from "./dtypes.ts";
 import { duplicateMember } from "./header_json.ts";
-import { showValue } from "./show_value.ts";
 
 /** One tensor of a file. */
 export interface TensorInfo {
@@ -51,6 +52,9 @@ export const MAX_HEADER_BYTES = 100_000_000;
 
 /** Bytes before the header: its length. */
 const LENGTH_BYTES = 8;
+
+/** Bytes by which other formats are recognized. */
+const SIGNATURE_BYTES = 64;
 
 /**
  * Read and check the header of a safetensors file.
@@ -88,70 +92,50 @@ export function readSafetensorsHeader(file: string): SafetensorsHeader {
 
 /** The header's text, where the data starts, and the file's length. */
 function readHeaderText(file: string): { json: string; dataStart: number; fileBytes: number } {
-  const fileBytes = regularFileBytes(file);
-  if (fileBytes < LENGTH_BYTES) {
+  using opened = openRegularFile(file, "WEIGHTS_INVALID", "MODEL_NOT_FOUND");
+  if (opened === null) {
+    throw new UpbeatError("MODEL_NOT_FOUND", `weight file ${file} does not exist; download it`, { file });
+  }
+  const { bytes: fileBytes } = opened;
+  const start = readFully(file, opened, 0, Math.min(fileBytes, SIGNATURE_BYTES));
+  if (start.length < LENGTH_BYTES) {
     throw invalid(file, `it has ${fileBytes} bytes, fewer than the 8 of the header's length; download it again`);
   }
-  const descriptor = openForReading(file);
-  try {
-    const length = readFully(file, descriptor, 0, LENGTH_BYTES).readBigUInt64LE();
-    if (length > BigInt(MAX_HEADER_BYTES)) {
-      throw invalid(file, `it claims a header of ${length} bytes; the format allows ${MAX_HEADER_BYTES}`);
-    }
-    const headerBytes = Number(length);
-    const dataStart = LENGTH_BYTES + headerBytes;
-    if (dataStart > fileBytes) {
-      const missing = dataStart - fileBytes;
-      throw invalid(
-        file,
-        `it claims a header of ${headerBytes} bytes but ends ${missing} bytes earlier; download it again`,
-      );
-    }
-    const bytes = readFully(file, descriptor, LENGTH_BYTES, headerBytes);
-    if (bytes[0] !== 0x7b) throw invalid(file, "its header does not begin with '{'; it is not a safetensors file");
-    let json: string;
-    try {
-      json = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    } catch {
-      throw invalid(file, "its header is not valid UTF-8; download the file again");
-    }
-    return { json, dataStart, fileBytes };
-  } finally {
-    closeSync(descriptor);
+  const foreign = foreignContent(start);
+  if (foreign !== null) throw invalid(file, `it is ${foreign.text}`);
+  const length = start.readBigUInt64LE();
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw invalid(file, `it claims a header of ${length} bytes; the format allows ${MAX_HEADER_BYTES}`);
   }
-}
-
-/**
- * Length of a regular file; anything else (a folder, a pipe) would block, or fail later with a less helpful message.
- */
-function regularFileBytes(file: string): number {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) {
-    throw new UpbeatError("MODEL_NOT_FOUND", `weight file ${file} does not exist, or is a dangling link`, { file });
-  }
-  if (!stat.isFile()) throw invalid(file, "it is not a regular file");
-  return stat.size;
-}
-
-function openForReading(file: string): number {
-  try {
-    return openSync(file, "r");
-  } catch (error) {
-    throw new UpbeatError("WEIGHTS_INVALID", `weight file ${file} cannot be opened: ${(error as Error).message}`, {
+  const headerBytes = Number(length);
+  const dataStart = LENGTH_BYTES + headerBytes;
+  if (dataStart > fileBytes) {
+    const missing = dataStart - fileBytes;
+    throw invalid(
       file,
-    }, { cause: error });
+      `it claims a header of ${headerBytes} bytes but ends ${missing} bytes earlier; download it again`,
+    );
+  }
+  if (start[LENGTH_BYTES] !== 0x7b) {
+    throw invalid(file, "its header does not begin with '{'; it is not a safetensors file");
+  }
+  const bytes = readFully(file, opened, LENGTH_BYTES, headerBytes);
+  try {
+    return { json: new TextDecoder("utf-8", { fatal: true }).decode(bytes), dataStart, fileBytes };
+  } catch {
+    throw invalid(file, "its header is not valid UTF-8; download the file again");
   }
 }
 
 /** Exactly `length` bytes from `position`. */
-function readFully(file: string, descriptor: number, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(descriptor, bytes, done, length - done, position + done);
-    if (count === 0) throw invalid(file, "it became shorter while it was read");
-    done += count;
+function readFully(file: string, opened: RegularFile, position: number, length: number): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = opened.read(position, length);
+  } catch (error) {
+    throw invalid(file, `it cannot be read (${(error as Error).message})`);
   }
+  if (bytes.length < length) throw invalid(file, "it became shorter while it was read");
   return bytes;
 }
 
@@ -234,10 +218,6 @@ function checkCoverage(file: string, tensors: readonly TensorInfo[], dataStart: 
 function invalid(file: string, problem: string, tensor: string | null = null): UpbeatError {
   const details: ErrorDetails = tensor === null ? { file } : { file, tensor };
   return new UpbeatError("WEIGHTS_INVALID", `${file} is not a valid safetensors file: ${problem}`, details);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): boolean {

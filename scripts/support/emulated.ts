@@ -58,6 +58,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/behaviours/overlap/scripted_engine_test.ts",
   ],
   "what they test happens before any step": [
+    "tests/behaviours/loading/special_files_test.ts",
     "tests/behaviours/requests/wrong_options_test.ts",
   ],
   "the programs they start open no device": [

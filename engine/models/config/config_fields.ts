@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
-import { UpbeatError } from "../../../errors.ts";
-import { showValue } from "../../weights/show_value.ts";
+import { showValue, UpbeatError } from "../../../errors.ts";
+import { FILE_KINDS, parseJsonObject, readTextFileSync } from "../../files/text_file.ts";
 
 /** The largest integer the C ABI takes as a dimension. */
 const INT32_MAX = 2 ** 31 - 1;
@@ -222,17 +221,6 @@ export class ConfigFields {
  * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it cannot be read or is not a JSON object.
  */
 export function readFields(file: string): ConfigFields | null {
-  if (!existsSync(file)) return null;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file)));
-  } catch (error) {
-    throw new UpbeatError("MODEL_CONFIG_INVALID", `${file} cannot be read as JSON: ${(error as Error).message}`, {
-      file,
-    }, { cause: error });
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new UpbeatError("MODEL_CONFIG_INVALID", `${file} does not hold a JSON object`, { file });
-  }
-  return new ConfigFields(file, parsed as Record<string, unknown>);
+  const text = readTextFileSync(file, FILE_KINDS.config);
+  return text === null ? null : new ConfigFields(file, parseJsonObject(file, text, FILE_KINDS.config));
 }

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shorten, UpbeatError } from "../../../errors.ts";
+import { FILE_KINDS, isObject, type JsonObject, parseJsonObject, readTextFile } from "../../files/text_file.ts";
 
 /** The most characters of what is wrong with a file: parts of it are quoted. */
 const MOST_QUOTED = 400;
 
-/** A JSON object with unvalidated fields. */
-export type JsonObject = Record<string, unknown>;
+export { isObject, type JsonObject };
 
 /** A tokenizer folder without `tokenizer.json`. */
 export interface TokenizerConfig {
@@ -36,64 +35,26 @@ export interface TokenizerFiles extends TokenizerConfig {
 }
 
 /**
- * Whether a value is a JSON object.
- *
- * @param value Anything.
- * @returns True for an object that is neither null nor an array.
- */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/**
- * Read a text file that may be missing.
- *
- * @param path The file.
- * @returns Its text without a byte order mark; null if it does not exist.
- * @throws {UpbeatError} TOKENIZER_INVALID when it exists and cannot be read.
- */
-export async function readOptionalText(path: string): Promise<string | null> {
-  try {
-    const text = await readFile(path, "utf8");
-    return text.startsWith("\uFEFF") ? text.slice(1) : text;
-  } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new UpbeatError("TOKENIZER_INVALID", `${path} cannot be read: ${String(error)}`, { file: path }, {
-      cause: error,
-    });
-  }
-}
-
-/** Parses `text` as a JSON object; throws TOKENIZER_INVALID naming `path`. */
-function parseObject(path: string, text: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UpbeatError("TOKENIZER_INVALID", `${path} is not valid JSON: ${shorten(reason, MOST_QUOTED)}`, {
-      file: path,
-    }, {
-      cause: error,
-    });
-  }
-  if (!isObject(value)) {
-    throw new UpbeatError("TOKENIZER_INVALID", `${path} must contain a JSON object`, { file: path });
-  }
-  return value;
-}
-
-/**
- * Read a JSON object from a file that may be missing.
+ * Read a JSON object from a file that may be missing: `tokenizer_config.json` or `special_tokens_map.json`.
  *
  * @param path The file.
  * @returns The object; empty if the file does not exist.
  * @throws {UpbeatError} TOKENIZER_INVALID when it exists and is not a JSON object.
  */
 export async function readOptionalObject(path: string): Promise<JsonObject> {
-  const text = await readOptionalText(path);
-  return text === null ? {} : parseObject(path, text);
+  const text = await readTextFile(path, FILE_KINDS.tokenizerConfig);
+  return text === null ? {} : parseJsonObject(path, text, FILE_KINDS.tokenizerConfig);
+}
+
+/**
+ * Read `chat_template.jinja` of a folder.
+ *
+ * @param folder The folder.
+ * @returns The template; null if the file does not exist.
+ * @throws {UpbeatError} CHAT_TEMPLATE_INVALID when it exists and cannot be read.
+ */
+export async function readChatTemplate(folder: string): Promise<string | null> {
+  return await readTextFile(join(folder, "chat_template.jinja"), FILE_KINDS.chatTemplate);
 }
 
 /**
@@ -101,11 +62,12 @@ export async function readOptionalObject(path: string): Promise<JsonObject> {
  *
  * @param folder The folder with `tokenizer.json`, as Hugging Face publishes it.
  * @returns The parsed files.
- * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID when a file is not a JSON object.
+ * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID when a file is not a JSON object;
+ * CHAT_TEMPLATE_INVALID when the template cannot be read.
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const path = join(folder, "tokenizer.json");
-  const text = await readOptionalText(path);
+  const text = await readTextFile(path, FILE_KINDS.tokenizer);
   if (text === null) {
     throw new UpbeatError(
       "TOKENIZER_MISSING",
@@ -116,11 +78,11 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   return {
     folder,
     path,
-    tokenizer: parseObject(path, text),
+    tokenizer: parseJsonObject(path, text, FILE_KINDS.tokenizer),
     vocabularySize: await readVocabularySize(join(folder, "config.json")),
     config: await readOptionalObject(join(folder, "tokenizer_config.json")),
     specialTokensMap: await readOptionalObject(join(folder, "special_tokens_map.json")),
-    chatTemplate: await readOptionalText(join(folder, "chat_template.jinja")),
+    chatTemplate: await readChatTemplate(folder),
   };
 }
 

@@ -83,8 +83,8 @@ test("openCheckpoint() refuses an index when a file name leaves the folder or is
 test("openCheckpoint() refuses an index when it is malformed", () => {
   const texts: [string, string][] = [
     ["{", "JSON"],
-    ["null", "weight_map"],
-    ["[]", "weight_map"],
+    ["null", "JSON object"],
+    ["[]", "JSON object"],
     ["{}", "weight_map"],
     ['{"weight_map": []}', "weight_map"],
     ['{"weight_map": {}}', "empty"],
@@ -114,7 +114,7 @@ test("openCheckpoint() names the folder when it does not exist or is a file", ()
     assertUpbeatError(() => openCheckpoint(missing), "MODEL_NOT_FOUND", missing);
     writeFileSync(missing, "");
     assertUpbeatError(() => openCheckpoint(missing), "MODEL_NOT_FOUND", missing);
-    assertUpbeatError(() => openCheckpoint("nul\0byte"), "MODEL_NOT_FOUND", "not a folder");
+    assertUpbeatError(() => openCheckpoint("nul\0byte"), "MODEL_NOT_FOUND", "does not exist");
   });
 });
 
