@@ -64,12 +64,11 @@ test("parseJsonObject() refuses what is no JSON object, and says what it is", ()
   }
 });
 
-test("parseJsonObject() returns an object or throws a typed error for any damaged JSON, in bounded time", () => {
+test("parseJsonObject() returns an object or throws a typed error for any damaged JSON", () => {
   const text = JSON.stringify({ a: [1, { b: "text", c: null }], "d\n": { e: [true, -1.5e3, []], f: {} } }, null, 1);
   let refused = 0;
   fc.assert(
     fc.property(fc.integer(), (seed) => {
-      const start = performance.now();
       try {
         const object = parseJsonObject("file.json", damageText(randomFrom(seed), text), KIND);
         assert(object !== null && typeof object === "object");
@@ -77,7 +76,6 @@ test("parseJsonObject() returns an object or throws a typed error for any damage
         assert(error instanceof UpbeatError && error.message.length < 500, String(error));
         refused++;
       }
-      assertLess(performance.now() - start, 500);
     }),
     { seed: 20_261_130, numRuns: 20_000 },
   );
