@@ -3,16 +3,30 @@
  *
  * @module
  */
-import { Undefined, type Value } from "./values.ts";
+import type { Budget } from "./budget.ts";
+import { Undefined, type Value } from "./python/values.ts";
 
 /** The variables of one block. */
 export class Scope {
+  /** What is left for this rendering. */
+  readonly budget: Budget;
+  /** Text that the rendering has produced so far; of a block that is captured, its own. */
+  readonly output: Output;
   readonly #variables = new Map<string, Value>();
   readonly #parent: Scope | null;
 
-  /** @param parent The enclosing scope. */
-  constructor(parent: Scope | null) {
-    this.#parent = parent;
+  /**
+   * @param parent The enclosing scope; null for the outermost.
+   * @param budget What is left for this rendering.
+   * @param output Where text goes.
+   */
+  constructor(parent: Scope | null, budget: Budget, output: Output) {
+    [this.#parent, this.budget, this.output] = [parent, budget, output];
+  }
+
+  /** A scope within this one. */
+  inner(output = this.output): Scope {
+    return new Scope(this, this.budget, output);
   }
 
   /** Set a variable in this scope. */
@@ -22,9 +36,16 @@ export class Scope {
 
   /** Look up a variable in this scope and its parents. */
   get(name: string): Value {
-    const value = this.#variables.get(name);
-    if (value !== undefined) return value;
-    if (this.#parent !== null) return this.#parent.get(name);
+    // Not recursive: scopes nest as deeply as loops and macros do.
+    for (let scope: Scope | null = this; scope !== null; scope = scope.#parent) {
+      const value = scope.#variables.get(name);
+      if (value !== undefined) return value;
+    }
     return new Undefined(`'${name}' is undefined`);
   }
+}
+
+/** Text that is being produced. */
+export class Output {
+  text = "";
 }

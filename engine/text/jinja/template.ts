@@ -1,18 +1,23 @@
 /**
  * A parsed Jinja template.
  *
+ * Our own implementation of Jinja 3.1 as Hugging Face transformers configures it, with Python's semantics. What is not
+ * supported is an error, never other text; what a rendering may do is bounded.
+ *
  * @module
  */
 import { UpbeatError } from "../../../errors.ts";
-import { RaisedByTemplate, templateGlobals } from "./globals.ts";
-import { renderTemplate } from "./interpreter.ts";
-import { Scope } from "./scope.ts";
-import { parseTemplate, type Statement } from "./syntax.ts";
-import { fromPlain } from "./values.ts";
+import { Budget } from "./budget.ts";
+import { RaisedByTemplate, TemplateError } from "./errors.ts";
+import { readInput } from "./input.ts";
+import { templateGlobals } from "./library/globals.ts";
+import { Output, Scope } from "./scope.ts";
+import { compileBlock, type Run } from "./statements.ts";
+import { parseTemplate } from "./syntax/parser.ts";
 
 /** A template that is parsed once and rendered any number of times. */
 export class JinjaTemplate {
-  readonly #statements: readonly Statement[];
+  readonly #run: Run;
 
   /**
    * @param source Jinja source.
@@ -20,7 +25,7 @@ export class JinjaTemplate {
    */
   constructor(source: string) {
     try {
-      this.#statements = parseTemplate(source);
+      this.#run = compileBlock(parseTemplate(source));
     } catch (error) {
       throw templateError("does not parse", error);
     }
@@ -32,16 +37,19 @@ export class JinjaTemplate {
    * @param variables Plain values by name; they take precedence over globals of the same name.
    * @param now The time of `strftime_now`.
    * @returns The text.
-   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID, with the template's own message, when it raises or cannot be evaluated.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID, with the template's own message, when it raises, cannot be evaluated, or
+   * does too much; PROMPT_INVALID when the variables are not plain values.
    */
   render(variables: Readonly<Record<string, unknown>>, now: Date = new Date()): string {
-    const scope = new Scope(null);
+    const budget = new Budget();
+    const input = readInput(variables, budget);
+    const output = new Output();
+    const scope = new Scope(null, budget, output);
+    for (const [name, value] of templateGlobals(now)) scope.set(name, value);
+    for (const [name, value] of input) scope.set(name, value);
     try {
-      for (const [name, value] of templateGlobals(now)) scope.set(name, value);
-      for (const [name, value] of Object.entries(variables)) {
-        if (value !== undefined) scope.set(name, fromPlain(value));
-      }
-      return renderTemplate(this.#statements, new Scope(scope));
+      this.#run(scope.inner());
+      return output.text;
     } catch (error) {
       throw templateError(error instanceof RaisedByTemplate ? "rejected the conversation" : "failed", error);
     }
@@ -50,7 +58,13 @@ export class JinjaTemplate {
 
 /** A typed error with the template's own message. */
 function templateError(what: string, error: unknown): UpbeatError {
-  const message = error instanceof Error ? error.message : String(error);
+  // Deep recursion, or a text longer than the engine allows.
+  const message = error instanceof RangeError
+    ? "it is nested too deeply or makes too long a text"
+    : error instanceof Error
+    ? error.message
+    : String(error);
   const details = { templateMessage: message };
-  return new UpbeatError("CHAT_TEMPLATE_INVALID", `the chat template ${what}: ${message}`, details, { cause: error });
+  const cause = error instanceof TemplateError ? {} : { cause: error };
+  return new UpbeatError("CHAT_TEMPLATE_INVALID", `the chat template ${what}: ${message}`, details, cause);
 }

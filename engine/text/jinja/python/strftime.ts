@@ -1,7 +1,7 @@
 /**
  * Python's `strftime` in the C locale, which chat templates use for today's date.
  *
- * Our own, because `@huggingface/jinja` 0.5.11 implements eight directives and uses the machine's locale for month names.
+ * Our own: month and day names never depend on the locale of the machine.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { strftime } from "../../../../engine/text/jinja/strftime.ts";
-import { JinjaTemplate } from "../../../../engine/text/jinja/template.ts";
+import { strftime } from "../../../../../engine/text/jinja/python/strftime.ts";
+import { JinjaTemplate } from "../../../../../engine/text/jinja/template.ts";
 
 test("strftime() formats as Python does in the C locale", () => {
   const date = new Date(2024, 6, 4, 15, 5, 9);

@@ -1,0 +1,118 @@
+/**
+ * The bound on what one rendering may do.
+ *
+ * A template is a program from outside that runs on the caller's thread. Everything in it that can repeat or grow is
+ * charged here before it happens: evaluated nodes and touched members as steps, created or scanned characters as text.
+ * The limits are about 50 ms of work, plus a share for each part of the conversation.
+ *
+ * @module
+ */
+import { BudgetExceeded } from "./errors.ts";
+
+/** Steps of a rendering without input. */
+const BASE_STEPS = 150_000;
+/** Further steps for each value of the input: a message of two fields is three values. Some templates compare all messages. */
+const STEPS_PER_VALUE = 5000;
+/** Most steps of a rendering. */
+const MAX_STEPS = 16_000_000;
+/** Characters of a rendering without input. */
+const BASE_TEXT = 4 << 20;
+/** Further characters for each character of the input. */
+const TEXT_PER_CHARACTER = 32;
+/** Most characters of a rendering. */
+const MAX_TEXT = 512 << 20;
+/** Calls of macros within each other. */
+const MAX_CALL_DEPTH = 100;
+/** Lists and dicts within each other. */
+export const MAX_VALUE_DEPTH = 100;
+/** Longest text to search for that engines find in linear time. */
+const SHORT_NEEDLE = 16;
+
+/** What is left of the steps and characters of one rendering. */
+export class Budget {
+  #steps = BASE_STEPS;
+  #text = BASE_TEXT;
+  #calls = 0;
+
+  /** Steps left. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Extend the limits by the size of the input. */
+  grant(values: number, characters: number): void {
+    this.#steps = Math.min(MAX_STEPS, this.#steps + values * STEPS_PER_VALUE);
+    this.#text = Math.min(MAX_TEXT, this.#text + characters * TEXT_PER_CHARACTER);
+  }
+
+  /**
+   * Charge steps.
+   *
+   * @param count Nodes evaluated or members touched.
+   * @throws {BudgetExceeded} When none are left.
+   */
+  step(count = 1): void {
+    this.#steps -= count;
+    // Also for NaN, which would lift the bound.
+    if (!(this.#steps >= 0)) throw new BudgetExceeded("it takes too many steps for this conversation");
+  }
+
+  /**
+   * Charge text.
+   *
+   * @param length Characters that are created or scanned.
+   * @throws {BudgetExceeded} When none are left.
+   */
+  text(length: number): void {
+    this.#text -= length;
+    if (!(this.#text >= 0)) throw new BudgetExceeded("it makes too much text for this conversation");
+  }
+
+  /** Charge a search; engines compare every character of a long needle at every place in the worst case. */
+  search(haystack: number, needle: number): void {
+    this.text(needle <= SHORT_NEEDLE ? haystack : haystack * (needle / SHORT_NEEDLE));
+  }
+
+  /**
+   * Replace matches one by one, each charged.
+   *
+   * @param text The text.
+   * @param pattern A global pattern.
+   * @param replacement Makes a match's replacement.
+   * @returns The new text.
+   * @throws {BudgetExceeded} When it is too much.
+   */
+  replaceEach(text: string, pattern: RegExp, replacement: (match: RegExpExecArray) => string): string {
+    // Not String.replace, which collects all matches first.
+    let result = "";
+    let end = 0;
+    pattern.lastIndex = 0;
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+      const at = pattern.lastIndex;
+      const replaced = replacement(match);
+      this.step(4);
+      this.text(match.index - end + replaced.length);
+      result += text.slice(end, match.index) + replaced;
+      end = at;
+      pattern.lastIndex = at;
+    }
+    return result + text.slice(end);
+  }
+
+  /**
+   * Run a macro.
+   *
+   * @param call The macro's body.
+   * @returns Its result.
+   * @throws {BudgetExceeded} When macros call each other too deeply.
+   */
+  nested<T>(call: () => T): T {
+    this.step(20);
+    if (++this.#calls > MAX_CALL_DEPTH) throw new BudgetExceeded("its macros call each other too deeply");
+    try {
+      return call();
+    } finally {
+      this.#calls--;
+    }
+  }
+}
