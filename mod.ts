@@ -91,5 +91,5 @@ export {
 export type { FinishReason } from "./engine/events/finish_reason.ts";
 export type { Prompt } from "./engine/caller/prompt.ts";
 export { MAX_LOGIT_BIASES, MAX_LOGPROBS, type SamplingOptions } from "./engine/config/sampling_options.ts";
-export type { ChatMessage } from "./engine/text/chat_template.ts";
+export type { ChatMessage } from "./engine/text/chat_message.ts";
 export { Tokenizer } from "./engine/text/tokenizer/tokenizer.ts";

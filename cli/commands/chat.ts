@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 import { boolean, text } from "../../engine/config/option.ts";
 import { ChatTemplate } from "../../engine/text/chat_template.ts";
-import type { ChatMessage } from "../../engine/text/chat_template.ts";
+import type { ChatMessage } from "../../engine/text/chat_message.ts";
 import type { Engine, GenerateOptions } from "../../mod.ts";
 import type { Command } from "./command.ts";
 import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "../flags/engine_flags.ts";

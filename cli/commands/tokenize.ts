@@ -5,7 +5,8 @@
  */
 import { boolean, text, tokenIds } from "../../engine/config/option.ts";
 import { ChatTemplate } from "../../engine/text/chat_template.ts";
-import type { ChatMessage, ChatVariables } from "../../engine/text/chat_template.ts";
+import type { ChatMessage } from "../../engine/text/chat_message.ts";
+import type { ChatVariables } from "../../engine/text/chat_template.ts";
 import { Tokenizer } from "../../engine/text/tokenizer/tokenizer.ts";
 import { UpbeatError } from "../../errors.ts";
 import type { Command } from "./command.ts";

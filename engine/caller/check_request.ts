@@ -103,11 +103,16 @@ export function checkRequest(
   const stopStrings = attempt(() => readStopStrings(own("stop"), tokenizer !== null));
   const ignoreEos = own("ignoreEos");
   const addSpecialTokens = own("addSpecialTokens") ?? true;
+  const continueFinalMessage = own("continueFinalMessage") ?? false;
   const templateVariables = own("templateVariables") ?? undefined;
   const signal = own("signal");
   const start = now();
   const promptTokenIds = attempt(() =>
-    preparePrompt(prompt, tokenizer, model.vocabularySize, { addSpecialTokens, templateVariables })
+    preparePrompt(prompt, tokenizer, model.vocabularySize, {
+      addSpecialTokens,
+      continueFinalMessage,
+      templateVariables,
+    })
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
   const wantedTokens = own("maxTokens");

@@ -4,7 +4,8 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
-import { type ChatMessage, ChatTemplate } from "../text/chat_template.ts";
+import type { ChatMessage } from "../text/chat_message.ts";
+import { ChatTemplate } from "../text/chat_template.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /** The prompt of a generation: text, token ids, or chat messages. */
@@ -14,6 +15,8 @@ export type Prompt = string | readonly number[] | Int32Array | readonly ChatMess
 export interface PromptOptions {
   /** Whether the tokenizer adds special tokens to text. */
   readonly addSpecialTokens?: boolean | undefined;
+  /** Whether the last message of a conversation is continued. */
+  readonly continueFinalMessage?: boolean | undefined;
   /** Additional variables of the chat template. */
   readonly templateVariables?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -85,7 +88,12 @@ function encodeMessages(
     template = ChatTemplate.fromTokenizer(tokenizer);
     templates.set(tokenizer, template);
   }
-  const text = template.render({ addGenerationPrompt: true, ...options.templateVariables, messages });
+  const text = template.render({
+    addGenerationPrompt: true,
+    ...options.templateVariables,
+    ...(options.continueFinalMessage ? { continueFinalMessage: true } : {}),
+    messages,
+  });
   // The template's text holds the special tokens already.
   return tokenizer.encode(text, { addSpecialTokens: false });
 }

@@ -28,10 +28,14 @@ const ROUNDS = 8;
  * @param now The engine's clock.
  */
 export async function warmUpCaller(tokenizer: Tokenizer, now: Clock): Promise<void> {
+  const failed = new Set<Prompt>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const prompt of PROMPTS) {
+      if (failed.has(prompt)) continue;
       const promptTokenIds = attempt(() => preparePrompt(prompt, tokenizer, tokenizer.vocabularySize, {}));
-      if (promptTokenIds !== null) await generate(promptTokenIds, tokenizer, now);
+      // One that fails may have taken its time; it would fail again.
+      if (promptTokenIds === null) failed.add(prompt);
+      else await generate(promptTokenIds, tokenizer, now);
     }
   }
 }

@@ -40,6 +40,11 @@ export const GENERATE_OPTIONS = {
   signal: abortSignal(),
   /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default: true. */
   addSpecialTokens: boolean({ default: true, flag: "no-special", help: "add no special tokens to a text prompt" }),
+  /**
+   * Whether a conversation that ends with a message of the assistant is continued there, instead of by a new message.
+   * Default: false.
+   */
+  continueFinalMessage: boolean({ default: false }),
   /** Further variables for the chat template, such as `tools` or `enable_thinking`. */
   templateVariables: record<Readonly<Record<string, unknown>>>("Record<string, unknown>"),
   ...TRACKING_OPTIONS,

@@ -2,8 +2,7 @@
  * Renders chat messages into the prompt format that a model was trained on.
  *
  * Templates are Jinja as configured by Hugging Face transformers: `trim_blocks`, `lstrip_blocks`, loop controls, `tojson`
- * without HTML escapes, `raise_exception` and `strftime_now`. The interpreter is our own, in `jinja/`; the parser is that
- * of `@huggingface/jinja`.
+ * without HTML escapes, `raise_exception` and `strftime_now`. Parser and interpreter are our own, in `jinja/`.
  *
  * @module
  */
@@ -11,18 +10,11 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
 import { noModel } from "../files/model_folder.ts";
+import { ChatContent, renderOpen } from "./chat_content.ts";
+import type { ChatMessage } from "./chat_message.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import { isObject, readChatTemplate, readOptionalObject } from "./tokenizer/tokenizer_files.ts";
-
-/** One message; templates may read further fields (`tool_calls`, `name`, …). */
-export interface ChatMessage {
-  /** `system`, `user`, `assistant`, `tool`, or any other role that the template supports. */
-  readonly role: string;
-  /** The text, or a list of parts if the template accepts one. */
-  readonly content?: unknown;
-  readonly [field: string]: unknown;
-}
 
 /** Variables of {@linkcode ChatTemplate.render}. */
 export interface ChatVariables {
@@ -34,6 +26,8 @@ export interface ChatVariables {
   readonly documents?: readonly unknown[] | null;
   /** Append the start of the assistant's turn (default false). */
   readonly addGenerationPrompt?: boolean;
+  /** Leave the assistant's last message open, so that the model continues it (default false). */
+  readonly continueFinalMessage?: boolean;
   /** Further variables by the template's own names, such as `enable_thinking`. */
   readonly [name: string]: unknown;
 }
@@ -60,6 +54,8 @@ export class ChatTemplate {
   readonly #default: JinjaTemplate;
   /** The template for conversations with tools, if the model has a separate one. */
   readonly #toolUse: JinjaTemplate | null;
+  readonly #defaultContent: ChatContent;
+  readonly #toolUseContent: ChatContent | null;
   readonly #tokens: TemplateTokens;
 
   /**
@@ -84,6 +80,10 @@ export class ChatTemplate {
     const toolUse = named.get("tool_use");
     this.#toolUse = toolUse === undefined ? null : new JinjaTemplate(toolUse);
     this.#tokens = tokens;
+    const contentFor = (own: JinjaTemplate): ChatContent =>
+      new ChatContent((messages) => own.render({ ...DEFAULTS, ...tokens, messages }, { isProbe: true }));
+    this.#defaultContent = contentFor(this.#default);
+    this.#toolUseContent = this.#toolUse === null ? null : contentFor(this.#toolUse);
   }
 
   /**
@@ -119,22 +119,35 @@ export class ChatTemplate {
   /**
    * Render a conversation.
    *
+   * Contents are put into the form that the template takes: text, or a list of parts.
+   *
    * @param variables The messages and any other variables; they take precedence over special tokens of the same name.
    * @returns The text, to be encoded with `addSpecialTokens: false`.
-   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID with the template's own message when it rejects the conversation.
+   * @throws {UpbeatError} CHAT_TEMPLATE_INVALID with the template's own message when it rejects the conversation, or does too
+   * much; PROMPT_INVALID for messages that are not valid, a part that is not text, or nothing that could be continued.
    */
   render(variables: ChatVariables): string {
-    const { addGenerationPrompt, ...rest } = variables;
-    const template = this.#toolUse !== null && Array.isArray(rest.tools) ? this.#toolUse : this.#default;
-    return template.render({
-      ...this.#tokens,
-      tools: null,
-      documents: null,
-      add_generation_prompt: addGenerationPrompt ?? false,
-      ...rest,
-    });
+    const { addGenerationPrompt, continueFinalMessage, continue_final_message, messages, ...rest } = variables;
+    const hasTools = this.#toolUse !== null && Array.isArray(rest["tools"]);
+    const template = hasTools ? this.#toolUse as JinjaTemplate : this.#default;
+    const content = hasTools ? this.#toolUseContent as ChatContent : this.#defaultContent;
+    const isOpen = continueFinalMessage ?? continue_final_message === true;
+    const render = (prepared: readonly ChatMessage[]): string =>
+      template.render({
+        ...DEFAULTS,
+        ...this.#tokens,
+        add_generation_prompt: addGenerationPrompt ?? false,
+        ...rest,
+        ...(isOpen ? { add_generation_prompt: false } : {}),
+        messages: prepared,
+      });
+    const prepared = content.prepare(messages);
+    return isOpen ? renderOpen(prepared, render) : render(prepared);
   }
 }
+
+/** Variables that every template sees. */
+const DEFAULTS = { tools: null, documents: null, add_generation_prompt: false };
 
 /** The error for a folder without a template. */
 function noTemplate(folder: string): UpbeatError {

@@ -37,11 +37,11 @@ export class Scope {
   /** Look up a variable in this scope and its parents. */
   get(name: string): Value {
     // Not recursive: scopes nest as deeply as loops and macros do.
-    for (let scope: Scope | null = this; scope !== null; scope = scope.#parent) {
-      const value = scope.#variables.get(name);
-      if (value !== undefined) return value;
+    let value = this.#variables.get(name);
+    for (let scope = this.#parent; value === undefined && scope !== null; scope = scope.#parent) {
+      value = scope.#variables.get(name);
     }
-    return new Undefined(`'${name}' is undefined`);
+    return value === undefined ? new Undefined(`'${name}' is undefined`) : value;
   }
 }
 

