@@ -108,8 +108,8 @@ export class OpenStepReport {
   }
 
   /** Stamps a phase of the step. */
-  mark(moment: "forwardLaunched" | "sampling" | "launched" | "firstTokensSent" | "processing"): void {
-    this.#report[moment] = this.#now();
+  mark(field: "forwardLaunched" | "sampling" | "launched" | "firstTokensSent" | "processing"): void {
+    this.#report[field] = this.#now();
   }
 
   /**
