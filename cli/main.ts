@@ -12,6 +12,7 @@ import manifest from "../package.json" with { type: "json" };
 import { nearest } from "../engine/config/nearest.ts";
 import { type Command, commandHelp } from "./commands/command.ts";
 import { parseFlags } from "./flags/flags.ts";
+import { errorText } from "./terminal/error_text.ts";
 import { note, OutputClosed, print } from "./terminal/terminal.ts";
 import { Interrupted, UsageError } from "./errors.ts";
 
@@ -87,7 +88,7 @@ function report(error: unknown): number {
   if (error instanceof Interrupted) return error.exitCode;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   const isExpected = ["UpbeatError", "UsageError", "InputError"].includes(name);
-  note(`upbeat: ${isExpected ? "" : `unexpected ${name}: `}${message.replaceAll("\n", " ")}\n`);
+  note(`upbeat: ${isExpected ? "" : `unexpected ${name}: `}${errorText(message)}\n`);
   if (process.env["UPBEAT_DEBUG"] === "1") note(`${error instanceof Error ? error.stack : error}\n`);
   else if (!isExpected) note("upbeat: set UPBEAT_DEBUG=1 to see the stack\n");
   return error instanceof UsageError ? 2 : 1;

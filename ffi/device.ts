@@ -48,19 +48,22 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * The error of a negative status, with the library's message for this thread.
+ * The error of a negative status, with the library's message for this thread. Names of its functions, arguments and enums
+ * mean nothing to users: they are left out, but the function is in the details, and a wrong argument keeps its name.
  *
  * @param symbols The library that returned the status.
  * @param status The status.
  * @returns The typed error.
  */
 export function statusError(symbols: Symbols, status: number): UpbeatError {
-  const message = readText((buffer) => symbols.upbeat_last_error(buffer, buffer.length));
-  return new UpbeatError(
-    CODES[status] ?? "INTERNAL",
-    message === "" ? `the device library returned status ${status}` : message,
-    { status },
-  );
+  const text = readText((buffer) => symbols.upbeat_last_error(buffer, buffer.length));
+  const name = /^(upbeat_\w+): /.exec(text)?.[1];
+  const code = CODES[status] ?? "INTERNAL";
+  let message = text.replaceAll(/\bupbeat_\w+: /g, "").replaceAll(/ \(UPBEAT_\w+ -?\d+\)/g, "");
+  if (code !== "DEVICE_INVALID_ARGUMENT") message = message.replace(/^(?:path|index|simd|bytes|threads): /, "");
+  if (message === "") message = `the device library returned status ${status}`;
+  else if (code === "INTERNAL") message = `the device library failed: ${message}`;
+  return new UpbeatError(code, message, name === undefined ? { status } : { status, function: name });
 }
 
 const decoder = new TextDecoder();

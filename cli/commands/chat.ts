@@ -15,6 +15,7 @@ import { parseFlags } from "../flags/flags.ts";
 import { Interrupt } from "../terminal/interrupt.ts";
 import { bundledModel } from "./model_folder.ts";
 import { summary } from "../terminal/summary.ts";
+import { errorText } from "../terminal/error_text.ts";
 import { note, print } from "../terminal/terminal.ts";
 import { UsageError } from "../errors.ts";
 
@@ -114,7 +115,7 @@ async function reply(
     const isRequestError = name === "UpbeatError" &&
       ["PROMPT_TOO_LONG", "PROMPT_INVALID", "CHAT_TEMPLATE_INVALID"].includes(code ?? "");
     if (!isRequestError) throw error;
-    note(`upbeat: ${message}\n`);
+    note(`upbeat: ${errorText(message)}\n`);
     return null;
   }
 }

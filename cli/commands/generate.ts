@@ -21,6 +21,7 @@ import type { FlagValues } from "../flags/flags.ts";
 import { Interrupt } from "../terminal/interrupt.ts";
 import { commandPrompts, PROMPT_DETAILS, PROMPT_FLAGS, PROMPT_USAGE } from "./prompts.ts";
 import { batchSummary, summary } from "../terminal/summary.ts";
+import { errorText } from "../terminal/error_text.ts";
 import { note, print } from "../terminal/terminal.ts";
 import { Interrupted, UsageError } from "../errors.ts";
 
@@ -96,7 +97,7 @@ async function generateAll(
         const { code, message } = error as Error & { code: string };
         const json = { error: { code, message }, ...eventsOf(generation, values.events) };
         if (values.json) print(`${JSON.stringify(json)}\n`);
-        note(`upbeat: prompt ${at + 1}: ${message}\n`);
+        note(`upbeat: prompt ${at + 1}: ${errorText(message)}\n`);
       }
     }
   } catch (error) {

@@ -11,6 +11,7 @@ import { type FlagValues, parseFlags } from "../flags/flags.ts";
 import { Interrupt } from "../terminal/interrupt.ts";
 import { checkWritable, writeOutput } from "../terminal/output_file.ts";
 import { commandPrompts, PROMPT_DETAILS, PROMPT_FLAGS, PROMPT_USAGE } from "./prompts.ts";
+import { errorText } from "../terminal/error_text.ts";
 import { note } from "../terminal/terminal.ts";
 import { traceEvents } from "../trace/trace_events.ts";
 import { formatTrace } from "../trace/trace_format.ts";
@@ -90,7 +91,7 @@ async function run(
 
   for (const { index, reason } of failures) {
     const which = values.promptsFile === undefined ? "" : `prompt ${index + 1}: `;
-    note(`upbeat: ${which}${(reason as Error).message.replaceAll("\n", " ")}\n`);
+    note(`upbeat: ${which}${errorText((reason as Error).message)}\n`);
   }
   if (!values.quiet) {
     const tokens = requests.reduce((sum, { record }) => sum + record.tokenIds.length, 0);

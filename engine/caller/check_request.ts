@@ -80,7 +80,7 @@ export function checkRequest(
   options: GenerateOptions,
   limits: RequestLimits,
 ): CheckedRequest {
-  const { info: { model, maxContext }, tokenizer, now } = limits;
+  const { info: { model }, tokenizer, now } = limits;
   const errors: UpbeatError[] = [];
   const attempt = <Value>(check: () => Value): Value | null => {
     try {
@@ -116,7 +116,7 @@ export function checkRequest(
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
   const wantedTokens = own("maxTokens");
-  const maxTokens = attempt(() => checkLength(promptTokenIds, wantedTokens, maxContext, model.maxPositions));
+  const maxTokens = attempt(() => checkLength(promptTokenIds, wantedTokens, limits.info));
   const unknown = unknownRequest(requestId, arrival, tracking);
   if (sampling === null || stopStrings === null || promptTokenIds === null || maxTokens === null || errors.length > 0) {
     return {
@@ -143,16 +143,19 @@ function isTokenIds(prompt: Prompt): boolean {
 function checkLength(
   promptTokenIds: Int32Array | null,
   maxTokens: number | null,
-  maxContext: number,
-  maxPositions: number,
+  { maxContext, kvBlocks, blockSize, model: { maxPositions } }: EngineInfo,
 ): number | null {
   if (promptTokenIds === null) return null;
   const promptTokens = promptTokenIds.length;
   const room = maxContext - promptTokens;
   const wanted = maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_TOKENS, room));
   if (wanted <= room) return wanted;
+  // The smaller of the two limits the context.
+  const more = kvBlocks * blockSize > maxContext
+    ? "maxContext"
+    : `kvBlocks (now ${kvBlocks}, of ${blockSize} tokens each)`;
   const larger = maxContext < maxPositions
-    ? `, or load the engine with a larger maxContext (the model allows ${maxPositions})`
+    ? `, or load the model with a larger ${more}: it allows ${maxPositions} tokens`
     : "";
   throw new UpbeatError(
     "PROMPT_TOO_LONG",

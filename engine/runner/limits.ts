@@ -16,6 +16,9 @@ import type { RunnerLimits } from "./model_runner.ts";
 /** Upper bound of the default for `maxContext`: the KV cache must hold one such sequence. */
 const DEFAULT_MAX_CONTEXT = 8192;
 
+/** The shortest sequence: a prompt of one token, and a generated one. */
+const MIN_CONTEXT = 2;
+
 /** Tokens in the KV pool for each request that may run, by default. */
 const DEFAULT_TOKENS_PER_REQUEST = 1024;
 
@@ -71,6 +74,9 @@ export function resolveLimits(
         } free: lower maxContext or kvBlocks, set kvDtype to "bf16", or use a smaller model`,
       { weights, activations: stepBytes, kvCache: kvBlocks * blockBytes, free: device.memoryFree },
     );
+  }
+  if (kvBlocks * blockSize < MIN_CONTEXT) {
+    throw invalid("kvBlocks", `must hold ${MIN_CONTEXT} tokens or more, with a blockSize of ${blockSize}`, kvBlocks);
   }
   // A pool smaller than the context is legal: it bounds the longest sequence.
   const maxContext = Math.min(wantedContext, kvBlocks * blockSize);

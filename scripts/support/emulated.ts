@@ -59,12 +59,12 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
   ],
   "what they test happens before any step": [
     "tests/behaviours/loading/special_files_test.ts",
+    "tests/cli/main_test.ts",
     "tests/behaviours/requests/wrong_options_test.ts",
   ],
   "the programs they start open no device": [
     "tests/bench/flags_test.ts",
     "tests/cli/commands/inspect_test.ts",
-    "tests/cli/main_test.ts",
     "tests/cli/commands/tokenize_test.ts",
   ],
 };

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import process from "node:process";
 import { runCli } from "../support/run/run_cli.ts";
 
 const COMMANDS = ["generate", "chat", "trace", "inspect", "tokenize"];
@@ -66,5 +67,22 @@ test("upbeat ends with code 1 and one line when files are missing", async () => 
     assertEquals([code, stdout], [1, ""], args.join(" "));
     assertStringIncludes(stderr, message);
     assertMatch(stderr, /^upbeat: [^\n]+\n$/);
+  }));
+});
+
+test("upbeat reports errors without names of the library's functions, arguments and options", async () => {
+  const foreign = process.arch === "arm64" ? "avx2" : "neon";
+  const errors: [string[], string][] = [
+    [["generate", "--simd", foreign, "text"], `this machine does not have ${foreign.toUpperCase()}\n`],
+    [["generate", "--kv-blocks", "100000000", "text"], "lower --max-context or --kv-blocks, set --kv-dtype"],
+    [["generate", "--kv-blocks", "1", "a ".repeat(99)], "a larger --kv-blocks (now 1, of 16 tokens each)"],
+    [["generate", "org/name", "text"], "org/name is not a folder on this machine"],
+    [["inspect", "model.gguf"], "model.gguf does not exist"],
+  ];
+  await Promise.all(errors.map(async ([args, message]) => {
+    const { code, stdout, stderr } = await runCli(args);
+    assertEquals([code, stdout.trim()], [1, ""], args.join(" "));
+    assertStringIncludes(stderr, message);
+    assert(!/upbeat_|UPBEAT_|maxContext|kvBlocks/.test(stderr), stderr);
   }));
 });

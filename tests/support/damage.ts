@@ -99,7 +99,10 @@ function damageOnce(random: Random, root: object, alternatives: readonly unknown
       if (parent !== root) delete parent[key];
       break;
     case 1:
-      parent[pick(random, ["x", "", "__proto__", "constructor", key, "0"])] = nasty();
+      // Defined, because assigning to `__proto__` would not add a member.
+      Object.defineProperty(parent, pick(random, ["x", "", "__proto__", "constructor", key, "0"]), {
+        ...{ value: nasty(), enumerable: true, configurable: true, writable: true },
+      });
       break;
     case 2: {
       const other = pick(random, Object.keys(parent));

@@ -28,6 +28,9 @@ export interface DecoderDefaults {
 /** Far above any real decoder; bounds the lists that a malformed file can cause. */
 const MAX_LAYERS = 10_000;
 
+/** Far above any real head; bounds the table of rotary frequencies that a malformed file can cause. */
+const MAX_HEAD_DIM = 65_536;
+
 /**
  * Read and check the fields that all families share, and refuse what none of them supports.
  *
@@ -53,8 +56,9 @@ export function readDecoderFields(fields: ConfigFields, defaults: DecoderDefault
     headDim: readHeadDim(fields, hiddenSize, heads, defaults.headDim),
     ffnSize: fields.integer("intermediate_size"),
     vocabularySize,
-    rmsNormEpsilon: fields.number("rms_norm_eps", { fallback: 1e-6 }),
-    maxPositions: fields.integer("max_position_embeddings", { fallback: defaults.maxPositions }),
+    rmsNormEpsilon: fields.number("rms_norm_eps", { maximum: 1, fallback: 1e-6 }),
+    // A prompt has one token at least, and generates another.
+    maxPositions: fields.integer("max_position_embeddings", { minimum: 2, fallback: defaults.maxPositions }),
     tieWordEmbeddings: fields.boolean("tie_word_embeddings", false),
     qkvBias: false,
     outputBias: false,
@@ -88,7 +92,7 @@ function readHeadDim(fields: ConfigFields, hiddenSize: number, heads: number, ab
   if (!stated && !Number.isInteger(fallback)) {
     throw fields.invalid("hidden_size", `a multiple of num_attention_heads, ${heads}, as head_dim is not given`);
   }
-  const headDim = fields.integer("head_dim", { fallback });
+  const headDim = fields.integer("head_dim", { maximum: MAX_HEAD_DIM, fallback });
   if (headDim % 2 !== 0) {
     throw stated
       ? fields.invalid("head_dim", "even, for the rotary embedding")

@@ -44,14 +44,16 @@ export interface GenerationConfig {
 export function readGenerationConfig(folder: string, vocabularySize: number): GenerationConfig {
   const file = join(folder, "generation_config.json");
   const fields = readFields(file);
+  const doSample = fields?.value("do_sample") === undefined ? null : fields.boolean("do_sample", false);
   return {
     bosTokenId: fields?.tokenIds("bos_token_id", vocabularySize)?.[0] ?? null,
     eosTokenIds: fields?.tokenIds("eos_token_id", vocabularySize) ?? null,
     sampling: {
-      doSample: fields?.value("do_sample") === undefined ? null : fields.boolean("do_sample", false),
+      doSample,
       temperature: optionalNumber(fields, "temperature", {}),
       topK: readTopK(fields),
-      topP: optionalNumber(fields, "top_p", { maximum: 1 }),
+      // Some files have 0 for "off", beside a `do_sample` that is false.
+      topP: optionalNumber(fields, "top_p", { maximum: 1, exclusive: doSample === true }),
       minP: optionalNumber(fields, "min_p", { maximum: 1 }),
       repetitionPenalty: optionalNumber(fields, "repetition_penalty", { exclusive: true }),
     },

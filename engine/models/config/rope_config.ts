@@ -36,6 +36,10 @@ export interface RopeConfig {
 /** `rope_theta` of every supported family when the field is absent. */
 const DEFAULT_THETA = 10_000;
 
+/** Far beyond any real model; outside of these bounds, the frequencies are not finite or all the same. */
+const THETA_RANGE = { minimum: 1, maximum: 1e15 } as const;
+const FACTOR_RANGE = { minimum: 1e-6, maximum: 1e6 } as const;
+
 /**
  * Read the rotary embedding of a `config.json`.
  *
@@ -59,7 +63,7 @@ export function readRope(fields: ConfigFields): RopeConfig {
 }
 
 function readTheta(fields: ConfigFields, fallback: number): number {
-  return fields.number("rope_theta", { exclusive: true, fallback });
+  return fields.number("rope_theta", { ...THETA_RANGE, fallback });
 }
 
 function readScaling(parameters: ConfigFields): RopeScaling {
@@ -72,14 +76,18 @@ function readScaling(parameters: ConfigFields): RopeScaling {
     case "default":
       return { type: "none" };
     case "linear":
-      return { type: "linear", factor: parameters.number("factor", { exclusive: true }) };
+      return { type: "linear", factor: parameters.number("factor", FACTOR_RANGE) };
     case "llama3": {
-      const lowFrequencyFactor = parameters.number("low_freq_factor", { exclusive: true });
+      const lowFrequencyFactor = parameters.number("low_freq_factor", FACTOR_RANGE);
       return {
         type: "llama3",
-        factor: parameters.number("factor", { exclusive: true }),
+        factor: parameters.number("factor", FACTOR_RANGE),
         lowFrequencyFactor,
-        highFrequencyFactor: parameters.number("high_freq_factor", { minimum: lowFrequencyFactor, exclusive: true }),
+        highFrequencyFactor: parameters.number("high_freq_factor", {
+          ...FACTOR_RANGE,
+          minimum: lowFrequencyFactor,
+          exclusive: true,
+        }),
         originalMaxPositions: parameters.integer("original_max_position_embeddings"),
       };
     }

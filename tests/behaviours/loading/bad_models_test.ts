@@ -132,6 +132,35 @@ const bad: readonly BadModel[] = [
     parts: ["KV cache", "free"],
   },
   {
+    name: "a KV cache for less than two tokens",
+    breakModel: () => Promise.resolve(),
+    options: { kvBlocks: 1, blockSize: 1 },
+    code: "INVALID_PARAMETER",
+    parts: ["kvBlocks must hold 2 tokens or more", "got 1"],
+  },
+  {
+    name: "suggested sampling that cannot be",
+    breakModel: (folder) => writeFile(join(folder, "generation_config.json"), '{"do_sample": true, "top_p": 0}'),
+    code: "MODEL_CONFIG_INVALID",
+    parts: ["generation_config.json", "top_p is 0"],
+  },
+  {
+    name: "an adapter without its base model",
+    breakModel: async (folder) => {
+      await rm(weights(folder));
+      await writeFile(join(folder, "adapter_model.safetensors"), "");
+      await writeFile(join(folder, "adapter_config.json"), '{"base_model_name_or_path": "org/base"}');
+    },
+    code: "MODEL_NOT_FOUND",
+    parts: ['only an adapter (LoRA) of "org/base"', "merge_and_unload"],
+  },
+  {
+    name: "weights in another format",
+    breakModel: (folder) => writeFile(weights(folder), "GGUF\u0003\u0000\u0000\u0000\u0001"),
+    code: "WEIGHTS_INVALID",
+    parts: ["model.safetensors", "GGUF"],
+  },
+  {
     name: "a library that does not exist",
     breakModel: () => Promise.resolve(),
     options: { library: "/nowhere/libupbeat_cpu.so", device: "cpu" },

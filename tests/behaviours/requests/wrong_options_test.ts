@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { test } from "node:test";
 import fc from "fast-check";
 import { GENERATE_OPTIONS } from "../../../engine/config/generate_options.ts";
-import { Engine, type GenerateOptions, UpbeatError } from "../../../mod.ts";
+import { Engine, type EngineOptions, type GenerateOptions, UpbeatError } from "../../../mod.ts";
 import { garbageOptions } from "../../support/garbage.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
@@ -50,6 +50,19 @@ test("generate() refuses wrong options in the generation, and nothing is left ru
     const { running, waiting, kvBlocks } = engine.stats();
     assertEquals([running, waiting, kvBlocks.used], [0, 0, 0]);
   });
+});
+
+test("generate() advises what makes room for a prompt that is too long", async () => {
+  const advise = async (options: EngineOptions, part: string) => {
+    await withRandomEngine(SMALL, options, async (engine) => {
+      const error = await assertRejects(() => engine.generate(new Array<number>(100).fill(5)).result, UpbeatError);
+      assertEquals(error.code, "PROMPT_TOO_LONG");
+      assertStringIncludes(error.message, part);
+    });
+  };
+  await advise({ kvBlocks: 2 }, "a larger kvBlocks (now 2, of 16 tokens each)");
+  await advise({ maxContext: 64 }, "a larger maxContext: it allows 2048 tokens");
+  await advise({ maxContext: 64, kvBlocks: 8 }, "a larger maxContext");
 });
 
 test("generate() never throws, and fails with a typed error, whatever its options are", async () => {

@@ -98,7 +98,7 @@ test("upbeat generate ends with code 1 and one line when the engine refuses", as
     const refused: [string[], string][] = [
       [["--prompt-ids", "100000"], "100000"],
       [["--prompt-ids", Array(70).fill(5).join(",")], "64"],
-      [["text", "--max-tokens", "1000"], "maxTokens"],
+      [["text", "--max-tokens", "1000"], "set --max-tokens to 60"],
       [["text", "--library", "/no/such/library"], "/no/such/library"],
     ];
     for (const [args, message] of refused) {
@@ -184,6 +184,6 @@ test("upbeat generate --max-queue fails the prompts that do not fit, with their 
     const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
     assertEquals(lines.map(({ error }) => error?.code), [undefined, undefined, "QUEUE_FULL"]);
     assertEquals(lines[2].events.map(({ type }: { type: string }) => type), ["ADD_ENGINE", "ERROR_TRANSIENT", "FAIL"]);
-    assertMatch(stderr, /^upbeat: prompt 3: .*maxQueue/);
+    assertMatch(stderr, /^upbeat: prompt 3: .*--max-queue/);
   });
 });

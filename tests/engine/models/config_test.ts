@@ -210,6 +210,8 @@ test("readModelConfig() reads the sampling that the model's authors suggest", ()
     repetitionPenalty: 1.1,
   });
   assertEquals(read(LLAMA, { top_k: -1 }).sampling.topK, 0);
+  // It has no effect without do_sample, and some files have it for "off".
+  assertEquals(read(LLAMA, { top_p: 0 }).sampling.topP, 0);
 });
 
 /** Changes to a valid config.json that are refused, and what the message must name. */
@@ -269,6 +271,17 @@ const REFUSALS: readonly [code: ErrorCode, config: Json, changes: Json, ...parts
   ["MODEL_CONFIG_INVALID", LLAMA, { vocab_size: true }, "vocab_size", "true"],
   ["MODEL_CONFIG_INVALID", LLAMA, { max_position_embeddings: 0 }, "max_position_embeddings", "is 0"],
   ["MODEL_CONFIG_INVALID", LLAMA, { rms_norm_eps: -1e-6 }, "rms_norm_eps", "-0.000001"],
+  ["MODEL_CONFIG_INVALID", LLAMA, { rms_norm_eps: 1e308 }, "rms_norm_eps", "1e+308", "at most 1"],
+  ["MODEL_CONFIG_INVALID", LLAMA, { max_position_embeddings: 1 }, "max_position_embeddings", "is 1", "from 2"],
+  ["MODEL_CONFIG_INVALID", LLAMA, { head_dim: 2 ** 31 - 2 }, "head_dim", "2147483646", "65536"],
+  ["MODEL_CONFIG_INVALID", LLAMA, { rope_theta: 5e-324 }, "rope_theta", "is 5e-324", "at least 1"],
+  [
+    "MODEL_CONFIG_INVALID",
+    LLAMA,
+    { rope_scaling: { rope_type: "linear", factor: 5e-324 } },
+    "rope_scaling.factor",
+    "is 5e-324",
+  ],
   ["MODEL_CONFIG_INVALID", LLAMA, { tie_word_embeddings: "yes" }, "tie_word_embeddings", '"yes"'],
   ["MODEL_CONFIG_INVALID", LLAMA, { attention_bias: 1 }, "attention_bias", "is 1"],
   ["MODEL_CONFIG_INVALID", LLAMA, { torch_dtype: 16 }, "torch_dtype", "16"],
@@ -298,6 +311,7 @@ const BAD_GENERATION: readonly [changes: Json, ...parts: string[]][] = [
   [{ top_p: 1.5 }, "top_p", "1.5"],
   [{ min_p: -0.1 }, "min_p", "-0.1"],
   [{ repetition_penalty: 0 }, "repetition_penalty", "is 0"],
+  [{ do_sample: true, top_p: 0 }, "top_p", "is 0", "greater than 0"],
 ];
 
 for (const [changes, ...parts] of BAD_GENERATION) {
