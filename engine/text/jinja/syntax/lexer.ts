@@ -32,8 +32,8 @@ export interface Token {
 
 /** Longest template, in characters; the longest public ones have about 20,000. */
 const MAX_SOURCE = 256 << 10;
-/** Most tokens of a template; the longest public ones have about 5,000. */
-const MAX_TOKENS = 20_000;
+/** Most tokens of a template; the longest public ones have about 2,500. */
+const MAX_TOKENS = 10_000;
 
 const RAW_BEGIN = /\{%[-+]?\s*raw\s*(?:-%\}\s*|%\})/y;
 const RAW_END = /\{%([-+]?)\s*endraw\s*(?:\+%\}|-%\}\s*|%\}\n?)/g;
