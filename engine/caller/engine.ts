@@ -28,6 +28,7 @@ import type { EngineInfo } from "../config/engine_info.ts";
 import { checkModelPath } from "../files/model_folder.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engine_stats.ts";
+import { beginsWithTwoBos } from "../text/tokenizer/special_tokens.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 import { resolveTracking, type Tracking, TRACKING_OPTIONS } from "../config/tracking.ts";
 
@@ -168,6 +169,9 @@ export class Engine implements AsyncDisposable {
     const { info, tokenizer } = this;
     const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
     const checked = checkRequest(requestId, arrival, prompt, options, limits);
+    if (beginsWithTwoBos(checked.request.promptTokenIds, tokenizer?.specialTokens)) {
+      this.#log?.("engine: the prompt begins with two BOS tokens; use addSpecialTokens: false", { requestId });
+    }
     if (!checked.isValid) return this.#reject(checked.request, checked.errors);
     const generation = this.#submit(checked.request, checked.tokenizeMs);
     followSignal(generation, checked.signal ?? undefined);

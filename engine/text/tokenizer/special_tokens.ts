@@ -56,3 +56,18 @@ export function readSpecialTokens(
     unk: read("unk_token", unknownToken),
   };
 }
+
+/**
+ * Whether a prompt begins with two BOS tokens: a chat template wrote one, and the tokenizer added another.
+ *
+ * @param tokenIds The prompt; null where it is not known.
+ * @param specialTokens The tokenizer's special tokens; undefined where there is no tokenizer.
+ * @returns Whether it does.
+ */
+export function beginsWithTwoBos(
+  tokenIds: ArrayLike<number> | null,
+  specialTokens: SpecialTokens | undefined,
+): boolean {
+  const id = specialTokens?.bos?.id ?? null;
+  return id !== null && tokenIds?.[0] === id && tokenIds[1] === id;
+}
