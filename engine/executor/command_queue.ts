@@ -64,6 +64,17 @@ export class CommandQueue {
     if (!this.#isShutDown) this.#parts.source.waitForMessage();
   }
 
+  /**
+   * Removes a request that has ended. During a shutdown its end is logged, so that a drain that hangs can be read off the log.
+   *
+   * @param request A live request.
+   */
+  ended(request: Request): void {
+    const { requests, log } = this.#parts;
+    requests.remove(request);
+    if (this.#isShutDown) log?.("loop: a request has ended", { request: request.id, ...requests.counts() });
+  }
+
   #apply(message: InboxMessage): void {
     switch (message.type) {
       case "submit":

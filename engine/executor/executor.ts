@@ -14,6 +14,7 @@
 import type { Clock } from "../telemetry/clock.ts";
 import type { StepRunner } from "../runner/step_runner.ts";
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
+import { TOKEN } from "../../ffi/abi.ts";
 import { requestError } from "../events/events.ts";
 import { CommandQueue, type MessageSource } from "./command_queue.ts";
 import type { KvBlockPool } from "../scheduler/kv_block_pool.ts";
@@ -21,6 +22,7 @@ import type { Log } from "../telemetry/log.ts";
 import { LaunchGate } from "./launch_gate.ts";
 import type { LoopOptions } from "./loop_options.ts";
 import { LoopCounters } from "./loop_counters.ts";
+import { logitsNotFinite } from "./logits_not_finite.ts";
 import { RequestTable } from "./request_table.ts";
 import type { Request } from "../scheduler/request.ts";
 import type { FinishReason } from "../events/finish_reason.ts";
@@ -65,7 +67,6 @@ export class Executor {
   readonly #requests = new RequestTable();
   readonly #emitter: Emitter;
   readonly #counters: LoopCounters;
-  readonly #log: Log | null;
   /** null: launches are not delayed. */
   readonly #gate: LaunchGate | null;
   /** Whether the loop was idle before the next launch. */
@@ -82,7 +83,6 @@ export class Executor {
     this.#now = now;
     this.#options = options;
     this.#reports = reports;
-    this.#log = log;
     const onSubmit = (request: Request) => scheduler.enqueue(request);
     this.#commands = new CommandQueue({ source: port, requests: this.#requests, onSubmit, now, log });
     this.#emitter = new Emitter({ port, now, streamInterval: options.streamInterval, reports });
@@ -307,6 +307,10 @@ export class Executor {
       // Ended by an earlier step: this row was wasted.
       if (!this.#requests.has(request)) continue;
       if (samples) this.#accept(inFlight, row);
+      if (request.failure !== null) {
+        this.#fail(request, request.failure, inFlight.tokenTime!);
+        continue;
+      }
       this.#scheduler.confirm(request, start + count);
       if (request.ending !== null) {
         const { reason, stopReason } = request.ending;
@@ -325,8 +329,12 @@ export class Executor {
    */
   #accept({ step, results, tokenTime, usage }: StepInFlight, row: number): boolean {
     const { request, start, count } = step.scheduled[row]!;
-    if (request.totalTokens > start + count || !this.#requests.has(request)) return false;
+    if (request.totalTokens > start + count || request.failure !== null || !this.#requests.has(request)) return false;
     const tokenId = results!.tokens[row]!;
+    if (tokenId === TOKEN.NOT_FINITE) {
+      request.failure = logitsNotFinite(request);
+      return false;
+    }
     request.tokenIds.push(tokenId);
     const stopReason = request.stopCriteria.push(tokenId);
     if (stopReason !== null) request.ending = { reason: "stop", stopReason };
@@ -344,12 +352,21 @@ export class Executor {
   }
 
   #finish(request: Request, reason: FinishReason, stopReason: string | number | null, time: number): void {
-    this.#scheduler.remove(request);
-    this.#requests.remove(request);
-    this.#counters.wasted(request.stepsInFlight);
     this.#emitter.finish(request, time, reason, stopReason);
-    if (!this.#commands.isShutDown) return;
-    this.#log?.("loop: a request has ended", { request: request.id, ...this.#requests.counts() });
+    this.#remove(request);
+  }
+
+  /** Ends a request with an error of its own; others do not notice. */
+  #fail(request: Request, error: UpbeatError, time: number): void {
+    this.#emitter.fail(request, time, error);
+    this.#remove(request);
+    request.status = "failed";
+  }
+
+  #remove(request: Request): void {
+    this.#scheduler.remove(request);
+    this.#commands.ended(request);
+    this.#counters.wasted(request.stepsInFlight);
   }
 
   #failAll(error: UpbeatError): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UpbeatError } from "../../errors.ts";
 import type { SamplingParameters } from "../config/sampling_options.ts";
 import type { StopCriteria } from "./stop_criteria.ts";
 
@@ -64,6 +65,8 @@ export class Request {
   readonly tokenIds: number[] = [];
   /** How a token ended it, once one did; it is finished when the step of that token is processed. */
   ending: Ending | null = null;
+  /** Set when a step shows that it cannot go on; it fails when that step is processed. */
+  failure: UpbeatError | null = null;
   /** Set when a cancel arrives; takes effect where requests are finished, never in the middle of a step. */
   cancelRequested = false;
 
@@ -96,9 +99,10 @@ export class Request {
     return this.totalTokens + this.tokensInFlight - this.computedTokens;
   }
 
-  /** Whether it needs no further step: it is cancelled, or its last token is known or in flight. */
+  /** Whether it needs no further step: it is cancelled or has failed, or its last token is known or in flight. */
   get needsNoStep(): boolean {
-    return this.cancelRequested || this.ending !== null || this.tokenIds.length + this.tokensInFlight >= this.maxTokens;
+    if (this.cancelRequested || this.failure !== null || this.ending !== null) return true;
+    return this.tokenIds.length + this.tokensInFlight >= this.maxTokens;
   }
 
   /** Whether tokens known at its admission are still to be computed: the prompt, or more after a preemption. */
