@@ -5,6 +5,9 @@
  * @module
  */
 import type { LoopOptions } from "./loop_options.ts";
+import { UpbeatError } from "../../errors.ts";
+import type { EncodedOutput } from "../channel/step_output.ts";
+import type { ModelConfig } from "../models/config.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import { Executor } from "./executor.ts";
 import { KvBlockPool } from "../scheduler/kv_block_pool.ts";
@@ -32,27 +35,50 @@ const SAMPLING: SamplingParameters = {
 };
 
 /**
- * Generates some tokens and discards them.
+ * Generates some tokens and discards them. If the model gives no finite logits, other prompts are tried, as the cause may be
+ * the embedding of one token.
  *
- * @param runner The model.
+ * @param runner The model, loaded.
+ * @param config Its configuration.
  * @param limits Bounds of a step and size of the KV cache; nothing is kept in it.
  * @param options Options of the loop.
  * @param now The engine's clock.
- * @throws {UpbeatError} `DEVICE_FAULT`, `DEVICE_STALLED`, `DEVICE_OUT_OF_MEMORY`.
+ * @throws {UpbeatError} `WEIGHTS_INVALID` if the model gives no finite logits for any prompt; `DEVICE_FAULT`,
+ * `DEVICE_STALLED`, `DEVICE_OUT_OF_MEMORY`.
  */
 export function warmUp(
   runner: ModelRunner,
+  { folder, vocabularySize }: Pick<ModelConfig, "folder" | "vocabularySize">,
   limits: RunnerLimits,
   options: LoopOptions,
   now: Clock,
 ): void {
   runner.prepare();
+  const prompts = [0, 1, vocabularySize >> 1, vocabularySize - 1];
+  const isFinite = prompts.some((tokenId) => generates(tokenId, runner, limits, options, now));
+  if (isFinite) return;
+  throw new UpbeatError(
+    "WEIGHTS_INVALID",
+    `the model in ${folder} computes no finite logits: its weights contain NaN or Inf, or its activations overflow; ` +
+      "download it again, or use another copy",
+    { folder },
+  );
+}
+
+/** Runs one request. Returns whether it generated tokens; false if its logits are not finite. */
+function generates(
+  promptToken: number,
+  runner: ModelRunner,
+  limits: RunnerLimits,
+  options: LoopOptions,
+  now: Clock,
+): boolean {
   const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
   const messages: InboxMessage[] = [
     {
       type: "submit",
       id: 0,
-      promptTokenIds: new Int32Array(1),
+      promptTokenIds: Int32Array.of(promptToken),
       maxTokens: Math.min(GENERATED_TOKENS, limits.maxContext - 1),
       sampling: SAMPLING,
       eosTokenIds: [],
@@ -61,7 +87,14 @@ export function warmUp(
     },
     { type: "shutdown", drain: true, deadline: null },
   ];
-  const port = { receive: () => messages.shift() ?? null, waitForMessage: () => {}, send: () => {} };
+  let isFinite = true;
+  const send = (output: EncodedOutput | null) => {
+    for (const value of output?.values ?? []) {
+      if (typeof value === "object" && value.code === "LOGITS_NOT_FINITE") isFinite = false;
+    }
+  };
+  const port = { receive: () => messages.shift() ?? null, waitForMessage: () => {}, send };
   const scheduler = new Scheduler(blocks, limits);
   new Executor({ port, scheduler, blocks, runner, now, options, reports: null }).run();
+  return isFinite;
 }

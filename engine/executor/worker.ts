@@ -145,7 +145,7 @@ async function run(): Promise<void> {
       post({ type: "progress", loadedBytes, totalBytes });
     }, start.options.weightSeed);
     const options = resolveLoopOptions(start.options, device.info());
-    warmUp(runner, limits, options, now);
+    warmUp(runner, config, limits, options, now);
     checkWanted();
     const blocks = new KvBlockPool(limits.kvBlocks, limits.blockSize);
     const port = createPort();

@@ -27,6 +27,7 @@ export const EMULATED: readonly string[] = [
   "tests/behaviours/requests/preemption_test.ts",
   "tests/engine/scheduler/prefix_cache_test.ts",
   "tests/behaviours/requests/crowded_pool_test.ts",
+  "tests/behaviours/requests/not_finite_test.ts",
   "tests/engine/runner/nvtx_runner_test.ts",
   "tests/behaviours/loading/bundled_model_test.ts",
   "tests/behaviours/shutdown/dispose_test.ts",
