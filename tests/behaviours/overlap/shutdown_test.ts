@@ -174,7 +174,8 @@ test("any failing call fails the live requests with its own error", () => {
         const { error } = runWithFailure({ at: name, call, kind: "error" }, setup);
         assertEquals(error?.code, "DEVICE_FAULT", `${name} ${call}`);
         // A captured call fails at the launch of its graph.
-        assertMatch(error!.message, /^upbeat_\w+: the script refuses this (call|work)/);
+        assertMatch(error!.message, /^the script refuses this (call|work)/);
+        assertMatch(String(error!.details["function"]), /^upbeat_\w+$/);
       }
     }
   }
