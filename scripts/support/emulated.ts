@@ -26,6 +26,7 @@ export const EMULATED: readonly string[] = [
   "tests/behaviours/overlap/modes_test.ts",
   "tests/behaviours/requests/preemption_test.ts",
   "tests/engine/scheduler/prefix_cache_test.ts",
+  "tests/behaviours/requests/chat_requests_test.ts",
   "tests/behaviours/requests/crowded_pool_test.ts",
   "tests/behaviours/requests/not_finite_test.ts",
   "tests/engine/runner/nvtx_runner_test.ts",

@@ -341,7 +341,9 @@ else {
     withTemporaryFolder((folder) => {
       const [program, json] = [join(folder, "bench"), join(folder, "kernels.json")];
       const source = join(ROOT, "bench/gpu/kernel_bench.cpp");
-      const built = spawnSync(compiler, ["-std=c++20", "-O0", source, "-o", program, "-ldl"], { encoding: "utf8" });
+      const built = spawnSync(compiler, ["-std=c++20", "-O0", `-I${ROOT}`, source, "-o", program, "-ldl"], {
+        encoding: "utf8",
+      });
       assertEquals(built.status, 0, built.stderr);
       const ran = spawnSync(program, [findLibrary({ device: "cpu" }), "--tiny", "--json", json], { encoding: "utf8" });
       assertEquals(ran.status, 0, ran.stderr);
