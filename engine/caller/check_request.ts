@@ -5,7 +5,9 @@
  */
 import type { Clock } from "../telemetry/clock.ts";
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
-import { preparePrompt, type Prompt } from "./prompt.ts";
+import { checkPrompt, checkTokenIds, type Prompt } from "./prompt.ts";
+import { invalid } from "../config/checks.ts";
+import type { TextPrompt } from "../text/prompt_encoder.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { DEFAULT_MAX_TOKENS, GENERATE_OPTIONS, type GenerateOptions } from "../config/generate_options.ts";
@@ -29,15 +31,38 @@ export interface PreparedRequest extends SegmentRequest {
   readonly sampling: SamplingParameters;
 }
 
-/** A request that can run, or all of its errors. */
-export type CheckedRequest =
-  | {
-    readonly isValid: true;
-    readonly request: PreparedRequest;
-    readonly tokenizeMs: number | null;
-    readonly signal: AbortSignal | null;
-  }
-  | { readonly isValid: false; readonly request: SegmentRequest; readonly errors: readonly UpbeatError[] };
+/** A request that can run. */
+interface ReadyRequest {
+  readonly state: "ready";
+  readonly request: PreparedRequest;
+  readonly tokenizeMs: number | null;
+  readonly signal: AbortSignal | null;
+}
+
+/** A request that can run once its prompt is encoded, on the text thread. */
+export interface LongRequest {
+  readonly state: "long";
+  /** Without the prompt. */
+  readonly request: SegmentRequest;
+  readonly text: TextPrompt;
+  readonly signal: AbortSignal | null;
+  /**
+   * Checks the encoded prompt.
+   *
+   * @throws {UpbeatError} `PROMPT_INVALID`, `PROMPT_TOO_LONG`.
+   */
+  readonly complete: (tokenIds: Int32Array) => PreparedRequest;
+}
+
+/** A request that cannot run, and all of its errors. */
+interface RejectedRequest {
+  readonly state: "rejected";
+  readonly request: SegmentRequest;
+  readonly errors: readonly UpbeatError[];
+}
+
+/** The outcome of the check. */
+export type CheckedRequest = ReadyRequest | LongRequest | RejectedRequest;
 
 /**
  * A request before it is checked.
@@ -70,7 +95,7 @@ export function unknownRequest(requestId: number, arrival: number, tracking: Tra
  * @param prompt Text, token ids, or chat messages.
  * @param options As given to `generate()`.
  * @param limits The engine's limits.
- * @returns The request, or its errors: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
+ * @returns The request, also one whose prompt is still to be encoded, or its errors: `INVALID_PARAMETER`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`,
  * `TOKENIZER_MISSING`, `CHAT_TEMPLATE_INVALID`.
  */
 export function checkRequest(
@@ -80,7 +105,7 @@ export function checkRequest(
   options: GenerateOptions,
   limits: RequestLimits,
 ): CheckedRequest {
-  const { info: { model }, tokenizer, now } = limits;
+  const { info: { model, maxContext }, tokenizer, now } = limits;
   const errors: UpbeatError[] = [];
   const attempt = <Value>(check: () => Value): Value | null => {
     try {
@@ -101,34 +126,52 @@ export function checkRequest(
     return attempt(() => resolveOption(GENERATE_OPTIONS, name, given));
   };
   const stopStrings = attempt(() => readStopStrings(own("stop"), tokenizer !== null));
+  const stopTokenIds = attempt(() => readStopTokens(own("stopTokenIds"), model.vocabularySize));
   const ignoreEos = own("ignoreEos");
   const addSpecialTokens = own("addSpecialTokens") ?? true;
+  const allowSpecialTokens = own("allowSpecialTokens");
   const continueFinalMessage = own("continueFinalMessage") ?? false;
-  const templateVariables = own("templateVariables") ?? undefined;
+  const templateVariables = own("templateVariables");
   const signal = own("signal");
+  const wantedTokens = own("maxTokens");
   const start = now();
-  const promptTokenIds = attempt(() =>
-    preparePrompt(prompt, tokenizer, model.vocabularySize, {
-      addSpecialTokens,
-      continueFinalMessage,
-      templateVariables,
+  const checked = attempt(() =>
+    checkPrompt(prompt, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
+      tokenizer,
+      vocabularySize: model.vocabularySize,
+      maxContext,
     })
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
-  const wantedTokens = own("maxTokens");
-  const maxTokens = attempt(() => checkLength(promptTokenIds, wantedTokens, limits.info));
   const unknown = unknownRequest(requestId, arrival, tracking);
-  if (sampling === null || stopStrings === null || promptTokenIds === null || maxTokens === null || errors.length > 0) {
+  const eosTokenIds = [...(ignoreEos === true ? [] : model.eosTokenIds), ...stopTokenIds ?? []];
+  const complete = (promptTokenIds: Int32Array): PreparedRequest => ({
+    ...unknown,
+    promptTokenIds,
+    promptLength: promptTokenIds.length,
+    maxTokens: checkLength(promptTokenIds.length, wantedTokens, limits.info),
+    sampling: sampling!,
+    eosTokenIds,
+    stopStrings: stopStrings!,
+  });
+  if (checked !== null && "text" in checked && errors.length === 0) {
+    const request = { ...unknown, sampling, eosTokenIds, stopStrings: stopStrings! };
     return {
-      isValid: false,
-      request: { ...unknown, promptTokenIds, promptLength: promptTokenIds?.length ?? 0 },
-      errors,
+      state: "long",
+      request,
+      text: checked.text,
+      signal,
+      complete: (tokenIds) => complete(checkTokenIds(tokenIds, model.vocabularySize)),
     };
   }
-  const eosTokenIds = ignoreEos === true ? [] : model.eosTokenIds;
-  const promptLength = promptTokenIds.length;
-  const request = { ...unknown, promptTokenIds, promptLength, maxTokens, sampling, eosTokenIds, stopStrings };
-  return { isValid: true, request, tokenizeMs, signal };
+  const promptTokenIds = checked !== null && "tokenIds" in checked ? checked.tokenIds : null;
+  const request = promptTokenIds === null ? null : attempt(() => complete(promptTokenIds));
+  if (request !== null && errors.length === 0) return { state: "ready", request, tokenizeMs, signal };
+  return {
+    state: "rejected",
+    request: { ...unknown, promptTokenIds, promptLength: promptTokenIds?.length ?? 0 },
+    errors,
+  };
 }
 
 function isTokenIds(prompt: Prompt): boolean {
@@ -136,17 +179,15 @@ function isTokenIds(prompt: Prompt): boolean {
 }
 
 /**
- * The most tokens to generate, within the context; null where the prompt is not known.
+ * The most tokens to generate, within the context.
  *
  * @throws {UpbeatError} `PROMPT_TOO_LONG`.
  */
 function checkLength(
-  promptTokenIds: Int32Array | null,
+  promptTokens: number,
   maxTokens: number | null,
   { maxContext, kvBlocks, blockSize, model: { maxPositions } }: EngineInfo,
-): number | null {
-  if (promptTokenIds === null) return null;
-  const promptTokens = promptTokenIds.length;
+): number {
   const room = maxContext - promptTokens;
   const wanted = maxTokens ?? Math.max(1, Math.min(DEFAULT_MAX_TOKENS, room));
   if (wanted <= room) return wanted;
@@ -174,4 +215,10 @@ function readStopStrings(stop: GenerateOptions["stop"] | null, hasTokenizer: boo
     throw new UpbeatError("TOKENIZER_MISSING", "stop strings need a tokenizer, and the model's folder has none");
   }
   return strings;
+}
+
+function readStopTokens(tokenIds: readonly number[] | null, vocabularySize: number): readonly number[] {
+  const wrong = tokenIds?.find((id) => id >= vocabularySize);
+  if (wrong === undefined) return tokenIds ?? [];
+  throw invalid("stopTokenIds", `must be token ids from 0 to ${vocabularySize - 1}`, wrong);
 }

@@ -4,12 +4,13 @@
  * @module
  */
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "../telemetry/clock.ts";
 import { UpbeatError } from "../../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
 import type { EventStream } from "./event_stream.ts";
-import { checkRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
+import { checkRequest, type LongRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
 import { Generation } from "./generation.ts";
 import { LiveGenerations } from "./live_generations.ts";
 import { callerLog, type Log } from "../telemetry/log.ts";
@@ -22,7 +23,8 @@ import {
 import type { GenerateOptions } from "../config/generate_options.ts";
 import { pickOptions, resolveOptions } from "../config/option.ts";
 import { checkEngineOptions } from "../config/resolved_options.ts";
-import { checkTokenizer, loadTokenizer } from "./load_tokenizer.ts";
+import { checkTokenizer, loadTokenizer, withDeclaredEos } from "./load_tokenizer.ts";
+import { LongPrompts } from "./long_prompts.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import { checkModelPath } from "../files/model_folder.ts";
@@ -37,6 +39,9 @@ const SHUTDOWN_TIMEOUT = 10_000;
 
 /** Milliseconds from then on after which the thread, left in the background, is terminated. */
 const SHUTDOWN_GRACE = 60_000;
+
+/** Milliseconds that an aborted load waits for its thread, which then ends in the background. */
+const ABORT_WAIT = 50;
 
 /**
  * A model, loaded and ready to generate. Any number of generations may run at the same time; they share every step.
@@ -66,6 +71,7 @@ export class Engine implements AsyncDisposable {
   readonly #tracking: Tracking;
   readonly #maxQueue: number;
   readonly #live: LiveGenerations;
+  readonly #longPrompts: LongPrompts;
   readonly #totals = new RequestTotals();
   #nextRequestId = 1;
   #tokenTableSent = false;
@@ -92,9 +98,11 @@ export class Engine implements AsyncDisposable {
     this.#log = limits.log;
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
+    this.#longPrompts = new LongPrompts(tokenizer, this.#live, this.#now);
     thread.sink = this.#live;
     thread.onEnd = (error) => {
       this.#failure = error;
+      this.#longPrompts.close();
       this.#live.close(
         error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running"),
       );
@@ -109,7 +117,7 @@ export class Engine implements AsyncDisposable {
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
    * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`, each naming its subject. `ENGINE_CLOSED` where the signal aborted.
-   * After an error nothing is left running or allocated.
+   * After an error nothing is left running or allocated; after an abort, what was started ends in the background.
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
@@ -132,7 +140,7 @@ export class Engine implements AsyncDisposable {
     });
     try {
       // The tokenizer is read and warmed up while the worker reads the weights.
-      const loading = Promise.all([thread.ready, loadTokenizer(model, now)]);
+      const loading = Promise.all([thread.ready, loadTokenizer(model, now, signal)]);
       const [info, tokenizer] = await unlessAborted(loading, signal, what);
       checkTokenizer(tokenizer, info);
       if (options?.earlyFirstToken === true && !info.overlap) {
@@ -140,9 +148,11 @@ export class Engine implements AsyncDisposable {
           code: "UPBEAT_OPTION_IGNORED",
         });
       }
-      return new Engine(thread, info, tokenizer, timeOrigin, limits);
+      return new Engine(thread, withDeclaredEos(tokenizer, info), tokenizer, timeOrigin, limits);
     } catch (error) {
-      await thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+      const ended = thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+      // Whoever aborts does not wait for a thread that is reading a file.
+      await (signal?.aborted === true ? Promise.race([ended, setTimeout(ABORT_WAIT)]) : ended);
       throw error;
     }
   }
@@ -169,11 +179,10 @@ export class Engine implements AsyncDisposable {
     const { info, tokenizer } = this;
     const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
     const checked = checkRequest(requestId, arrival, prompt, options, limits);
-    if (beginsWithTwoBos(checked.request.promptTokenIds, tokenizer?.specialTokens)) {
-      this.#log?.("engine: the prompt begins with two BOS tokens; use addSpecialTokens: false", { requestId });
-    }
-    if (!checked.isValid) return this.#reject(checked.request, checked.errors);
-    const generation = this.#submit(checked.request, checked.tokenizeMs);
+    if (checked.state === "rejected") return this.#reject(checked.request, checked.errors);
+    const generation = checked.state === "long"
+      ? this.#encode(checked)
+      : this.#submit(checked.request, checked.tokenizeMs);
     followSignal(generation, checked.signal ?? undefined);
     return generation;
   }
@@ -185,19 +194,38 @@ export class Engine implements AsyncDisposable {
     return generation;
   }
 
+  /** Starts a generation whose prompt is encoded on the text thread. */
+  #encode(checked: LongRequest): Generation {
+    let onCancel = () => {};
+    const generation = this.#open(checked.request, null, () => onCancel());
+    onCancel = this.#longPrompts.add(generation, checked, (request) => {
+      onCancel = () => this.#thread.post({ type: "cancel", id: request.requestId });
+      this.#post(request);
+    });
+    return generation;
+  }
+
   #submit(request: PreparedRequest, tokenizeMs: number | null): Generation {
+    const onCancel = () => this.#thread.post({ type: "cancel", id: request.requestId });
+    const generation = this.#open(request, tokenizeMs, onCancel);
+    this.#live.add(generation);
+    this.#post(request);
+    return generation;
+  }
+
+  #post(request: PreparedRequest): void {
     const { requestId: id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings, tracking } = request;
-    const generation = this.#open(request, tokenizeMs, () => this.#thread.post({ type: "cancel", id }));
+    if (beginsWithTwoBos(promptTokenIds, this.tokenizer?.specialTokens)) {
+      this.#log?.("engine: the prompt begins with two BOS tokens; use addSpecialTokens: false", { requestId: id });
+    }
     if (stopStrings.length > 0 && !this.#tokenTableSent && this.tokenizer !== null) {
       this.#thread.post({ type: "tokenTable", table: this.tokenizer.tokenTable.shared });
       this.#tokenTableSent = true;
     }
-    this.#live.add(generation);
     this.#thread.holdOpen(true);
     const trackTokens = tracking.generatedTokens;
     const type = "submit";
     this.#thread.post({ type, id, promptTokenIds, maxTokens, sampling, eosTokenIds, stopStrings, trackTokens });
-    return generation;
   }
 
   #open(request: SegmentRequest, tokenizeMs: number | null, onCancel: () => void): Generation {
@@ -299,8 +327,15 @@ export class Engine implements AsyncDisposable {
   /** Ends the thread. @param drainTime Milliseconds for which live requests may go on; null: they are cancelled. */
   async #endThread(drainTime: number | null): Promise<void> {
     const drain = drainTime !== null;
-    if (!drain) this.#live.cancelAll();
     const deadline = drain ? this.#now() + drainTime : null;
+    // Prompts on their way are part of a drain.
+    if (drain && this.#longPrompts.size > 0) {
+      const timer = new AbortController();
+      await Promise.race([this.#longPrompts.settled(), setTimeout(drainTime, undefined, timer)]).catch(() => {});
+      timer.abort();
+    }
+    if (!drain) this.#live.cancelAll();
+    else this.#longPrompts.cancelAll();
     await this.#thread.end({ drain, deadline, timeout: (drainTime ?? 0) + SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
   }
 

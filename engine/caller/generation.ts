@@ -74,11 +74,11 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
   /** Its record so far, also when it fails. */
   readonly record: RequestRecord;
 
-  readonly #setup: GenerationSetup;
+  #setup: GenerationSetup;
   readonly #order = new EventOrder();
   readonly #columns: TokenColumns;
   readonly #measured: MetricsAccumulator;
-  readonly #text: GeneratedText | null;
+  #text: GeneratedText | null;
   readonly #resolve: (result: GenerationResult) => void;
   readonly #reject: (error: UpbeatError) => void;
   /** Text of tokens that became certain only at the end. */
@@ -113,6 +113,20 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
       ? null
       : new GeneratedText(tokenTable, { ...request, promptTokenIds });
     this.#emit("ADD_ENGINE", arrival, null);
+  }
+
+  /**
+   * @internal Its prompt has been encoded.
+   *
+   * @param request The request, of which only the prompt and the sampling were unknown.
+   * @param tokenizeMs Time to turn the prompt into tokens.
+   */
+  start(request: SegmentRequest & { readonly promptTokenIds: Int32Array }, tokenizeMs: number): void {
+    const { tokenTable } = this.#setup;
+    this.#setup = { ...this.#setup, request };
+    this.#text = tokenTable === null ? null : new GeneratedText(tokenTable, request);
+    this.record.start(request);
+    this.#measured.tokenizeMs = tokenizeMs;
   }
 
   /** Whether it has finished or failed. */

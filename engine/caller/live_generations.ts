@@ -62,6 +62,13 @@ export class LiveGenerations implements OutputSink {
     this.#queued++;
   }
 
+  /** Remove a generation that ended before it was sent to the executor. */
+  remove(generation: Generation): void {
+    const entry = this.#entries.get(generation.requestId);
+    if (entry !== undefined) this.#forget(entry);
+    this.releaseEvents();
+  }
+
   /** Cancel all. */
   cancelAll(): void {
     for (const { generation } of this.#entries.values()) generation.cancel("shutdown");

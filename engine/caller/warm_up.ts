@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../telemetry/clock.ts";
 import { Generation } from "./generation.ts";
 import { unknownRequest } from "./check_request.ts";
-import { preparePrompt, type Prompt } from "./prompt.ts";
+import { checkPrompt, type Prompt } from "./prompt.ts";
 import { RequestTotals } from "../telemetry/engine_stats.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import { MAX_INT32 } from "../config/checks.ts";
 import { NO_TRACKING } from "../config/tracking.ts";
 
 /** One of each kind, with letters, digits, spaces, punctuation and several words. */
@@ -28,14 +30,17 @@ const ROUNDS = 8;
  * @param now The engine's clock.
  */
 export async function warmUpCaller(tokenizer: Tokenizer, now: Clock): Promise<void> {
+  const limits = { tokenizer, vocabularySize: tokenizer.vocabularySize, maxContext: MAX_INT32 };
   const failed = new Set<Prompt>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const prompt of PROMPTS) {
       if (failed.has(prompt)) continue;
-      const promptTokenIds = attempt(() => preparePrompt(prompt, tokenizer, tokenizer.vocabularySize, {}));
+      const checked = attempt(() => checkPrompt(prompt, {}, limits));
       // One that fails may have taken its time; it would fail again.
-      if (promptTokenIds === null) failed.add(prompt);
-      else await generate(promptTokenIds, tokenizer, now);
+      if (checked === null || !("tokenIds" in checked)) failed.add(prompt);
+      else await generate(checked.tokenIds, tokenizer, now);
+      // Other work of this thread goes on between rounds, each of which takes some milliseconds.
+      await setImmediate();
     }
   }
 }

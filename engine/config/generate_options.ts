@@ -6,7 +6,7 @@
  * @module
  */
 import { MAX_INT32 } from "./checks.ts";
-import { abortSignal, boolean, type Given, integer, record, texts } from "./option.ts";
+import { abortSignal, boolean, type Given, integer, record, texts, tokenIds } from "./option.ts";
 import { SAMPLING_OPTIONS } from "./sampling_options.ts";
 import { TRACKING_OPTIONS } from "./tracking.ts";
 
@@ -15,6 +15,9 @@ export const MAX_STOP_STRINGS = 64;
 
 /** The most characters that they may have together. */
 export const MAX_STOP_CHARACTERS = 65_536;
+
+/** The most stop tokens a request may have. */
+export const MAX_STOP_TOKENS = 1024;
 
 /** The default of `maxTokens`: enough to see what a model does, and an end for one that does not end by itself. */
 export const DEFAULT_MAX_TOKENS = 256;
@@ -34,12 +37,22 @@ export const GENERATE_OPTIONS = {
    * {@linkcode MAX_STOP_CHARACTERS} together.
    */
   stop: texts(MAX_STOP_STRINGS, MAX_STOP_CHARACTERS, { help: "end before this text; may be repeated" }),
+  /** Tokens that end the generation; they are not part of its text. At most {@linkcode MAX_STOP_TOKENS}. */
+  stopTokenIds: tokenIds({ help: "end at one of these tokens" }, MAX_STOP_TOKENS),
   /** Continue past end-of-sequence tokens. Default: false. */
   ignoreEos: boolean({ default: false, help: "continue past end-of-sequence tokens" }),
   /** Cancels the generation when it aborts. */
   signal: abortSignal(),
   /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default: true. */
   addSpecialTokens: boolean({ default: true, flag: "no-special", help: "add no special tokens to a text prompt" }),
+  /**
+   * Whether text that spells a special token becomes that token. Default: true for a text prompt, false for chat messages,
+   * so that users cannot write control tokens; the chat template always can.
+   */
+  allowSpecialTokens: boolean({
+    defaultText: "true for a text prompt, false for chat messages",
+    help: "let the text of chat messages become special tokens",
+  }),
   /**
    * Whether a conversation that ends with a message of the assistant is continued there, instead of by a new message.
    * Default: false.

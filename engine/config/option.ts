@@ -135,9 +135,15 @@ export function texts(
   );
 }
 
-/** Token ids. */
-export function tokenIds(description: Description<readonly number[]>): Option<readonly number[], null> {
+/** Token ids, at most `maxCount`. */
+export function tokenIds(
+  description: Description<readonly number[]>,
+  maxCount = Infinity,
+): Option<readonly number[], null> {
   return option<readonly number[], object>("tokenIds", "number[]", "1,2,3", description, (field, value) => {
+    if (Array.isArray(value) && value.length > maxCount) {
+      throw invalid(field, `may have at most ${maxCount} token ids`, value.length);
+    }
     const isList = Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
     if (!isList) throw invalid(field, "must be token ids", value);
     return value as readonly number[];

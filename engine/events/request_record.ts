@@ -160,6 +160,11 @@ export class RequestRecord<Event extends StoredEvent = RequestEvent> {
     return record;
   }
 
+  /** @internal The prompt of a request in progress has been encoded. */
+  start({ promptTokenIds, promptLength, maxTokens }: SegmentRequest): void {
+    Object.assign(this.#current, { promptTokenIds, promptLength, maxTokens });
+  }
+
   /** @internal An event of this type is about to be added to the columns. */
   advance(type: RequestEventType): void {
     if (type === "EVICT") this.cutSegment();

@@ -39,7 +39,8 @@ export interface RequestMetrics {
  */
 export class MetricsAccumulator {
   readonly #arrival: number;
-  readonly #tokenizeMs: number | null;
+  /** Time to turn the prompt into tokens; null where it was given as tokens. */
+  tokenizeMs: number | null;
   readonly #totals: RequestTotals;
   #scheduled: number | null = null;
   #cachedTokens: number | null = null;
@@ -58,7 +59,7 @@ export class MetricsAccumulator {
    */
   constructor(arrival: number, tokenizeMs: number | null, totals: RequestTotals) {
     this.#arrival = arrival;
-    this.#tokenizeMs = tokenizeMs;
+    this.tokenizeMs = tokenizeMs;
     this.#totals = totals;
   }
 
@@ -113,7 +114,7 @@ export class MetricsAccumulator {
     const hasDecoded = this.#tokens >= 2;
     const decode = hasDecoded ? this.#lastToken! - this.#firstToken! : null;
     return {
-      tokenizeMs: this.#tokenizeMs === null ? null : toMicroseconds(this.#tokenizeMs),
+      tokenizeMs: this.tokenizeMs === null ? null : toMicroseconds(this.tokenizeMs),
       queueMs: since(this.#arrival, this.#scheduled),
       prefillMs: this.#scheduled === null ? null : since(this.#scheduled, this.#firstToken),
       ttftMs: this.ttftMs,

@@ -132,6 +132,15 @@ export class VocabularyTable {
     return this.shared.size;
   }
 
+  /** The length of the longest token, in UTF-16 code units. */
+  get longest(): number {
+    let longest = 0;
+    for (let entry = 0; entry < this.count; entry++) {
+      longest = Math.max(longest, (this.#offsets[entry + 1] as number) - (this.#offsets[entry] as number));
+    }
+    return longest;
+  }
+
   /**
    * @param token A token.
    * @returns Its id, or undefined.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { invalidTokenizer } from "./tokenizer_files.ts";
+import { invalidTokenizer, isObject } from "./tokenizer_files.ts";
 
 /** Steps of a normalizer, a pre-tokenizer, a post-processor or a decoder, nested ones included. */
 const MOST_STEPS = 64;
@@ -101,4 +101,57 @@ export function mostIds(tokens: number, modelVocabularySize: number | null): num
  */
 export function mostIdsOfModel(vocabularySize: number): number {
   return vocabularySize + Math.max(FREE_IDS_BEYOND_MODEL, Math.floor(vocabularySize / 8));
+}
+
+/** The most characters of a token that count, far beyond what vocabularies of models have. */
+const MOST_TOKEN_CHARACTERS = 1_024;
+
+/** How many times more text a token may stand for where the tokenizer drops some. */
+const DROPPED_FACTOR = 16;
+
+/** The parts of a tokenizer that decide how much text is in a token. */
+interface TextSource {
+  readonly normalizer: unknown;
+  readonly preTokenizer: unknown;
+  readonly model: { readonly fuseUnknown: boolean; readonly unknownToken: string | null };
+  readonly addedTokens: readonly { readonly content: string; readonly lstrip: boolean; readonly rstrip: boolean }[];
+}
+
+/**
+ * How much text a token may stand for.
+ *
+ * @param source The tokenizer.
+ * @param longestToken Length of the longest token of the vocabulary.
+ * @returns A number of UTF-16 code units; more than the longest token where the tokenizer drops text, such as white space.
+ */
+export function longestText(source: TextSource, longestToken: number): number {
+  const { normalizer, preTokenizer, model, addedTokens } = source;
+  const longest = addedTokens.reduce((most, { content }) => Math.max(most, content.length), Math.max(1, longestToken));
+  const drops = dropsText(normalizer) || dropsText(preTokenizer) ||
+    (model.fuseUnknown && model.unknownToken !== null) ||
+    addedTokens.some(({ lstrip, rstrip }) => lstrip || rstrip);
+  return Math.min(longest, MOST_TOKEN_CHARACTERS) * (drops ? DROPPED_FACTOR : 1);
+}
+
+/** Whether a step, or one within it, may drop text. */
+function dropsText(step: unknown): boolean {
+  if (Array.isArray(step)) return step.some(dropsText);
+  if (!isObject(step)) return false;
+  switch (step["type"]) {
+    case "Sequence":
+      return dropsText(step["normalizers"] ?? step["pretokenizers"]);
+    case "Replace": {
+      const pattern = isObject(step["pattern"]) ? step["pattern"]["String"] : null;
+      return typeof pattern !== "string" || pattern.length > String(step["content"]).length;
+    }
+    case "Strip":
+    case "StripAccents":
+    case "Whitespace":
+    case "WhitespaceSplit":
+    case "BertPreTokenizer":
+    case "CharDelimiterSplit":
+      return true;
+    default:
+      return String(step["behavior"]).toLowerCase() === "removed";
+  }
 }

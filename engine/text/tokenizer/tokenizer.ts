@@ -12,7 +12,7 @@ import { UpbeatError } from "../../../errors.ts";
 import { AddedVocabulary } from "./added_vocabulary.ts";
 import { BytePairEncoder } from "../bpe/bpe.ts";
 import { compileDecoder, type Decoder, decodeTokens } from "./token_decoder.ts";
-import { checkGrowth, mostLength } from "./limits.ts";
+import { checkGrowth, longestText, mostLength } from "./limits.ts";
 import { LiteralText } from "./literal_text.ts";
 import { compileNormalizer, type Normalizer } from "./normalizer.ts";
 import { compilePreTokenizer, type PreTokenizer } from "./pre_tokenizer.ts";
@@ -81,6 +81,7 @@ export class Tokenizer {
   readonly #specialIds = new Set<number>();
   readonly #skippedIds = new Set<number>();
   #literal: LiteralText | null = null;
+  #charactersPerToken: number | null = null;
   #table: TokenTable | null = null;
 
   /**
@@ -198,6 +199,11 @@ export class Tokenizer {
   #hasSpecial(ids: readonly number[], start: number): boolean {
     for (let index = start; index < ids.length; index++) if (this.#specialIds.has(ids[index] as number)) return true;
     return false;
+  }
+
+  /** How much text a token may stand for, in UTF-16 code units: a longer prompt cannot have fewer tokens. */
+  get charactersPerToken(): number {
+    return this.#charactersPerToken ??= longestText(this.shared, this.#model.vocabulary.longest);
   }
 
   /** Keeps text from becoming special tokens. */

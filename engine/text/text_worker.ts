@@ -1,0 +1,61 @@
+/**
+ * The text thread: compiles a tokenizer, and encodes long prompts, so that neither blocks the caller's thread.
+ *
+ * @module
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { type SerializedError, serializeError, toUpbeatError } from "../../errors.ts";
+import { encodeTextPrompt, type TextPrompt } from "./prompt_encoder.ts";
+import type { SharedTokenizer } from "./tokenizer/shared_tokenizer.ts";
+import { Tokenizer } from "./tokenizer/tokenizer.ts";
+
+/** What the thread is started with: a folder to load, or a tokenizer to encode with. */
+export type TextWorkerStart = { readonly folder: string } | { readonly tokenizer: SharedTokenizer };
+
+/** A prompt to encode. */
+export interface EncodeMessage {
+  readonly id: number;
+  readonly text: TextPrompt;
+  /** Int32 `[1]`; not 0: the prompt is no longer wanted. */
+  readonly canceled: SharedArrayBuffer;
+}
+
+/** What the thread answers. */
+export type TextWorkerMessage =
+  | { readonly type: "loaded"; readonly tokenizer: SharedTokenizer }
+  | { readonly type: "failed"; readonly error: SerializedError }
+  | { readonly type: "encoded"; readonly id: number; readonly tokenIds: Int32Array }
+  | { readonly type: "rejected"; readonly id: number; readonly error: SerializedError };
+
+function post(message: TextWorkerMessage): void {
+  parentPort!.postMessage(message);
+}
+
+async function load(folder: string): Promise<void> {
+  try {
+    const tokenizer = await Tokenizer.load(folder);
+    const table = tokenizer.tokenTable.shared;
+    post({ type: "loaded", tokenizer: { ...tokenizer.shared, table } });
+  } catch (error) {
+    post({ type: "failed", error: serializeError(toUpbeatError(error)) });
+  }
+}
+
+function serve(tokenizer: Tokenizer): void {
+  parentPort!.on("message", ({ id, text, canceled }: EncodeMessage) => {
+    const flag = new Int32Array(canceled);
+    const checkWanted = (): void => {
+      if (Atomics.load(flag, 0) !== 0) throw new Error("the prompt is no longer wanted");
+    };
+    try {
+      checkWanted();
+      post({ type: "encoded", id, tokenIds: Int32Array.from(encodeTextPrompt(text, tokenizer, checkWanted)) });
+    } catch (error) {
+      post({ type: "rejected", id, error: serializeError(toUpbeatError(error)) });
+    }
+  });
+}
+
+const start = workerData as TextWorkerStart;
+if ("folder" in start) await load(start.folder);
+else serve(new Tokenizer(start.tokenizer));
