@@ -133,7 +133,6 @@ export function checkRequest(
   const continueFinalMessage = own("continueFinalMessage") ?? false;
   const templateVariables = own("templateVariables");
   const signal = own("signal");
-  const wantedTokens = own("maxTokens");
   const start = now();
   const checked = attempt(() =>
     checkPrompt(prompt, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
@@ -143,6 +142,7 @@ export function checkRequest(
     })
   );
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
+  const wantedTokens = own("maxTokens");
   const unknown = unknownRequest(requestId, arrival, tracking);
   const eosTokenIds = [...(ignoreEos === true ? [] : model.eosTokenIds), ...stopTokenIds ?? []];
   const complete = (promptTokenIds: Int32Array): PreparedRequest => ({

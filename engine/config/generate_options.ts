@@ -46,8 +46,9 @@ export const GENERATE_OPTIONS = {
   /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default: true. */
   addSpecialTokens: boolean({ default: true, flag: "no-special", help: "add no special tokens to a text prompt" }),
   /**
-   * Whether text that spells a special token becomes that token. Default: true for a text prompt, false for chat messages,
-   * so that users cannot write control tokens; the chat template always can.
+   * Whether text that spells a special token becomes that token. The chat template's own text always does; without this
+   * option, what is in the messages does not, so that users cannot write control tokens.
+   * Default: true for a text prompt, false for chat messages.
    */
   allowSpecialTokens: boolean({
     defaultText: "true for a text prompt, false for chat messages",

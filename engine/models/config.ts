@@ -51,7 +51,8 @@ export function readModelConfig(folder: string): ModelConfig {
     ...decoder,
     folder,
     bosTokenId: generation.bosTokenId ?? decoder.bosTokenId,
-    eosTokenIds: generation.eosTokenIds ?? decoder.eosTokenIds,
+    // Where the files disagree, each token that one of them declares ends a text.
+    eosTokenIds: [...new Set([...generation.eosTokenIds ?? [], ...decoder.eosTokenIds])],
     sampling: generation.sampling,
   };
 }

@@ -49,15 +49,13 @@ export interface SharedModel {
  * Compile a model.
  *
  * @param model The `model` field of `tokenizer.json`.
- * @param modelVocabularySize The `vocab_size` of the folder's `config.json`, which bounds the ids; null without one.
  * @returns The compiled model.
  * @throws {UpbeatError} TOKENIZER_INVALID for a malformed vocabulary or merge list, a merge of unknown tokens, or sizes that
  * no model has.
  */
-export function compileModel(model: JsonObject, modelVocabularySize: number | null): SharedModel {
+export function compileModel(model: JsonObject): SharedModel {
   if (!isObject(model["vocab"])) throw invalidTokenizer("model.vocab", "must be an object of token to id");
-  const most = mostIds(Object.keys(model["vocab"]).length, modelVocabularySize);
-  const vocabulary = VocabularyTable.of(model["vocab"], most);
+  const vocabulary = VocabularyTable.of(model["vocab"], mostIds(Object.keys(model["vocab"]).length));
   const affix = (field: string): string => {
     const value = model[field];
     if (typeof value !== "string") return "";

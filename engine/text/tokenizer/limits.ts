@@ -82,15 +82,13 @@ export function checkGrowth(length: number, most: number, field: string): void {
 }
 
 /**
- * How many ids a vocabulary may have.
+ * How many ids a vocabulary may have, whatever the model.
  *
  * @param tokens Number of its tokens.
- * @param modelVocabularySize The `vocab_size` of the folder's `config.json`; null without one.
  * @returns Ids must be below this.
  */
-export function mostIds(tokens: number, modelVocabularySize: number | null): number {
-  const most = Math.min(4 * tokens + FREE_IDS, MOST_IDS);
-  return modelVocabularySize === null ? most : Math.min(most, mostIdsOfModel(modelVocabularySize));
+export function mostIds(tokens: number): number {
+  return Math.min(4 * tokens + FREE_IDS, MOST_IDS);
 }
 
 /**

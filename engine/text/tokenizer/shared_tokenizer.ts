@@ -47,17 +47,16 @@ export interface SharedTokenizer {
  * @throws {UpbeatError} TOKENIZER_INVALID for a part that is malformed or cannot be reproduced exactly.
  */
 export function compileTokenizer(files: TokenizerFiles): SharedTokenizer {
-  const { tokenizer, vocabularySize = null, ...config } = files;
+  const { tokenizer, ...config } = files;
   try {
-    const model = compileModel(bytePairModel(tokenizer["model"]), vocabularySize);
+    const model = compileModel(bytePairModel(tokenizer["model"]));
     const vocabulary = new VocabularyTable(model.vocabulary);
     const normalizer = smallField(tokenizer, "normalizer");
-    const most = mostIds(vocabulary.count, vocabularySize);
     const addedTokens = readAddedTokens(
       tokenizer["added_tokens"],
       compileNormalizer(normalizer),
       vocabulary,
-      most,
+      mostIds(vocabulary.count),
     );
     const added = new Map(addedTokens.map(({ content, id }) => [content, id]));
     const special = readSpecialTokens(

@@ -30,8 +30,6 @@ export interface TokenizerConfig {
 export interface TokenizerFiles extends TokenizerConfig {
   /** `tokenizer.json`; large, so a tokenizer does not keep it. */
   readonly tokenizer: JsonObject;
-  /** The `vocab_size` of the model's `config.json`, which bounds the ids; null without one. */
-  readonly vocabularySize?: number | null;
 }
 
 /**
@@ -79,19 +77,10 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     folder,
     path,
     tokenizer: parseJsonObject(path, text, FILE_KINDS.tokenizer),
-    vocabularySize: await readVocabularySize(join(folder, "config.json")),
     config: await readOptionalObject(join(folder, "tokenizer_config.json")),
     specialTokensMap: await readOptionalObject(join(folder, "special_tokens_map.json")),
     chatTemplate: await readChatTemplate(folder),
   };
-}
-
-/** The `vocab_size` of a model's config; whatever is wrong with that file is found when the model is read. */
-async function readVocabularySize(path: string): Promise<number | null> {
-  const config = await readOptionalObject(path).catch(() => ({} as JsonObject));
-  const text = config["text_config"];
-  const size = config["vocab_size"] ?? (isObject(text) ? text["vocab_size"] : undefined);
-  return typeof size === "number" && Number.isInteger(size) && size > 0 ? size : null;
 }
 
 /**

@@ -107,15 +107,17 @@ const bad: readonly BadModel[] = [
     parts: ["tokenizer.json"],
   },
   {
-    name: "a tokenizer with more tokens than the model",
+    name: "a tokenizer with many more tokens than the model",
     breakModel: async (folder) => {
       const file = join(folder, "tokenizer.json");
       const tokenizer = JSON.parse(await readFile(file, "utf8")) as { added_tokens: Record<string, unknown>[] };
-      tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id: 320, content: "<one too many>" });
+      for (let id = 320; id < 2_000; id++) {
+        tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], id, content: `<too many ${id}>` });
+      }
       await writeFile(file, JSON.stringify(tokenizer));
     },
     code: "TOKENIZER_MISMATCH",
-    parts: ["up to 320", "vocab_size in config.json is 320"],
+    parts: ["up to 1999", "vocab_size in config.json is 320"],
   },
   {
     name: "a context longer than the model's",

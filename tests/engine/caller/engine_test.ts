@@ -181,7 +181,7 @@ test("generate() fails with a typed error that names its subject, and the engine
       [[[1, -1]], "PROMPT_INVALID", "-1"],
       [[[1, 1.5]], "PROMPT_INVALID", "1.5"],
       [[[1, NaN]], "PROMPT_INVALID", "NaN"],
-      [[null as unknown as string], "PROMPT_INVALID", "object"],
+      [[null as unknown as string], "PROMPT_INVALID", "null"],
       [[[{ content: "no role" }] as never], "PROMPT_INVALID", "role"],
       [[new Array(64).fill(1)], "PROMPT_TOO_LONG", "64 tokens"],
       [[[1, 2], { maxTokens: 63 }], "PROMPT_TOO_LONG", "62 or less"],

@@ -178,7 +178,7 @@ test("readModelConfig() gives layers of Qwen a window only when use_sliding_wind
   }
 });
 
-test("readModelConfig() prefers BOS and EOS of generation_config.json when it has them", () => {
+test("readModelConfig() prefers the BOS of generation_config.json, and has the EOS of both files", () => {
   const tokens = (config: Json, generation?: Json) => {
     const { bosTokenId, eosTokenIds } = read({ ...LLAMA, ...config }, generation);
     return [bosTokenId, eosTokenIds];
@@ -186,8 +186,8 @@ test("readModelConfig() prefers BOS and EOS of generation_config.json when it ha
   assertEquals(tokens({ eos_token_id: [5, 6, 5] }), [1, [5, 6]]);
   assertEquals(tokens({ bos_token_id: null, eos_token_id: null }), [null, []]);
   assertEquals(tokens({ eos_token_id: 5 }, {}), [1, [5]]);
-  assertEquals(tokens({ eos_token_id: 5 }, { bos_token_id: 3, eos_token_id: 4 }), [3, [4]]);
-  assertEquals(tokens({ eos_token_id: 5 }, { eos_token_id: [1, 2] }), [1, [1, 2]]);
+  assertEquals(tokens({ eos_token_id: 5 }, { bos_token_id: 3, eos_token_id: 4 }), [3, [4, 5]]);
+  assertEquals(tokens({ eos_token_id: 5 }, { eos_token_id: [1, 2] }), [1, [1, 2, 5]]);
   assertEquals(tokens({ eos_token_id: 5 }, { eos_token_id: null }), [1, [5]]);
 });
 

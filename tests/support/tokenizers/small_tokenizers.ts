@@ -5,16 +5,12 @@
  */
 import { BYTE_TO_CHAR, toByteAlphabet } from "../../../engine/text/tokenizer/byte_alphabet.ts";
 import { Tokenizer } from "../../../engine/text/tokenizer/tokenizer.ts";
-import type { JsonObject, TokenizerFiles } from "../../../engine/text/tokenizer/tokenizer_files.ts";
+import type { JsonObject } from "../../../engine/text/tokenizer/tokenizer_files.ts";
 
 const WORDS = ["the", "then", "there", "once", "upon", "time", "été", "été", "你好", "мир", "👩‍💻", "aaaa", "  ", "\n\n"];
 
 /** A tokenizer of parsed files in an imaginary folder `small`. */
-export function tokenizerOf(
-  tokenizer: JsonObject,
-  config: JsonObject = {},
-  files: Partial<TokenizerFiles> = {},
-): Tokenizer {
+export function tokenizerOf(tokenizer: JsonObject, config: JsonObject = {}): Tokenizer {
   return new Tokenizer({
     folder: "small",
     path: "small/tokenizer.json",
@@ -22,7 +18,6 @@ export function tokenizerOf(
     config,
     specialTokensMap: {},
     chatTemplate: null,
-    ...files,
   });
 }
 

@@ -8,7 +8,7 @@ test("encode() merges the lowest rank first, leftmost on a tie, in words of any 
     ["a", "b", "c", "ab", "bc", "abc", "aa", "aaaa", "ca"].map((token, id) => [token, id]),
   );
   const merges = [["b", "c"], ["a", "a"], ["a", "b"], ["a", "bc"], ["aa", "aa"], ["c", "a"]];
-  const model = new BytePairEncoder(compileModel({ vocab, merges: merges.map((pair) => pair.join(" ")) }, null));
+  const model = new BytePairEncoder(compileModel({ vocab, merges: merges.map((pair) => pair.join(" ")) }));
   const naive = (word: string): string[] => {
     const symbols = Array.from(word);
     for (;;) {
