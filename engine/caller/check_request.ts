@@ -134,13 +134,15 @@ export function checkRequest(
   const templateVariables = own("templateVariables");
   const signal = own("signal");
   const start = now();
-  const checked = attempt(() =>
-    checkPrompt(prompt, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
+  const checked = attempt(() => {
+    // Many ids are refused before they are looked at.
+    if (isTokenIds(prompt) && prompt.length > maxContext) checkLength(prompt.length, null, limits.info);
+    return checkPrompt(prompt, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
       tokenizer,
       vocabularySize: model.vocabularySize,
       maxContext,
-    })
-  );
+    });
+  });
   const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
   const wantedTokens = own("maxTokens");
   const unknown = unknownRequest(requestId, arrival, tracking);
@@ -174,7 +176,7 @@ export function checkRequest(
   };
 }
 
-function isTokenIds(prompt: Prompt): boolean {
+function isTokenIds(prompt: Prompt): prompt is Int32Array | readonly number[] {
   return prompt instanceof Int32Array || (Array.isArray(prompt) && typeof prompt[0] === "number");
 }
 

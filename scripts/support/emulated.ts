@@ -62,6 +62,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
   "what they test happens before any step": [
     "tests/behaviours/loading/special_files_test.ts",
     "tests/cli/main_test.ts",
+    "tests/behaviours/requests/long_prompts_test.ts",
     "tests/behaviours/requests/wrong_options_test.ts",
   ],
   "the programs they start open no device": [
