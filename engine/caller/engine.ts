@@ -32,6 +32,7 @@ import type { SegmentRequest } from "../events/request_record.ts";
 import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engine_stats.ts";
 import { beginsWithTwoBos } from "../text/tokenizer/special_tokens.ts";
 import { Tokenizer } from "../text/tokenizer/tokenizer.ts";
+import { callbackError, guardCallback, warnOnce } from "./user_callback.ts";
 import { resolveTracking, type Tracking, TRACKING_OPTIONS } from "../config/tracking.ts";
 
 /** Milliseconds after which the engine stops waiting for its thread to end. */
@@ -117,14 +118,18 @@ export class Engine implements AsyncDisposable {
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
    * `LIBRARY_…`, `DEVICE_…`, `INVALID_PARAMETER`, each naming its subject. `ENGINE_CLOSED` where the signal aborted.
+   * `INVALID_PARAMETER` where `onProgress` threw, with what it threw as the cause.
    * After an error nothing is left running or allocated; after an abort, what was started ends in the background.
    */
   static async load(model: string, options: EngineOptions = {}): Promise<Engine> {
     const timeOrigin = clockOrigin();
     const now = createClock(timeOrigin);
     checkModelPath(model);
-    const { options: resolved, hooks } = checkEngineOptions(options);
-    const [signal, onStep] = [hooks.signal ?? undefined, hooks.onStep ?? undefined];
+    const { options: resolved, hooks, wantsEarlyFirstToken } = checkEngineOptions(options);
+    const signal = hooks.signal ?? undefined;
+    const onStep = guardCallback(hooks.onStep, warnOnce("onStep")) ?? undefined;
+    const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
+    interrupted.catch(() => {});
     const { log, onLog } = callerLog(hooks.onLog ?? undefined, resolved.logToStandardError, now);
     const tracking = resolveTracking(pickOptions(TRACKING_OPTIONS, resolved));
     const limits = { tracking, maxQueue: resolved.maxQueue ?? Infinity, onStep, log };
@@ -134,16 +139,16 @@ export class Engine implements AsyncDisposable {
       modelFolder: model,
       options: resolved,
       clockOrigin: clockOriginForThread(timeOrigin),
-      onProgress: hooks.onProgress,
+      onProgress: guardCallback(hooks.onProgress, (thrown) => interrupt(callbackError("onProgress", thrown))),
       log,
       onLog,
     });
     try {
       // The tokenizer is read and warmed up while the worker reads the weights.
       const loading = Promise.all([thread.ready, loadTokenizer(model, now, signal)]);
-      const [info, tokenizer] = await unlessAborted(loading, signal, what);
+      const [info, tokenizer] = await unlessAborted(Promise.race([loading, interrupted]), signal, what);
       checkTokenizer(tokenizer, info);
-      if (options?.earlyFirstToken === true && !info.overlap) {
+      if (wantsEarlyFirstToken && !info.overlap) {
         process.emitWarning("earlyFirstToken needs overlap; without it, it is ignored", {
           code: "UPBEAT_OPTION_IGNORED",
         });

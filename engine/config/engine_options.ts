@@ -132,18 +132,18 @@ export const ENGINE_OPTIONS = {
 export const ENGINE_HOOKS = {
   /**
    * Called while weights are loaded: first with no bytes, then as the embedding and each layer arrive on the device. Bytes
-   * never fall, and the last call has all of them.
+   * never fall, and the last call has all of them. An error that it throws ends loading.
    */
   onProgress: callback<(progress: LoadProgress) => void>("(progress: LoadProgress) => void"),
   /**
    * Called for each step, in order, after the events of its requests: a step's report precedes the result of a request that
-   * ended in it. Without it no reports are made. It must not throw.
+   * ended in it. Without it no reports are made. The first error that it throws is reported as a process warning.
    */
   onStep: callback<(report: StepReport) => void>("(report: StepReport) => void"),
   /**
    * Called for each entry of the debug log: those of this thread at once, those of the executor's thread as their messages
    * arrive. Entries that the executor can no longer send go to standard error. `UPBEAT_LOG=debug` in the environment writes
-   * all of them there, with or without this.
+   * all of them there, with or without this, and so is an entry on which this throws.
    */
   onLog: callback<(entry: LogEntry) => void>("(entry: LogEntry) => void"),
   /** Stops loading when it aborts: `Engine.load` rejects with `ENGINE_CLOSED`. It has no effect on a loaded engine. */

@@ -20,6 +20,8 @@ export interface CheckedEngineOptions {
   readonly options: ResolvedEngineOptions;
   /** For the caller's thread. */
   readonly hooks: EngineHooks;
+  /** Whether `earlyFirstToken` was given, instead of being true by default. */
+  readonly wantsEarlyFirstToken: boolean;
 }
 
 /** Options of the executor's thread: values, and switches that follow from callbacks and the environment. */
@@ -57,7 +59,7 @@ export function checkEngineOptions(given: EngineOptions): CheckedEngineOptions {
     ranges: process.env["UPBEAT_NVTX"] === "1",
     dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
   };
-  return { options, hooks };
+  return { options, hooks, wantsEarlyFirstToken: read.earlyFirstToken === true };
 }
 
 /**

@@ -5,18 +5,19 @@
  */
 import { shorten, UpbeatError } from "../../errors.ts";
 import { foreignContent } from "./foreign_content.ts";
+import { jsonExcess } from "./json_bounds.ts";
 import { type FileKind, readRegularFile, readRegularFileSync } from "./regular_file.ts";
 
 const MEBIBYTE = 2 ** 20;
 
-/** The kinds of text files. Each bound is several times the size of the largest file that a public model has. */
+/** The kinds of text files. Each bound is at least twice the size of the largest file of a public model. */
 export const FILE_KINDS = {
   /** `config.json`, `generation_config.json`, `adapter_config.json`. */
   config: { code: "MODEL_CONFIG_INVALID", maxBytes: 4 * MEBIBYTE },
   /** `model.safetensors.index.json`. */
-  weightIndex: { code: "WEIGHTS_INVALID", maxBytes: 64 * MEBIBYTE },
+  weightIndex: { code: "WEIGHTS_INVALID", maxBytes: 32 * MEBIBYTE },
   /** `tokenizer.json`. */
-  tokenizer: { code: "TOKENIZER_INVALID", maxBytes: 128 * MEBIBYTE },
+  tokenizer: { code: "TOKENIZER_INVALID", maxBytes: 64 * MEBIBYTE },
   /** `tokenizer_config.json`, `special_tokens_map.json`. */
   tokenizerConfig: { code: "TOKENIZER_INVALID", maxBytes: 16 * MEBIBYTE },
   /** `chat_template.jinja`. */
@@ -75,6 +76,8 @@ function decode(path: string, { code }: FileKind, bytes: Uint8Array): string {
  * @throws {UpbeatError} The kind's code when the text is not JSON, or not an object.
  */
 export function parseJsonObject(path: string, text: string, { code }: FileKind): JsonObject {
+  const excess = jsonExcess(text);
+  if (excess !== null) throw new UpbeatError(code, `${path} cannot be read: ${excess}`, { file: path });
   let value: unknown;
   try {
     value = JSON.parse(text);

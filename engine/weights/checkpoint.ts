@@ -60,7 +60,12 @@ function isFolder(path: string): boolean {
 
 /** Whether a directory entry exists; a dangling link counts, as it is a broken download and not a missing one. */
 function entryExists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // A name that the system refuses: reading the file reports why.
+    return true;
+  }
 }
 
 /** The checkpoint of a folder with an index. Tensors that the index does not name are omitted. */

@@ -18,6 +18,7 @@ export const EMULATED: readonly string[] = [
   "tests/behaviours/requests/request_events_test.ts",
   "tests/engine/caller/engine_test.ts",
   "tests/engine/caller/event_stream_test.ts",
+  "tests/engine/caller/user_callback_test.ts",
   "tests/behaviours/shutdown/failure_test.ts",
   "tests/behaviours/numerics/families_test.ts",
   "tests/behaviours/numerics/goldens_test.ts",
