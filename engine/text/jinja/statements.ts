@@ -6,6 +6,7 @@
 import { TemplateError } from "./errors.ts";
 import { callValue, compileArguments, compileExpression, compileFilter, type Evaluate } from "./expressions.ts";
 import { Arguments, expectText } from "./python/arguments.ts";
+import { type Frame, frameNames, targetNames } from "./frames.ts";
 import { Loop, type Recurse } from "./loop.ts";
 import {
   type CallArguments,
@@ -34,19 +35,37 @@ interface Place {
   readonly isSoft: boolean;
   /** In a loop of the same macro. */
   readonly isInLoop: boolean;
+  readonly frame: Frame | null;
 }
-
-const TEMPLATE: Place = { isSoft: false, isInLoop: false };
 
 /**
  * Compile the statements of a template.
  *
  * @param statements The statements.
- * @param place Where they are.
- * @returns The function that runs them.
+ * @returns The function that runs them in a scope of their own.
  * @throws {TemplateError} For an unknown filter or test, or a `break` outside of a loop.
  */
-export function compileBlock(statements: readonly Statement[], place = TEMPLATE): Run {
+export function compileTemplate(statements: readonly Statement[]): Run {
+  return compileFrame(statements, null);
+}
+
+/** Statements that run in a scope of their own, in which some names are set already. */
+function compileFrame(
+  statements: readonly Statement[],
+  parent: Frame | null,
+  parameters: readonly string[] = [],
+  isInLoop = false,
+): Run {
+  const { frame, hidden } = frameNames(statements, parameters, parent);
+  const block = compileBlock(statements, { isSoft: false, isInLoop, frame });
+  if (hidden.length === 0) return block;
+  return (scope) => {
+    for (const name of hidden) scope.set(name, new Undefined(`'${name}' is undefined`));
+    return block(scope);
+  };
+}
+
+function compileBlock(statements: readonly Statement[], place: Place): Run {
   const runs = statements.map((statement) => compileStatement(statement, place));
   return (scope) => {
     scope.budget.step(1 + runs.length);
@@ -79,8 +98,7 @@ function capture(block: Run, scope: Scope): string {
 }
 
 function compileStatement(node: Statement, place: Place): Run {
-  const compile = (body: readonly Statement[]): Run => compileBlock(body, { ...place, isSoft: false });
-  const captured = (body: readonly Statement[]): Run => compileBlock(body, TEMPLATE);
+  const captured = (body: readonly Statement[]): Run => compileFrame(body, place.frame);
   switch (node.kind) {
     case "text":
       return always((scope) => write(scope, node.text));
@@ -114,7 +132,8 @@ function compileStatement(node: Statement, place: Place): Run {
     }
     case "with": {
       const values = node.values.map(([target, value]) => [target, compileExpression(value, place.isSoft)] as const);
-      const block = compile(node.body);
+      const names = node.values.flatMap(([target]) => targetNames(target));
+      const block = compileFrame(node.body, place.frame, names, place.isInLoop);
       return (scope) => {
         const inner = scope.inner();
         for (const [target, value] of values) assign(target, value(scope), inner);
@@ -122,7 +141,7 @@ function compileStatement(node: Statement, place: Place): Run {
       };
     }
     case "macro": {
-      const define = compileMacro(node);
+      const define = compileMacro(node, place);
       return always((scope) => scope.set(node.name, define(scope)));
     }
     case "callBlock":
@@ -144,8 +163,8 @@ function compileStatement(node: Statement, place: Place): Run {
 function compileFor(node: ForNode, place: Place): Run {
   const iterable = compileExpression(node.iterable, place.isSoft);
   const test = node.test === null ? null : compileExpression(node.test, false);
-  const body = compileBlock(node.body, { isSoft: false, isInLoop: true });
-  const otherwise = compileBlock(node.otherwise, { ...place, isSoft: false });
+  const body = compileFrame(node.body, place.frame, [...targetNames(node.target), "loop"], true);
+  const otherwise = compileFrame(node.otherwise, place.frame, [], place.isInLoop);
 
   const select = (value: Value, scope: Scope): readonly Value[] => {
     const members = value instanceof Loop ? null : membersOf(scope.budget, value);
@@ -217,11 +236,11 @@ function assign(target: Target, value: Value, scope: Scope): void {
 }
 
 /** A function that makes the macro, which sees the variables of the place where it is defined. */
-function compileMacro(node: MacroNode): (scope: Scope) => PyFunction {
+function compileMacro(node: MacroNode, place: Place): (scope: Scope) => PyFunction {
   const { name, parameters, reads } = node;
   const names = parameters.map((parameter) => parameter.name);
   const fallbacks = parameters.map(({ fallback }) => fallback === null ? null : compileExpression(fallback, false));
-  const block = compileBlock(node.body, TEMPLATE);
+  const block = compileFrame(node.body, place.frame, [...names, ...reads]);
 
   const bind = (args: CallArguments, scope: Scope): void => {
     const { positional } = args;
@@ -268,7 +287,7 @@ function compileMacro(node: MacroNode): (scope: Scope) => PyFunction {
 }
 
 function compileCallBlock(node: Statement & { kind: "callBlock" }, place: Place): Run {
-  const define = compileMacro(node.caller);
+  const define = compileMacro(node.caller, place);
   const callee = compileExpression(node.call.callee, place.isSoft);
   const evaluateArguments = compileArguments(node.call.args, place.isSoft);
   return always((scope) => {

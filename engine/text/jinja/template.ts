@@ -12,7 +12,7 @@ import { RaisedByTemplate, TemplateError } from "./errors.ts";
 import { readInput } from "./input.ts";
 import { templateGlobals } from "./library/globals.ts";
 import { Output, Scope } from "./scope.ts";
-import { compileBlock, type Run } from "./statements.ts";
+import { compileTemplate, type Run } from "./statements.ts";
 import { parseTemplate } from "./syntax/parser.ts";
 
 /** Options of {@linkcode JinjaTemplate.render}. */
@@ -33,7 +33,7 @@ export class JinjaTemplate {
    */
   constructor(source: string) {
     try {
-      this.#run = compileBlock(parseTemplate(source));
+      this.#run = compileTemplate(parseTemplate(source));
     } catch (error) {
       throw templateError("does not parse", error);
     }

@@ -123,7 +123,11 @@ class Lexer {
   #comment(): void {
     COMMENT_END.lastIndex = this.#at;
     const end = COMMENT_END.exec(this.#source);
-    if (end === null) throw this.#error("Missing end of comment tag");
+    if (end === null) {
+      // As in Jinja, where nothing follows.
+      if (this.#at === this.#source.length) return;
+      throw this.#error("Missing end of comment tag");
+    }
     this.#at = COMMENT_END.lastIndex;
     this.#startsLine = end[0].endsWith("\n");
   }
@@ -131,7 +135,11 @@ class Lexer {
   #raw(): void {
     RAW_END.lastIndex = this.#at;
     const end = RAW_END.exec(this.#source);
-    if (end === null) throw this.#error("Missing end of raw directive");
+    if (end === null) {
+      // As in Jinja, where nothing follows.
+      if (this.#at === this.#source.length) return;
+      throw this.#error("Missing end of raw directive");
+    }
     this.#data(this.#trimmed(this.#source.slice(this.#at, end.index), end[1] as string, true));
     this.#at = RAW_END.lastIndex;
     this.#startsLine = end[0].endsWith("\n");
