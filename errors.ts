@@ -31,6 +31,7 @@ export const ERROR_CODES = [
   "PROMPT_INVALID",
   "PROMPT_TOO_LONG",
   "QUEUE_FULL",
+  "ABORTED",
   "EVENT_INVALID",
   "EVENT_OUT_OF_ORDER",
   "RECORD_INVALID",
@@ -205,9 +206,35 @@ function shortenTexts(details: ErrorDetails): ErrorDetails {
  * @returns The typed error, with the foreign one as its `cause`.
  */
 export function toUpbeatError(thrown: unknown, code: ErrorCode = "INTERNAL"): UpbeatError {
-  if (thrown instanceof UpbeatError) return thrown;
-  const message: unknown = thrown instanceof Error ? thrown.message : thrown;
-  return new UpbeatError(code, typeof message === "string" ? message : showValue(message), {}, { cause: thrown });
+  if (isUpbeatError(thrown)) return thrown;
+  return new UpbeatError(code, messageOf(thrown), {}, { cause: thrown });
+}
+
+/**
+ * The message of anything thrown, of a caller's code too, where it may be a proxy or have getters. It never throws.
+ *
+ * @param thrown The caught value.
+ * @returns Its message, or the value as {@linkcode showValue} shows it.
+ */
+export function messageOf(thrown: unknown): string {
+  try {
+    const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+    return typeof message === "string" ? shorten(message) : showValue(message);
+  } catch {
+    return "an unreadable error";
+  }
+}
+
+/** Whether an error is one of ours, whose code and details a caller's code has not spoilt. */
+function isUpbeatError(thrown: unknown): thrown is UpbeatError {
+  try {
+    if (!(thrown instanceof UpbeatError)) return false;
+    const facts: readonly unknown[] = Object.values(thrown.details);
+    const isFact = (fact: unknown) => fact === null || ["string", "number", "boolean"].includes(typeof fact);
+    return ERROR_CODES.includes(thrown.code) && typeof thrown.message === "string" && facts.every(isFact);
+  } catch {
+    return false;
+  }
 }
 
 /** Limit of causes followed, as a chain may be a circle. */
@@ -231,12 +258,17 @@ export function serializeError(error: UpbeatError): SerializedError {
 }
 
 function serializeCause(error: unknown, left: number): SerializedCause | null {
-  if (!(error instanceof Error) || left === 0) return null;
-  const { name } = error;
-  const message = shorten(String(error.message));
-  const cause = serializeCause(error.cause, left - 1);
-  const known = error instanceof UpbeatError ? { code: error.code, details: error.details } : {};
-  return { name, message, ...known, ...(cause === null ? {} : { cause }) };
+  try {
+    if (!(error instanceof Error) || left === 0) return null;
+    const name = shorten(String(error.name));
+    const message = shorten(String(error.message));
+    const cause = serializeCause(error.cause, left - 1);
+    const known = isUpbeatError(error) ? { code: error.code, details: error.details } : {};
+    return { name, message, ...known, ...(cause === null ? {} : { cause }) };
+  } catch {
+    // A caller's error may be a proxy, or have getters, that throw.
+    return null;
+  }
 }
 
 /**

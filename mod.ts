@@ -27,6 +27,7 @@ export type { EngineInfo, OptionsInEffect } from "./engine/config/engine_info.ts
 export type { StepReport } from "./engine/telemetry/step_report.ts";
 export type { DeviceLibrary } from "./ffi/interface.ts";
 export { Generation } from "./engine/caller/generation.ts";
+export { AbortedError } from "./engine/caller/outcome.ts";
 export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from "./engine/caller/generation_result.ts";
 export { BUNDLED_MODEL } from "./engine/caller/bundled_model.ts";
 /** @deprecated Renamed to {@linkcode BUNDLED_MODEL}. */

@@ -5,7 +5,8 @@
  */
 import { clockOrigin, createClock } from "../../engine/telemetry/clock.ts";
 import { Executor } from "../../engine/executor/executor.ts";
-import type { EventTap, Generation } from "../../engine/caller/generation.ts";
+import type { Generation } from "../../engine/caller/generation.ts";
+import type { EventTap } from "../../engine/caller/generation_setup.ts";
 import { LiveGenerations } from "../../engine/caller/live_generations.ts";
 import { type EncodedOutput, readOutput } from "../../engine/channel/step_output.ts";
 import { UpbeatError } from "../../mod.ts";

@@ -42,7 +42,9 @@ export async function serve(
 ): Promise<ServedRequest> {
   const tokenTimes: number[] = [];
   const start = performance.now();
-  const generation = engine.generate(prompt, { ...options, signal });
+  const generation = engine.generate(prompt, options);
+  // Not by the request's own signal, which would make the loop throw.
+  signal?.addEventListener("abort", () => generation.cancel(), { once: true });
   for await (const { tokenIds } of generation.chunks()) {
     const time = performance.now();
     for (const _ of tokenIds) {

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { UpbeatError } from "../../errors.ts";
+import { messageOf, UpbeatError } from "../../errors.ts";
+import { readGiven } from "../config/option.ts";
+import type { CancelReason } from "../events/event_types.ts";
 import type { Generation } from "./generation.ts";
 
 /**
@@ -42,27 +44,50 @@ export async function unlessAborted<Result>(
   }
 }
 
-function aborted({ reason }: AbortSignal, what: string): UpbeatError {
-  const text = reason instanceof Error ? reason.message : String(reason);
+function aborted(signal: AbortSignal, what: string): UpbeatError {
+  const reason = reasonOf(signal);
+  const text = messageOf(reason);
   return new UpbeatError("ENGINE_CLOSED", `${what} was aborted: ${text}`, { reason: text }, { cause: reason });
 }
 
 /**
- * Cancel a generation when a signal aborts, and release the signal when the generation is over.
+ * Abort a generation when a signal does, at once if it already has, and release the signal when the generation is over.
  *
  * @param generation The generation.
- * @param signal The signal; undefined: do nothing.
+ * @param signal The signal; null: do nothing.
+ * @throws {UpbeatError} `INVALID_PARAMETER` where the signal's own code throws, as that of a polyfill may.
  */
-export function followSignal(generation: Generation, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const cancel = () => generation.cancel(isTimeout(signal.reason) ? "deadline" : "user");
-  if (signal.aborted) return cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  const release = () => signal.removeEventListener("abort", cancel);
-  generation.result.then(release, release);
+export function followSignal(generation: Generation, signal: AbortSignal | null): void {
+  if (signal === null) return;
+  readGiven("signal", () => {
+    const abort = () => {
+      const reason = reasonOf(signal);
+      generation.abort(reason, cancelReason(reason));
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const release = () => signal.removeEventListener("abort", abort);
+    generation.result.then(release, release).catch(() => {});
+  });
 }
 
-/** Whether a signal aborted as `AbortSignal.timeout()` does. */
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === "TimeoutError";
+/** The reason of an aborted signal; as the platform's default where a polyfill has none. */
+function reasonOf(signal: AbortSignal): unknown {
+  try {
+    const { reason } = signal;
+    if (reason !== undefined) return reason;
+  } catch {
+    // Its getter threw: there is no reason either.
+  }
+  return new DOMException("The operation was aborted", "AbortError");
+}
+
+/** Why a signal's reason cancels: a deadline if it aborted as `AbortSignal.timeout()` does. */
+function cancelReason(reason: unknown): CancelReason {
+  try {
+    return reason instanceof DOMException && reason.name === "TimeoutError" ? "deadline" : "user";
+  } catch {
+    // A proxy that throws.
+    return "user";
+  }
 }

@@ -6,6 +6,7 @@
 import type { Clock } from "../telemetry/clock.ts";
 import { toUpbeatError, UpbeatError } from "../../errors.ts";
 import { checkPrompt, checkTokenIds, type Prompt } from "./prompt.ts";
+import { readPrompt, readVariables } from "../text/read_prompt.ts";
 import { invalid } from "../config/checks.ts";
 import type { TextPrompt } from "../text/prompt_encoder.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
@@ -131,19 +132,19 @@ export function checkRequest(
   const addSpecialTokens = own("addSpecialTokens") ?? true;
   const allowSpecialTokens = own("allowSpecialTokens");
   const continueFinalMessage = own("continueFinalMessage") ?? false;
-  const templateVariables = own("templateVariables");
+  const variables = own("templateVariables");
+  const templateVariables = variables === null ? null : attempt(() => readVariables(variables, maxContext));
   const signal = own("signal");
   const start = now();
-  const checked = attempt(() => {
-    // Many ids are refused before they are looked at.
-    if (isTokenIds(prompt) && prompt.length > maxContext) checkLength(prompt.length, null, limits.info);
-    return checkPrompt(prompt, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
+  const read = attempt(() => readPrompt(prompt, maxContext, (count) => checkLength(count, null, limits.info)));
+  const checked = read === null ? null : attempt(() => {
+    return checkPrompt(read, { addSpecialTokens, allowSpecialTokens, continueFinalMessage, templateVariables }, {
       tokenizer,
       vocabularySize: model.vocabularySize,
       maxContext,
     });
   });
-  const tokenizeMs = isTokenIds(prompt) ? null : now() - start;
+  const tokenizeMs = read === null || isTokenIds(read) ? null : now() - start;
   const wantedTokens = own("maxTokens");
   const unknown = unknownRequest(requestId, arrival, tracking);
   const eosTokenIds = [...(ignoreEos === true ? [] : model.eosTokenIds), ...stopTokenIds ?? []];

@@ -7,10 +7,10 @@ import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { checkNotAborted, followSignal, unlessAborted } from "./abort.ts";
 import { type Clock, clockOrigin, clockOriginForThread, createClock } from "../telemetry/clock.ts";
-import { UpbeatError } from "../../errors.ts";
+import { toUpbeatError, UpbeatError } from "../../errors.ts";
 import { ExecutorThread } from "./executor_thread.ts";
 import type { EventStream } from "./event_stream.ts";
-import { checkRequest, type LongRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
+import { checkRequest, type PreparedRequest, unknownRequest } from "./check_request.ts";
 import { Generation } from "./generation.ts";
 import { LiveGenerations } from "./live_generations.ts";
 import { callerLog, type Log } from "../telemetry/log.ts";
@@ -78,8 +78,6 @@ export class Engine implements AsyncDisposable {
   #tokenTableSent = false;
   #disposal: Promise<void> | null = null;
   #isDraining = false;
-  /** The error that ended the executor; null after a disposal. */
-  #failure: UpbeatError | null = null;
 
   private constructor(
     thread: ExecutorThread,
@@ -92,22 +90,14 @@ export class Engine implements AsyncDisposable {
     this.info = info;
     this.tokenizer = tokenizer;
     this.timeOrigin = timeOrigin;
-    const now = createClock(timeOrigin);
-    this.#live = new LiveGenerations(() => thread.holdOpen(false), limits.onStep);
-    // The threads' clocks agree to their resolution only: an event after an output must not have an earlier time.
-    this.#now = () => Math.max(now(), this.#live.emittedAt);
+    this.#live = liveGenerations(thread, limits.onStep);
+    this.#now = clockAfter(this.#live, createClock(timeOrigin));
     this.#log = limits.log;
     this.#tracking = limits.tracking;
     this.#maxQueue = limits.maxQueue;
     this.#longPrompts = new LongPrompts(tokenizer, this.#live, this.#now);
-    thread.sink = this.#live;
-    thread.onEnd = (error) => {
-      this.#failure = error;
-      this.#longPrompts.close();
-      this.#live.close(
-        error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running"),
-      );
-    };
+    endWithThread(thread, this.#live, this.#longPrompts);
+    collected.register(this, { thread, log: limits.log }, thread);
   }
 
   /**
@@ -167,7 +157,8 @@ export class Engine implements AsyncDisposable {
    *
    * Generations that are started without an `await` between them are scheduled together.
    *
-   * Never throws: an invalid prompt or option fails the generation, whose result rejects with a typed error.
+   * Never throws: an invalid prompt or option fails the generation, whose result rejects with a typed error. Where the
+   * signal has aborted already, nothing is computed.
    *
    * @param prompt Text, token ids, or chat messages for the model's template.
    * @param options Length, sampling, stops.
@@ -178,17 +169,27 @@ export class Engine implements AsyncDisposable {
     const requestId = this.#nextRequestId++;
     const unknown = unknownRequest(requestId, arrival, this.#tracking);
     if (this.#disposal !== null || this.#thread.hasEnded) {
-      return this.#reject(unknown, [engineClosed(this.#failure)]);
+      return this.#reject(unknown, [engineClosed(this.#thread.failure)]);
     }
     if (this.#live.queued >= this.#maxQueue) return this.#reject(unknown, [queueFull(this.#maxQueue)], true);
     const { info, tokenizer } = this;
     const limits = { info, tokenizer, tracking: this.#tracking, now: this.#now };
     const checked = checkRequest(requestId, arrival, prompt, options, limits);
     if (checked.state === "rejected") return this.#reject(checked.request, checked.errors);
-    const generation = checked.state === "long"
-      ? this.#encode(checked)
-      : this.#submit(checked.request, checked.tokenizeMs);
-    followSignal(generation, checked.signal ?? undefined);
+    let onCancel = () => {};
+    const generation = this.#open(
+      checked.request,
+      checked.state === "ready" ? checked.tokenizeMs : null,
+      () => onCancel(),
+    );
+    if (!this.#follow(generation, checked.signal)) return generation;
+    const submit = (request: PreparedRequest) => {
+      onCancel = () => this.#thread.post({ type: "cancel", id: requestId });
+      this.#post(request);
+    };
+    this.#live.add(generation);
+    if (checked.state === "ready") submit(checked.request);
+    else onCancel = this.#longPrompts.add(generation, checked, submit);
     return generation;
   }
 
@@ -199,23 +200,16 @@ export class Engine implements AsyncDisposable {
     return generation;
   }
 
-  /** Starts a generation whose prompt is encoded on the text thread. */
-  #encode(checked: LongRequest): Generation {
-    let onCancel = () => {};
-    const generation = this.#open(checked.request, null, () => onCancel());
-    onCancel = this.#longPrompts.add(generation, checked, (request) => {
-      onCancel = () => this.#thread.post({ type: "cancel", id: request.requestId });
-      this.#post(request);
-    });
-    return generation;
-  }
-
-  #submit(request: PreparedRequest, tokenizeMs: number | null): Generation {
-    const onCancel = () => this.#thread.post({ type: "cancel", id: request.requestId });
-    const generation = this.#open(request, tokenizeMs, onCancel);
-    this.#live.add(generation);
-    this.#post(request);
-    return generation;
+  /** Follows a request's signal. @returns Whether the request is still wanted; otherwise it is over. */
+  #follow(generation: Generation, signal: AbortSignal | null): boolean {
+    try {
+      followSignal(generation, signal);
+    } catch (error) {
+      generation.fail([toUpbeatError(error)]);
+    }
+    if (generation.isAborted) generation.endUnsent();
+    if (generation.isOver) this.#live.releaseEvents();
+    return !generation.isOver;
   }
 
   #post(request: PreparedRequest): void {
@@ -316,6 +310,7 @@ export class Engine implements AsyncDisposable {
       return Promise.reject(error);
     }
     this.#log?.("engine: dispose", { drain, live: this.#live.size });
+    collected.unregister(this.#thread);
     if (this.#disposal === null) {
       this.#isDraining = drain;
       this.#disposal = this.#endThread(drain ? timeout : null).then(() => this.#log?.("engine: dispose exit"));
@@ -348,6 +343,33 @@ export class Engine implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
+}
+
+/**
+ * Ends the threads of engines that were dropped without a disposal. Nothing that a thread refers to may refer to its engine,
+ * except for live generations: those keep it, so that none of them loses its thread.
+ */
+const collected = new FinalizationRegistry(({ thread, log }: { thread: ExecutorThread; log: Log | null }) => {
+  log?.("engine: collected without a disposal");
+  void thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
+});
+
+function liveGenerations(thread: ExecutorThread, onStep: CallerLimits["onStep"]): LiveGenerations {
+  const live = new LiveGenerations(() => thread.holdOpen(false), onStep ?? undefined);
+  thread.sink = live;
+  return live;
+}
+
+/** The threads' clocks agree to their resolution only: an event after an output must not have an earlier time. */
+function clockAfter(live: LiveGenerations, now: Clock): Clock {
+  return () => Math.max(now(), live.emittedAt);
+}
+
+function endWithThread(thread: ExecutorThread, live: LiveGenerations, longPrompts: LongPrompts): void {
+  thread.onEnd = (error) => {
+    longPrompts.close();
+    live.close(error ?? new UpbeatError("ENGINE_CLOSED", "the engine was disposed while the request was running"));
+  };
 }
 
 /** The options of the caller's side. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RequestEvent } from "../events/event_types.ts";
-import type { EventTap } from "./generation.ts";
+import type { EventTap } from "./generation_setup.ts";
 import { EVENT_STREAM_OPTIONS, type EventStreamOptions } from "../config/engine_options.ts";
 import { resolveOptions } from "../config/option.ts";
 

@@ -63,6 +63,7 @@ export class ExecutorThread {
   /** Whether requests have failed with their executor, which reports its end next. */
   #isFailing = false;
   #hasEnded = false;
+  #failure: UpbeatError | null = null;
   #isGone = false;
   /** After {@linkcode ExecutorThread.end}: until when the thread is waited for, and the timer of what happens then. */
   #wait: { readonly until: number; timer: ReturnType<typeof setTimeout> } | null = null;
@@ -88,6 +89,11 @@ export class ExecutorThread {
       this.#end(died(`it exited with code ${code}`));
       this.#leave();
     });
+  }
+
+  /** The error that ended the executor; null before its end, and after a shutdown. */
+  get failure(): UpbeatError | null {
+    return this.#failure;
   }
 
   /** Whether the executor has ended. */
@@ -209,6 +215,7 @@ export class ExecutorThread {
     this.#outputs.drain();
     this.#outputs.close();
     this.#hasEnded = true;
+    this.#failure = error;
     this.#log?.("thread: executor over", { error: error?.code ?? null });
     this.#inbox.close();
     if (this.#wait === null) this.#worker.unref();

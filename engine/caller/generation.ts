@@ -5,7 +5,6 @@
  */
 import { chunkEnd } from "../channel/chunks.ts";
 import type { RequestSink } from "../channel/step_output.ts";
-import type { Clock } from "../telemetry/clock.ts";
 import { deserializeError, toUpbeatError, UpbeatError } from "../../errors.ts";
 import { EventOrder } from "../events/event_order.ts";
 import { createEvent, requestError } from "../events/events.ts";
@@ -23,38 +22,17 @@ import { RequestRecord, type SegmentRequest } from "../events/request_record.ts"
 import { check, count } from "../events/schema.ts";
 import { TokenColumns } from "../events/token_columns.ts";
 import type { GenerationChunk, GenerationMetrics, GenerationResult } from "./generation_result.ts";
+import type { GenerationSetup } from "./generation_setup.ts";
+import { Outcome } from "./outcome.ts";
 import { MetricsAccumulator, type RequestMetrics } from "../telemetry/request_metrics.ts";
-import type { RequestTotals } from "../telemetry/engine_stats.ts";
 import { GeneratedText } from "../text/streaming/generated_text.ts";
-import type { TokenTable } from "../text/tokenizer/token_table.ts";
-
-/** The listener to the events of all requests; null: no event is created for it. */
-export interface EventTap {
-  readonly listener: ((event: RequestEvent) => void) | null;
-}
-
-/** The parts of a generation. */
-export interface GenerationSetup {
-  readonly request: SegmentRequest;
-  /** Time to turn the prompt into tokens; null where it was given as tokens. */
-  readonly tokenizeMs: number | null;
-  /** null: the model has no tokenizer, text stays empty. */
-  readonly tokenTable: TokenTable | null;
-  /** Tokens per chunk, after the first one. */
-  readonly streamInterval: number;
-  readonly now: Clock;
-  readonly tap: EventTap;
-  /** Counts and times over all requests. */
-  readonly totals: RequestTotals;
-  /** Called to cancel it on the executor's side. */
-  readonly onCancel: () => void;
-}
 
 /**
  * A request in progress. Iterate it for typed events, {@linkcode Generation.text} for text alone, or await
  * {@linkcode Generation.result}; all three work at the same time, and each iterator starts at the beginning.
  *
- * Leaving a loop early cancels the request.
+ * Leaving a loop early cancels the request, which then ends quietly. A signal that aborts is an error: loops throw its
+ * reason.
  *
  * @example
  * ```ts
@@ -68,7 +46,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
   readonly requestId: number;
   /**
    * Settles when it is over. A cancelled generation resolves with finish reason `"cancelled"`; a failed one rejects
-   * with an {@linkcode UpbeatError}.
+   * with an {@linkcode UpbeatError}, and one whose signal has aborted with an {@linkcode AbortedError}.
    */
   readonly result: Promise<GenerationResult>;
   /** Its record so far, also when it fails. */
@@ -79,14 +57,11 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
   readonly #columns: TokenColumns;
   readonly #measured: MetricsAccumulator;
   #text: GeneratedText | null;
-  readonly #resolve: (result: GenerationResult) => void;
-  readonly #reject: (error: UpbeatError) => void;
+  readonly #outcome = new Outcome();
   /** Text of tokens that became certain only at the end. */
   #lastText = "";
   /** Why it ended, where it did not fail. */
   #finishReason: FinishReason | null = null;
-  /** Why it failed, where it did. */
-  #error: UpbeatError | null = null;
   #isOver = false;
   #isCancelled = false;
   /** A cancel whose event is not placed among the executor's events yet. */
@@ -100,12 +75,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     const { requestId, promptTokenIds, arrival } = request;
     this.#setup = setup;
     this.requestId = requestId;
-    const { promise, resolve, reject } = Promise.withResolvers<GenerationResult>();
-    this.result = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    // Iterators report a failure too, so one that is not awaited here is not unhandled.
-    promise.catch(() => {});
+    this.result = this.#outcome.result;
     this.#columns = new TokenColumns(requestId, request.tracking);
     this.record = RequestRecord.of(request, this.#columns, tokenTable);
     this.#measured = new MetricsAccumulator(arrival, tokenizeMs, totals);
@@ -132,6 +102,11 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
   /** Whether it has finished or failed. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** @internal Whether its signal has aborted before its end. */
+  get isAborted(): boolean {
+    return this.#outcome.isAborted;
   }
 
   /** Whether it was admitted to a batch. */
@@ -161,20 +136,39 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     this.#setup.onCancel();
   }
 
+  /**
+   * @internal Its signal has aborted: cancel it, and let loops and the result throw. Does nothing once it is over or
+   * cancelled.
+   *
+   * @param reason The signal's reason.
+   * @param cancelReason The reason of the cancellation.
+   */
+  abort(reason: unknown, cancelReason: CancelReason): void {
+    if (this.#isOver || this.#isCancelled) return;
+    this.#outcome.abort(reason);
+    this.cancel(cancelReason);
+    this.notify();
+  }
+
   /** Cancels, at the end of a `using` scope. */
   [Symbol.dispose](): void {
     this.cancel();
   }
 
-  /** The events from the beginning on, each as soon as it is known. Ends after the terminal event. */
+  /**
+   * The events from the beginning on, each as soon as it is known. Ends after the terminal event.
+   *
+   * @throws {UpbeatError} After the last event, when the generation fails; the signal's reason when it was aborted.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<RequestEvent, void, undefined> {
     const cursor = { tokens: 0, events: 0 };
     try {
       while (true) {
         for (let event = this.#columns.next(cursor); event !== null; event = this.#columns.next(cursor)) yield event;
-        if (this.#isOver) return;
+        if (this.#isOver) break;
         await this.#nextOutput();
       }
+      this.#outcome.throwIfFailed();
     } finally {
       this.cancel();
     }
@@ -184,7 +178,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
    * Tokens and text from the beginning on, in chunks. Where they end depends on the number of tokens alone; a
    * generation that does not fail has exactly one chunk with a finish reason, its last.
    *
-   * @throws {UpbeatError} In the loop, when the generation fails.
+   * @throws {UpbeatError} In the loop, when the generation fails; the signal's reason as soon as it aborts.
    * @example
    * ```ts
    * for await (const { text, tokenIds, finishReason } of engine.generate("Once upon a time").chunks()) {
@@ -198,7 +192,8 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     try {
       while (true) {
         const end = chunkEnd(start, this.#setup.streamInterval);
-        while (tokenIds.length < end && !this.#isOver) await this.#nextOutput();
+        while (tokenIds.length < end && !this.#isOver && !this.isAborted) await this.#nextOutput();
+        this.#outcome.throwIfAborted();
         if (tokenIds.length < end || this.#endsWith(end)) break;
         yield this.#chunk(start, end, null);
         start = end;
@@ -206,7 +201,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
       if (this.#finishReason !== null || start < tokenIds.length) {
         yield this.#chunk(start, tokenIds.length, this.#finishReason);
       }
-      if (this.#error !== null) throw this.#error;
+      this.#outcome.throwIfFailed();
     } finally {
       this.cancel();
     }
@@ -215,7 +210,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
   /**
    * The text from the beginning on, in pieces, each as soon as it is certain.
    *
-   * @throws {UpbeatError} In the loop, when the generation fails.
+   * @throws {UpbeatError} In the loop, when the generation fails; the signal's reason as soon as it aborts.
    */
   async *text(): AsyncGenerator<string, void, undefined> {
     for await (const { text } of this.chunks()) if (text !== "") yield text;
@@ -300,6 +295,12 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     this.#wake = null;
   }
 
+  /** @internal End it from this side, where it was aborted before it was sent to the executor. */
+  endUnsent(): void {
+    this.onFinish(this.#setup.now(), { reason: "cancelled", stopReason: null, wastedSteps: 0 });
+    this.notify();
+  }
+
   /**
    * @internal Fail it from this side.
    *
@@ -357,7 +358,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     this.#isOver = true;
     const { promptTokenIds, promptLength, sampling } = this.#setup.request;
     const { tokenIds, texts, logprobs } = this.#columns;
-    this.#resolve({
+    this.#outcome.finish({
       text: texts.join("") + this.#lastText,
       tokenIds: tokenIds.slice(),
       promptTokenIds: Array.from(promptTokenIds ?? []),
@@ -389,7 +390,7 @@ export class Generation implements AsyncIterable<RequestEvent>, RequestSink, Dis
     this.#emit("FAIL", time, null);
     this.#measured.over(time, null, "failed");
     this.#isOver = true;
-    this.#error = errors[0]!;
-    this.#reject(this.#error);
+    const { texts, tokenIds } = this.#columns;
+    this.#outcome.fail(errors[0]!, { text: texts.join(""), tokenIds: tokenIds.slice() });
   }
 }

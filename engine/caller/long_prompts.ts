@@ -39,7 +39,7 @@ export class LongPrompts {
   /**
    * Encode the prompt of a request.
    *
-   * @param generation The request's generation.
+   * @param generation The request's generation, a live one.
    * @param checked The request.
    * @param onReady Called with the request when it can run; not after it was canceled or failed.
    * @returns Cancels the request, until `onReady` is called.
@@ -48,7 +48,6 @@ export class LongPrompts {
     const { request: { arrival }, text } = checked;
     const tokenizer = this.#tokenizer!;
     this.#thread ??= new TextThread({ ...tokenizer.shared, table: tokenizer.tokenTable.shared });
-    this.#live.add(generation);
     const encoding = this.#thread.encode(text);
     const done = encoding.tokenIds.then((tokenIds) => {
       if (!this.#waiting.delete(generation) || generation.isOver) return;
@@ -64,8 +63,7 @@ export class LongPrompts {
     return () => {
       if (!this.#waiting.delete(generation)) return;
       encoding.cancel();
-      generation.onFinish(this.#now(), { reason: "cancelled", stopReason: null, wastedSteps: 0 });
-      generation.notify();
+      generation.endUnsent();
       this.#live.remove(generation);
     };
   }

@@ -6,7 +6,7 @@
  */
 import { showValue, UpbeatError } from "../../errors.ts";
 import type { ChatMessage } from "../text/chat_message.ts";
-import { encodeTextPrompt, promptTooLong, type TextPrompt } from "../text/prompt_encoder.ts";
+import { encodeTextPrompt, maxPromptValues, promptTooLong, type TextPrompt } from "../text/prompt_encoder.ts";
 import type { Tokenizer } from "../text/tokenizer/tokenizer.ts";
 
 /** The input of a generation. */
@@ -31,10 +31,6 @@ export type CheckedPrompt = { readonly tokenIds: Int32Array } | { readonly text:
 /** Characters and values of a prompt that is encoded at once: some milliseconds. */
 const SHORT_CHARACTERS = 4_096;
 const SHORT_VALUES = 512;
-
-/** The most values in messages and variables, for each token of the context, and besides. */
-const VALUES_PER_TOKEN = 16;
-const FREE_VALUES = 65_536;
 
 /**
  * Check a prompt, and encode it unless it is long.
@@ -110,7 +106,7 @@ function checkMessages(messages: readonly ChatMessage[]): void {
 /** Refuses what cannot fit the context; returns whether the prompt is long. */
 function checkSize({ prompt, templateVariables }: TextPrompt, tokenizer: Tokenizer, maxContext: number): boolean {
   const mostCharacters = maxContext * tokenizer.charactersPerToken;
-  const mostValues = maxContext * VALUES_PER_TOKEN + FREE_VALUES;
+  const mostValues = maxPromptValues(maxContext);
   const size = { characters: 0, values: 0 };
   addSize(prompt, size, mostCharacters, mostValues);
   addSize(templateVariables, size, mostCharacters, mostValues);

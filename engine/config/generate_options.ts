@@ -41,7 +41,7 @@ export const GENERATE_OPTIONS = {
   stopTokenIds: tokenIds({ help: "end at one of these tokens" }, MAX_STOP_TOKENS),
   /** Continue past end-of-sequence tokens. Default: false. */
   ignoreEos: boolean({ default: false, help: "continue past end-of-sequence tokens" }),
-  /** Cancels the generation when it aborts. */
+  /** Cancels the generation when it aborts: loops throw its reason, and the result rejects with `ABORTED`. */
   signal: abortSignal(),
   /** Whether a text prompt gets the special tokens its tokenizer adds (BOS). Default: true. */
   addSpecialTokens: boolean({ default: true, flag: "no-special", help: "add no special tokens to a text prompt" }),

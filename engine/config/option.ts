@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { showValue, UpbeatError } from "../../errors.ts";
+import { messageOf, showValue, toUpbeatError, UpbeatError } from "../../errors.ts";
 import { checkNumber, invalid, type Range } from "./checks.ts";
 import { nearest } from "./nearest.ts";
 
@@ -120,8 +120,10 @@ export function texts(
     "TEXT",
     description,
     (field, value) => {
-      const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-      if (list.length > maxCount) throw invalid(field, `may have at most ${maxCount} strings`, list.length);
+      const length = Array.isArray(value) ? value.length : 1;
+      if (length > maxCount) throw invalid(field, `may have at most ${maxCount} strings`, length);
+      // Copied before the checks: a getter or a proxy may return another value the next time.
+      const list: readonly unknown[] = Array.isArray(value) ? Array.from({ length }, (_, at) => value[at]) : [value];
       let characters = 0;
       for (const item of list) {
         if (typeof item !== "string" || item === "") throw invalid(field, "must be non-empty strings", item);
@@ -130,7 +132,7 @@ export function texts(
       if (characters > maxCharacters) {
         throw invalid(field, `may have at most ${maxCharacters} characters together`, characters);
       }
-      return value as string | readonly string[];
+      return Array.isArray(value) ? list as readonly string[] : value as string;
     },
   );
 }
@@ -224,8 +226,9 @@ export function readGiven<Value>(field: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
-    if (error instanceof UpbeatError) throw error;
-    const message = `${field} cannot be read: ${showValue(error instanceof Error ? error.message : error)}`;
+    const typed = toUpbeatError(error);
+    if (typed === error) throw error;
+    const message = `${field} cannot be read: ${showValue(messageOf(error))}`;
     throw new UpbeatError("INVALID_PARAMETER", message, { field }, { cause: error });
   }
 }

@@ -82,6 +82,19 @@ function encodeMessages(text: TextPrompt, tokenizer: Tokenizer, onProgress: (tok
   });
 }
 
+/** The most values in messages and template variables, for each token of the context, and besides. */
+const VALUES_PER_TOKEN = 16;
+const FREE_VALUES = 65_536;
+
+/**
+ * The most values in messages and template variables.
+ *
+ * @param maxContext The engine's context.
+ */
+export function maxPromptValues(maxContext: number): number {
+  return maxContext * VALUES_PER_TOKEN + FREE_VALUES;
+}
+
 /**
  * The error for a prompt that cannot fit.
  *

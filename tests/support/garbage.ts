@@ -104,3 +104,77 @@ export function garbageOptions(names: readonly string[]): fc.Arbitrary<{ readonl
   }));
   return fc.oneof({ weight: 4, arbitrary: entries }, { weight: 1, arbitrary: garbage });
 }
+
+/** Messages and prompts that look right and fail when they are read, or that have no end. */
+const hostilePrompts = fc.constantFrom<(() => unknown)[]>(
+  () => [{
+    role: "user",
+    get content() {
+      throw new RangeError("no content");
+    },
+  }],
+  () => [{
+    get role() {
+      throw null;
+    },
+  }],
+  () => [{
+    role: "user",
+    get content() {
+      throw new Proxy(new Error("a"), {
+        get() {
+          throw new Error("no message");
+        },
+      });
+    },
+  }],
+  () => [unreadable()],
+  () => [revoked({})],
+  () => revoked(new Int32Array(4)),
+  () => new Proxy(new Int32Array(4), {}),
+  () => new Proxy([1, 2, 3], {}),
+  () => [{ role: "user", content: Symbol("content") }],
+  () => [{ role: "user", content: () => "text" }],
+  () => [Symbol("token"), 5],
+  () => [5n, 6],
+  () => [[1, 2], [3]],
+  () => [{ role: "user", content: circle }],
+  () => [{ role: "user", content: bush(40) }],
+  () => [{ role: "user", content: nested(100_000) }],
+  () => [{ role: "user", content: new Array(2 ** 32 - 1) }],
+  () => new Array(2 ** 32 - 1),
+  () => Object.assign(new Array(2 ** 32 - 1), { 0: 5 }),
+  () => Array.from({ length: 200_000 }, () => ({ role: "user", content: "" })),
+  () => new Int32Array(5_000_000).fill(5),
+  () => new Int32Array([5, -2147483648]),
+  () => [{ role: "user", content: Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [index, index])) }],
+  () => [{ role: {}, content: {} }],
+  () => [{ role: "user", content: "a", __proto__: { role: 1 } }],
+);
+
+/** A list of two references to the same list, of two, and so on: as a tree it has 2^depth leaves. */
+function bush(depth: number): unknown {
+  return depth === 0 ? 1 : ((below: unknown) => [below, below])(bush(depth - 1));
+}
+
+function nested(depth: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+}
+
+/** Prompts of every kind; each is made anew. */
+export const garbagePrompts: fc.Arbitrary<{ readonly value: () => unknown }> = fc.oneof(
+  { weight: 1, arbitrary: garbage },
+  { weight: 1, arbitrary: hostilePrompts.map((value) => ({ value, toString: () => String(value) })) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.record({ role: garbage, content: garbage }, { requiredKeys: [] }), { maxLength: 3 }).map(
+      (messages) => ({
+        value: () =>
+          messages.map(({ role, content }) => ({ role: role?.value() ?? "user", content: content?.value() })),
+        toString: () => messages.map(({ role, content }) => `{ role: ${role}, content: ${content} }`).join(", "),
+      }),
+    ),
+  },
+);

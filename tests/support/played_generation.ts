@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type EventTap, Generation } from "../../engine/caller/generation.ts";
+import { Generation } from "../../engine/caller/generation.ts";
+import type { EventTap } from "../../engine/caller/generation_setup.ts";
 import type { RequestError } from "../../engine/events/event_types.ts";
 import type { FinishReason } from "../../engine/events/finish_reason.ts";
 import type { SegmentRequest } from "../../engine/events/request_record.ts";

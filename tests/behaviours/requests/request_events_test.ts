@@ -1,14 +1,20 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { test } from "node:test";
-import { checkEventOrder, Engine, type GenerateOptions, type RequestEventType, UpbeatError } from "../../../mod.ts";
+import {
+  checkEventOrder,
+  Engine,
+  type GenerateOptions,
+  type Generation,
+  type RequestEventType,
+  UpbeatError,
+} from "../../../mod.ts";
+import { allEvents } from "../../support/all_events.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
 const ALL = { trackGeneratedTokenEvents: true, trackPausedRequestEvents: true, trackDetailEvents: true };
 
-async function typesOf(events: AsyncIterable<{ readonly type: RequestEventType }>): Promise<RequestEventType[]> {
-  const types: RequestEventType[] = [];
-  for await (const { type } of events) types.push(type);
-  return types;
+async function typesOf(generation: Generation): Promise<RequestEventType[]> {
+  return (await allEvents(generation)).map(({ type }) => type);
 }
 
 /** Requests that together need several times the blocks of a small pool. */
@@ -154,12 +160,12 @@ test("the CANCEL event has the reason of the cancellation", async () => {
     generations.user.cancel();
     controller.abort();
     generations.disconnect.cancel("disconnect");
-    await generations.deadline.result;
+    await generations.deadline.result.catch(() => {});
     await engine.dispose();
     const reasons: Record<string, unknown> = {};
     for (const [name, generation] of Object.entries(generations)) {
-      const { record, finishReason } = await generation.result;
-      const { events } = record.merge();
+      await generation.result.catch(({ code }) => assertEquals(code, "ABORTED"));
+      const { events, finishReason } = generation.record.merge();
       assertEquals([finishReason, events.at(-1)!.type], ["cancelled", "FINISH"]);
       assert(checkEventOrder(events, finishReason).isOver);
       reasons[name] = events.flatMap((event) => (event.type === "CANCEL" ? [event.payload.reason] : [])).join();

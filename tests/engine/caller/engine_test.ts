@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
 import { test } from "node:test";
 import { Engine, type GenerationResult, type RequestEvent, UpbeatError } from "../../../mod.ts";
+import { allEvents } from "../../support/all_events.ts";
 import { withModelFolder, withRandomEngine } from "../../support/test_engine.ts";
 
 async function collect<Item>(iterable: AsyncIterable<Item>): Promise<Item[]> {
@@ -152,18 +153,6 @@ test("leaving the loop cancels the request and frees its blocks", async () => {
   });
 });
 
-test("an abort signal cancels before the start and while running", async () => {
-  await withRandomEngine({}, {}, async (engine) => {
-    const early = engine.generate("abc", { maxTokens: 1500, signal: AbortSignal.abort() });
-    assertEquals((await early.result).finishReason, "cancelled");
-    const controller = new AbortController();
-    const generation = engine.generate("abc", { maxTokens: 1500, ignoreEos: true, signal: controller.signal });
-    let seen = 0;
-    for await (const _ of generation.text()) if (++seen === 3) controller.abort();
-    assertEquals((await generation.result).finishReason, "cancelled");
-  });
-});
-
 test("generate() renders chat messages with the model's template", async () => {
   await withRandomEngine({}, {}, async (engine) => {
     const messages = [{ role: "user", content: "hi" }];
@@ -193,7 +182,7 @@ test("generate() fails with a typed error that names its subject, and the engine
       const generation = engine.generate(...parameters);
       const error = await assertRejects(() => generation.result, UpbeatError, part);
       assertEquals(error.code, code);
-      const types = (await collect(generation)).map(({ type }) => type);
+      const types = (await allEvents(generation)).map(({ type }) => type);
       assertEquals(types, ["ADD_ENGINE", "ERROR_NONTRANSIENT", "FAIL"]);
       await assertRejects(() => collect(generation.text()), UpbeatError, part);
     }

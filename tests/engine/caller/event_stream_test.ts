@@ -7,6 +7,7 @@ import type { Generation } from "../../../engine/caller/generation.ts";
 import { NO_TRACKING } from "../../../engine/config/tracking.ts";
 import { checkEventOrder, Engine, formatEvent, type RequestEvent, UpbeatError } from "../../../mod.ts";
 import { playAll } from "../../support/played_generation.ts";
+import { allEvents } from "../../support/all_events.ts";
 import { withRandomEngine } from "../../support/test_engine.ts";
 
 const DETAILS = { trackDetailEvents: true };
@@ -226,7 +227,7 @@ test("events() has the events of all requests in time order, with pauses, evicti
     for (const other of others) assertEquals(other, events);
     assertInTimeOrder(events!);
     for (const generation of generations) {
-      const own = await collect(generation);
+      const own = await allEvents(generation);
       assertEquals(events!.filter(({ requestId }) => requestId === generation.requestId), own);
       const finishReason = own.at(-1)!.type === "FINISH" ? (await generation.result).finishReason : null;
       assert(checkEventOrder(own, finishReason).isOver);

@@ -23,6 +23,7 @@ import {
   UPON,
   USAGE,
 } from "../../support/played_generation.ts";
+import { allEvents } from "../../support/all_events.ts";
 import type { OutputEvent } from "../../support/recorded_outputs.ts";
 
 const TOKEN = "GENERATED_TOKEN";
@@ -260,7 +261,7 @@ test("a failure while running emits its error, then FAIL, and rejects with the c
     "it went wrong",
     "RangeError",
   ]);
-  assertEquals(typesOf(await collect(played.generation)), [
+  assertEquals(typesOf(await allEvents(played.generation)), [
     "ADD_ENGINE",
     "ADD_CONTEXT",
     TOKEN,
@@ -269,6 +270,7 @@ test("a failure while running emits its error, then FAIL, and rejects with the c
   ]);
   assertEquals(played.generation.record.status, "failed");
   assertEquals([played.generation.metrics.ttftMs, played.generation.metrics.e2eMs], [2, 3]);
+  await assertRejects(() => collect(played.generation), UpbeatError, "it went wrong");
   await assertRejects(() => collect(played.generation.text()), UpbeatError, "it went wrong");
 });
 
@@ -278,7 +280,7 @@ test("a pending cancel is placed before the error of a failure", async () => {
   played.time = 110;
   played.generation.cancel();
   played.play(failure(103));
-  const events = await collect(played.generation);
+  const events = await allEvents(played.generation);
   assertEquals(typesOf(events).slice(-3), ["CANCEL", "ERROR_NONTRANSIENT", "FAIL"]);
   assertEquals(events.slice(-3).map(({ timestamp }) => timestamp), [110, 110, 110]);
 });
@@ -288,7 +290,7 @@ test("refused admissions, errors and FAIL come in order", async () => {
   played.play(refused(101, { code: "BATCH_FULL" }), refused(102, { code: "KV_BLOCKS_EXHAUSTED" }));
   played.time = 103;
   played.generation.fail([new UpbeatError("PROMPT_TOO_LONG", "first"), new UpbeatError("PROMPT_INVALID", "second")]);
-  const events = await collect(played.generation);
+  const events = await allEvents(played.generation);
   const seen = events.map((event) => [event.type, event.timestamp, (event.payload as { code?: string } | null)?.code]);
   assertEquals(seen, [
     ["ADD_ENGINE", 100, undefined],
@@ -314,7 +316,7 @@ test("an illegal event fails the request with the reason, and cancels it on the 
     const played = play(ALL);
     played.play(...happened);
     await assertRejects(() => played.generation.result, UpbeatError, message);
-    assertEquals(typesOf(await collect(played.generation)).slice(-2), ["ERROR_NONTRANSIENT", "FAIL"]);
+    assertEquals(typesOf(await allEvents(played.generation)).slice(-2), ["ERROR_NONTRANSIENT", "FAIL"]);
     assertEquals([played.cancels(), played.generation.isOver], [1, true]);
     const events = played.generation.record.merge().events;
     assert(checkEventOrder(events).isOver);
