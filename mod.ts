@@ -29,9 +29,9 @@ export type { DeviceLibrary } from "./ffi/interface.ts";
 export { Generation } from "./engine/caller/generation.ts";
 export { AbortedError } from "./engine/caller/outcome.ts";
 export type { GenerationChunk, GenerationMetrics, GenerationResult, Usage } from "./engine/caller/generation_result.ts";
-export { BUNDLED_MODEL } from "./engine/caller/bundled_model.ts";
+export { BUNDLED_MODEL } from "./engine/files/bundled_model.ts";
 /** @deprecated Renamed to {@linkcode BUNDLED_MODEL}. */
-export { BUNDLED_MODEL as SHIPPED_MODEL } from "./engine/caller/bundled_model.ts";
+export { BUNDLED_MODEL as SHIPPED_MODEL } from "./engine/files/bundled_model.ts";
 export { createEvent, formatEvent } from "./engine/events/events.ts";
 export {
   type CancelReason,

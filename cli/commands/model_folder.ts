@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
-import { BUNDLED_MODEL } from "../../engine/caller/bundled_model.ts";
+import { BUNDLED_MODEL } from "../../engine/files/bundled_model.ts";
 import { UsageError } from "../errors.ts";
 
 /** A command's model and its other arguments. */

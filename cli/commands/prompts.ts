@@ -5,7 +5,7 @@
  */
 import { GENERATE_OPTIONS } from "../../engine/config/generate_options.ts";
 import { text, tokenIds } from "../../engine/config/option.ts";
-import { BUNDLED_MODEL } from "../../engine/caller/bundled_model.ts";
+import { BUNDLED_MODEL } from "../../engine/files/bundled_model.ts";
 import type { Prompt } from "../../mod.ts";
 import type { ENGINE_FLAGS } from "../flags/engine_flags.ts";
 import type { FlagValues } from "../flags/flags.ts";
