@@ -1,24 +1,24 @@
 /**
  * The bound on what one rendering may do.
  *
- * A template is a program from outside that runs on the caller's thread. Everything in it that can repeat or grow is
+ * A template is a program from outside, and may run on the caller's thread. Everything in it that can repeat or grow is
  * charged here before it happens: evaluated nodes and touched members as steps, created or scanned characters as text.
- * The limits are about 50 ms of work, plus a share for each part of the conversation.
+ * The limits are some tens of milliseconds of work, plus a share for each part of the conversation.
  *
  * @module
  */
 import { BudgetExceeded } from "./errors.ts";
 
 /** Steps of a rendering without input. */
-const BASE_STEPS = 100_000;
+const BASE_STEPS = 50_000;
 /** Steps of a probe. */
-const PROBE_STEPS = 20_000;
+const PROBE_STEPS = 10_000;
 /** Further steps for each value of the input: a message of two fields is three values. Some templates compare all messages. */
 const STEPS_PER_VALUE = 5000;
 /** Most steps of a rendering. */
 const MAX_STEPS = 16_000_000;
 /** Characters of a rendering without input. */
-const BASE_TEXT = 4 << 20;
+const BASE_TEXT = 2 << 20;
 /** Characters of a probe. */
 const PROBE_TEXT = 1 << 19;
 /** Further characters for each character of the input. */
