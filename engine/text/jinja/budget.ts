@@ -23,6 +23,8 @@ const BASE_TEXT = 2 << 20;
 const PROBE_TEXT = 1 << 19;
 /** Further characters for each character of the input. */
 const TEXT_PER_CHARACTER = 32;
+/** Further characters for each value of the input, whose fields are compared and printed. */
+const TEXT_PER_VALUE = 4096;
 /** Most characters of a rendering. */
 const MAX_TEXT = 512 << 20;
 /** Calls of macros within each other. */
@@ -55,7 +57,7 @@ export class Budget {
   grant(values: number, characters: number): void {
     if (this.#isProbe) return;
     this.#steps = Math.min(MAX_STEPS, this.#steps + values * STEPS_PER_VALUE);
-    this.#text = Math.min(MAX_TEXT, this.#text + characters * TEXT_PER_CHARACTER);
+    this.#text = Math.min(MAX_TEXT, this.#text + values * TEXT_PER_VALUE + characters * TEXT_PER_CHARACTER);
   }
 
   /**
