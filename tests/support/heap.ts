@@ -9,11 +9,12 @@ import { runInNewContext } from "node:vm";
 
 /** @returns Bytes of live objects, after a full garbage collection. */
 export function liveHeapBytes(): number {
-  collect();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 
-function collect(): void {
+/** Collects all garbage; callbacks about collected objects come later. */
+export function collectGarbage(): void {
   const { Bun } = globalThis as { Bun?: { gc(isSync: boolean): void } };
   if (Bun !== undefined) return Bun.gc(true);
   // V8 defines gc() in contexts created after the flag is set.
