@@ -14,7 +14,12 @@
  * @module
  */
 export { Engine } from "./engine/caller/engine.ts";
-export { DEFAULT_MAX_TOKENS, type GenerateOptions, MAX_STOP_STRINGS } from "./engine/config/generate_options.ts";
+export {
+  DEFAULT_MAX_TOKENS,
+  type GenerateOptions,
+  MAX_STOP_STRINGS,
+  MAX_STOP_TOKENS,
+} from "./engine/config/generate_options.ts";
 export { formatLogEntry, type LogEntry } from "./engine/telemetry/log.ts";
 export type {
   DisposeOptions,

@@ -32,6 +32,7 @@ export async function loadTokenizer(
 ): Promise<Tokenizer | null> {
   try {
     const file = await stat(join(model, "tokenizer.json")).catch(() => null);
+    if (signal?.aborted === true) return null;
     const isSmall = file === null || file.size <= SMALL_FILE;
     const tokenizer = isSmall ? await Tokenizer.load(model) : new Tokenizer(await loadOnThread(model, signal));
     await warmUpCaller(tokenizer, now);

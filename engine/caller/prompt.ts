@@ -32,6 +32,12 @@ export type CheckedPrompt = { readonly tokenIds: Int32Array } | { readonly text:
 const SHORT_CHARACTERS = 4_096;
 const SHORT_VALUES = 512;
 
+/** Milliseconds after which a template that fails is not rendered on this thread again. */
+const SLOW_TEMPLATE = 20;
+
+/** Tokenizers with such templates. */
+const slowTemplates = new WeakSet<Tokenizer>();
+
 /**
  * Check a prompt, and encode it unless it is long.
  *
@@ -68,7 +74,19 @@ export function checkPrompt(prompt: Prompt, options: PromptOptions, limits: Prom
     mostTokens: maxContext,
   };
   const isLong = checkSize(text, own, maxContext);
-  return isLong ? { text } : { tokenIds: checkTokenIds(encodeTextPrompt(text, own), vocabularySize) };
+  if (isLong || (typeof prompt !== "string" && slowTemplates.has(own))) return { text };
+  return { tokenIds: checkTokenIds(encodeShort(text, own), vocabularySize) };
+}
+
+/** Encodes a prompt on this thread; the next one goes elsewhere if the chat template fails only after a long time. */
+function encodeShort(text: TextPrompt, tokenizer: Tokenizer): ArrayLike<number> {
+  const start = performance.now();
+  try {
+    return encodeTextPrompt(text, tokenizer);
+  } catch (error) {
+    if (performance.now() - start > SLOW_TEMPLATE) slowTemplates.add(tokenizer);
+    throw error;
+  }
 }
 
 /**

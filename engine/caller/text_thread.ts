@@ -4,7 +4,7 @@
  * @module
  */
 import { clearTimeout, setTimeout } from "node:timers";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../../errors.ts";
 import type { TextPrompt } from "../text/prompt_encoder.ts";
 import type { EncodeMessage, TextWorkerMessage, TextWorkerStart } from "../text/text_worker.ts";
@@ -16,15 +16,16 @@ const IDLE_TIMEOUT = 30_000;
 /** Milliseconds that a tokenizer may take to load. What a file may ask for is bounded, so this is never reached. */
 const LOAD_TIMEOUT = 120_000;
 
-function startWorker(workerData: TextWorkerStart): Worker {
-  return new Worker(new URL("../text/text_worker.ts", import.meta.url), { workerData });
+function startWorker(workerData: TextWorkerStart, transferList: MessagePort[] = []): Worker {
+  return new Worker(new URL("../text/text_worker.ts", import.meta.url), { workerData, transferList });
 }
 
 /**
  * Load a tokenizer on a thread of its own.
  *
  * @param folder The tokenizer's folder.
- * @param signal Ends the thread when it aborts; the promise then stays pending.
+ * @param signal When it aborts, the thread no longer keeps the process alive. It ends by itself, soon, as its work is bounded:
+ * to terminate it would block this thread until it is gone on some runtimes.
  * @returns The compiled tokenizer, with its token table.
  * @throws {UpbeatError} `TOKENIZER_…`.
  */
@@ -35,21 +36,21 @@ export async function loadOnThread(folder: string, signal: AbortSignal | undefin
     reject(
       new UpbeatError("TOKENIZER_INVALID", `the tokenizer of ${folder} took longer than ${LOAD_TIMEOUT / 1000} s`),
     );
-  }, LOAD_TIMEOUT);
-  const end = (): void => void worker.terminate();
+  }, LOAD_TIMEOUT).unref();
+  const release = (): void => void worker.unref();
   worker.on("message", (message: TextWorkerMessage) => {
     if (message.type === "loaded") resolve(message.tokenizer);
     else if (message.type === "failed") reject(deserializeError(message.error));
   });
   worker.on("error", (error: Error) => reject(threadEnded(error.message)));
   worker.on("exit", () => reject(threadEnded("it exited")));
-  signal?.addEventListener("abort", end, { once: true });
+  signal?.addEventListener("abort", release, { once: true });
   try {
     return await promise;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", end);
-    end();
+    signal?.removeEventListener("abort", release);
+    worker.unref();
   }
 }
 
@@ -72,7 +73,9 @@ export interface EncodingPrompt {
 export class TextThread {
   readonly #tokenizer: SharedTokenizer;
   readonly #jobs = new Map<number, Job>();
+  /** The thread and its inbox, while there is one. */
   #worker: Worker | null = null;
+  #inbox: MessagePort | null = null;
   #idleTimer: ReturnType<typeof setTimeout> | null = null;
   #nextId = 1;
 
@@ -95,7 +98,7 @@ export class TextThread {
     const worker = this.#start();
     const message: EncodeMessage = { id, text, canceled };
     try {
-      worker.postMessage(message);
+      this.#inbox!.postMessage(message);
       this.#jobs.set(id, job);
       worker.ref();
     } catch (error) {
@@ -108,6 +111,7 @@ export class TextThread {
 
   /** End the thread; prompts that are being encoded are dropped. */
   close(): void {
+    for (const { canceled } of this.#jobs.values()) Atomics.store(canceled, 0, 1);
     this.#jobs.clear();
     this.#end();
   }
@@ -116,8 +120,10 @@ export class TextThread {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
     if (this.#worker !== null) return this.#worker;
-    const worker = startWorker({ tokenizer: this.#tokenizer });
+    const { port1, port2 } = new MessageChannel();
+    const worker = startWorker({ tokenizer: this.#tokenizer, inbox: port2 }, [port2]);
     this.#worker = worker;
+    this.#inbox = port1;
     worker.on("message", (message: TextWorkerMessage) => this.#receive(message));
     worker.on("error", (error: Error) => this.#fail(worker, threadEnded(error.message)));
     worker.on("exit", () => this.#fail(worker, threadEnded("it exited")));
@@ -152,14 +158,17 @@ export class TextThread {
   #end(): void {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     this.#idleTimer = null;
-    const worker = this.#worker;
+    // It ends by itself: to terminate it would block this thread until it is gone on some runtimes.
+    this.#inbox?.postMessage(null);
+    this.#worker?.unref();
     this.#worker = null;
-    void worker?.terminate();
+    this.#inbox = null;
   }
 
   #fail(worker: Worker, error: UpbeatError): void {
     if (worker !== this.#worker) return;
     this.#worker = null;
+    this.#inbox = null;
     for (const { reject } of this.#jobs.values()) reject(error);
     this.#jobs.clear();
   }

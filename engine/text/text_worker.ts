@@ -3,14 +3,19 @@
  *
  * @module
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { setPriority } from "node:os";
+import process from "node:process";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type SerializedError, serializeError, toUpbeatError } from "../../errors.ts";
 import { encodeTextPrompt, type TextPrompt } from "./prompt_encoder.ts";
 import type { SharedTokenizer } from "./tokenizer/shared_tokenizer.ts";
 import { Tokenizer } from "./tokenizer/tokenizer.ts";
 
 /** What the thread is started with: a folder to load, or a tokenizer to encode with. */
-export type TextWorkerStart = { readonly folder: string } | { readonly tokenizer: SharedTokenizer };
+export type TextWorkerStart =
+  | { readonly folder: string }
+  /** `inbox` is a port of {@linkcode EncodeMessage}; null is the last message. */
+  | { readonly tokenizer: SharedTokenizer; readonly inbox: unknown };
 
 /** A prompt to encode. */
 export interface EncodeMessage {
@@ -27,6 +32,9 @@ export type TextWorkerMessage =
   | { readonly type: "encoded"; readonly id: number; readonly tokenIds: Int32Array }
   | { readonly type: "rejected"; readonly id: number; readonly error: SerializedError };
 
+/** As of `nice`. */
+const LOW_PRIORITY = 10;
+
 function post(message: TextWorkerMessage): void {
   parentPort!.postMessage(message);
 }
@@ -41,8 +49,10 @@ async function load(folder: string): Promise<void> {
   }
 }
 
-function serve(tokenizer: Tokenizer): void {
-  parentPort!.on("message", ({ id, text, canceled }: EncodeMessage) => {
+function serve(tokenizer: Tokenizer, inbox: MessagePort): void {
+  inbox.on("message", (message: EncodeMessage | null) => {
+    if (message === null) return inbox.close();
+    const { id, text, canceled } = message;
     const flag = new Int32Array(canceled);
     const checkWanted = (): void => {
       if (Atomics.load(flag, 0) !== 0) throw new Error("the prompt is no longer wanted");
@@ -56,6 +66,19 @@ function serve(tokenizer: Tokenizer): void {
   });
 }
 
+/** Lets other threads go first, where priorities are per thread: streams must not wait for a long prompt. */
+function yieldToOthers(): void {
+  if (process.platform !== "linux") return;
+  try {
+    setPriority(LOW_PRIORITY);
+  } catch {
+    // Not allowed: the thread has the priority of others.
+  }
+}
+
 const start = workerData as TextWorkerStart;
 if ("folder" in start) await load(start.folder);
-else serve(new Tokenizer(start.tokenizer));
+else {
+  yieldToOthers();
+  serve(new Tokenizer(start.tokenizer), start.inbox as MessagePort);
+}

@@ -65,6 +65,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/cli/main_test.ts",
     "tests/behaviours/requests/long_prompts_test.ts",
     "tests/behaviours/requests/wrong_options_test.ts",
+    "tests/engine/caller/text_thread_test.ts",
   ],
   "the programs they start open no device": [
     "tests/bench/flags_test.ts",
