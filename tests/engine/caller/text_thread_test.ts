@@ -70,9 +70,10 @@ test("Engine.load() rejects soon after an abort, whatever its tokenizer does", a
 });
 
 test("encode() returns the ids of the tokenizer, and errors of one prompt do not touch others", async () => {
-  for (const tokenizer of smallTokenizers().values()) {
+  for (const name of ["byte-level BPE", "SentencePiece with byte fallback"]) {
+    const tokenizer = smallTokenizers().get(name) as Tokenizer;
     const thread = new TextThread(tokenizer.shared);
-    const texts = Array.from({ length: 5 }, (_, index) => TEXT.repeat(index * 100 + 1));
+    const texts = Array.from({ length: 5 }, (_, index) => TEXT.repeat(index * 20 + 1));
     const encodings = texts.map((text) => thread.encode(prompt(text)));
     const wrong = [prompt(TEXT.repeat(100), { mostTokens: 10 }), prompt(TEXT, { templateVariables: { f: () => {} } })];
     const errors = await Promise.all(
