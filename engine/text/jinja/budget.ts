@@ -13,8 +13,10 @@ import { BudgetExceeded } from "./errors.ts";
 const BASE_STEPS = 50_000;
 /** Steps of a probe. */
 const PROBE_STEPS = 10_000;
-/** Further steps for each value of the input: a message of two fields is three values. Some templates compare all messages. */
-const STEPS_PER_VALUE = 5000;
+/** Further steps for each value of the input: a message of two fields is three values. */
+const STEPS_PER_VALUE = 500;
+/** Further steps for each pair of values, since some templates compare every message with every other. */
+const STEPS_PER_PAIR = 2;
 /** Most steps of a rendering. */
 const MAX_STEPS = 16_000_000;
 /** Characters of a rendering without input. */
@@ -56,7 +58,7 @@ export class Budget {
   /** Extend the limits by the size of the input. */
   grant(values: number, characters: number): void {
     if (this.#isProbe) return;
-    this.#steps = Math.min(MAX_STEPS, this.#steps + values * STEPS_PER_VALUE);
+    this.#steps = Math.min(MAX_STEPS, this.#steps + values * (STEPS_PER_VALUE + values * STEPS_PER_PAIR));
     this.#text = Math.min(MAX_TEXT, this.#text + values * TEXT_PER_VALUE + characters * TEXT_PER_CHARACTER);
   }
 
