@@ -287,7 +287,11 @@ export function resolveOption<Table extends OptionTable, Name extends keyof Tabl
  * @returns Those that are in the table.
  */
 export function pickOptions<Table extends OptionTable>(table: Table, values: object): Given<Table> {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(table, name))) as Given<Table>;
+  const picked: Record<string, unknown> = {};
+  for (const name of Object.keys(table)) {
+    if (Object.hasOwn(values, name)) picked[name] = (values as Record<string, unknown>)[name];
+  }
+  return picked as Given<Table>;
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UpbeatError } from "../../errors.ts";
 import type { SamplingDefaults } from "../models/config/generation_config.ts";
 import { checkNumber, invalid, MAX_FLOAT32, MAX_INT32 } from "./checks.ts";
 import { type Given, integer, number, readGiven, record, type Resolved, resolveOptions } from "./option.ts";
@@ -152,7 +153,8 @@ function readLogitBias(
     biasValues.push(value === -Infinity ? value : checkNumber(`logitBias[${key}]`, value, BIAS_RANGE, "number"));
   }
   if (biasTokens.length === vocabularySize && biasValues.every((value) => value === -Infinity)) {
-    throw invalid("logitBias", "must leave a token that is not forbidden", `-Infinity for all ${vocabularySize}`);
+    const message = `logitBias forbids all ${vocabularySize} tokens of the vocabulary; it must leave one at least`;
+    throw new UpbeatError("INVALID_PARAMETER", message, { field: "logitBias" });
   }
   return { biasTokens, biasValues };
 }

@@ -85,7 +85,7 @@ test("resolveSampling() refuses more than MAX_LOGIT_BIASES biases", () => {
 test("resolveSampling() refuses biases that forbid every token, and accepts those that leave one", () => {
   const forbid = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, id) => [id, -Infinity]));
   const resolve = (logitBias: Record<number, number>) => resolveSampling({ logitBias }, silent, 100);
-  assertUpbeatError(() => resolve(forbid(100)), "INVALID_PARAMETER", "logitBias", "forbidden", "all 100");
+  assertUpbeatError(() => resolve(forbid(100)), "INVALID_PARAMETER", "logitBias forbids all 100 tokens");
   assertEquals(resolve(forbid(99)).biasTokens.length, 99);
   assertEquals(resolve({ ...forbid(100), 7: -3e38 }).biasTokens.length, 100);
 });
