@@ -106,7 +106,7 @@ export function promptTooLong(size: string, maxContext: number): UpbeatError {
   return new UpbeatError(
     "PROMPT_TOO_LONG",
     `the prompt has ${size}, which cannot fit the engine's context of ${maxContext} tokens: shorten the prompt, or load ` +
-      "the engine with a larger maxContext if the model allows one",
+      "the model with a larger maxContext, and kvBlocks for it, if it allows one",
     { maxContext },
   );
 }

@@ -75,7 +75,11 @@ test("upbeat reports errors without names of the library's functions, arguments 
   const errors: [string[], string][] = [
     [["generate", "--simd", foreign, "text"], `this machine does not have ${foreign.toUpperCase()}\n`],
     [["generate", "--kv-blocks", "100000000", "text"], "lower --max-context or --kv-blocks, set --kv-dtype"],
-    [["generate", "--kv-blocks", "1", "a ".repeat(99)], "a larger --kv-blocks (now 1, of 16 tokens each)"],
+    [
+      ["generate", "--kv-blocks", "1", "--max-tokens", "100", "text"],
+      "a larger --kv-blocks (now 1, of 16 tokens each)",
+    ],
+    [["generate", "--kv-blocks", "1", "a ".repeat(5000)], "a larger --max-context, and --kv-blocks for it"],
     [["generate", "org/name", "text"], "org/name is not a folder on this machine"],
     [["inspect", "model.gguf"], "model.gguf does not exist"],
   ];
