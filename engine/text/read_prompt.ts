@@ -95,7 +95,8 @@ class PlainCopy {
     for (const name of names) {
       const value = this.#value((object as Record<string, unknown>)[name], depth + 1);
       // Assigning to __proto__ would set the prototype.
-      Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
+      if (name !== "__proto__") copy[name] = value;
+      else Object.defineProperty(copy, name, { value, enumerable: true, configurable: true, writable: true });
     }
     return copy;
   }
