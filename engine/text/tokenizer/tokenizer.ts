@@ -101,6 +101,11 @@ export class Tokenizer {
     } catch (error) {
       throw inFile(error, config.path);
     }
+    // The strings that were parsed are there already; others are made when they are needed.
+    if ("tokenizer" in source) {
+      const { vocab } = source.tokenizer["model"] as { vocab: Record<string, number> };
+      for (const token in vocab) this.#strings[vocab[token] as number] = token;
+    }
     this.#added = new AddedVocabulary(addedTokens);
     this.#addedTokenIds = new Set(addedTokens.map(({ id }) => id));
     this.vocabularySize = this.#model.vocabulary.size;
