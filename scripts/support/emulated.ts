@@ -52,6 +52,10 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/behaviours/loading/load_progress_test.ts",
     "tests/ops/",
   ],
+  "they are about the caller's side, whatever the library": [
+    "tests/behaviours/requests/chaos_test.ts",
+    "tests/behaviours/shutdown/collected_test.ts",
+  ],
   "they are about the CPU library": [
     "tests/bench/ttft_test.ts",
   ],
@@ -65,6 +69,8 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/cli/main_test.ts",
     "tests/behaviours/requests/long_prompts_test.ts",
     "tests/behaviours/requests/wrong_options_test.ts",
+    "tests/behaviours/requests/wrong_prompts_test.ts",
+    "tests/engine/caller/abort_test.ts",
     "tests/engine/caller/text_thread_test.ts",
   ],
   "the programs they start open no device": [
