@@ -8,6 +8,7 @@ import { DTYPE, type DtypeName, type WeightHandle } from "../../ffi/device.ts";
 import { encode } from "../ops/dtypes.ts";
 import { assertSameBits, OpBench } from "../ops/op_bench.ts";
 import { Random } from "../ops/random.ts";
+import { replaceFile } from "../support/special_files.ts";
 
 /** Run with a bench and a folder that is removed afterwards. */
 function withFolder(body: (bench: OpBench, folder: string) => void): void {
@@ -87,6 +88,22 @@ test("loading refuses a missing or short file, naming it", () => {
     assertFails("DEVICE_INVALID_ARGUMENT", () => device.loadMemory(stream, pointer, short, 0.5, DTYPE.F32, 1));
     assertFails("DEVICE_INVALID_ARGUMENT", () => device.loadMemory(stream, pointer, "a\0b", 0, DTYPE.F32, 1));
     // Nothing was enqueued, so nothing faults.
+    assertEquals(device.synchronize(stream), true);
+  });
+});
+
+test("loading refuses pipes, devices and links without a file at once, naming them", () => {
+  withFolder((bench, folder) => {
+    const { device, stream } = bench;
+    const weight = device.createWeight(DTYPE.F32, 4, 8);
+    const { pointer } = bench.output(16);
+    const path = join(folder, "weights.bin");
+    for (const kind of ["pipe", "endless device", "dangling link", "link to itself"]) {
+      replaceFile(path, kind);
+      const error = assertFails("WEIGHTS_INVALID", () => device.loadWeight(stream, weight, 0, 4, path, 0));
+      assertStringIncludes(error.message, path);
+      assertFails("WEIGHTS_INVALID", () => device.loadMemory(stream, pointer, path, 0, DTYPE.F32, 4));
+    }
     assertEquals(device.synchronize(stream), true);
   });
 });
