@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { attention } from "../support/models/reference_ops.ts";
 import { assertClose, assertSameBits, isUntouched, testOp } from "./op_bench.ts";
 import { type AttentionRequest, PagedCache, runAttention } from "./paged_cache.ts";
-import { forCases, type Random } from "./random.ts";
+import { forCases, Random } from "./random.ts";
 
 /** A random shape of heads, and of a cache for `tokens` tokens of up to 10 sequences. */
 function randomShape(random: Random, tokens: number) {
@@ -149,4 +149,40 @@ testOp("upbeat_attention() has the same bits for a request alone, in a batch, an
       assertSameBits(runAttention(bench, cache, [moved], call), expected, `request ${index} in other blocks`);
     }
   });
+});
+
+const HEAD_DIMS = [8, 10, 16, 24, 32, 48, 64, 72, 80, 96, 112, 128, 160, 192, 256];
+
+testOp("upbeat_attention() has the same bits whatever stale blocks and unused slots have", (bench) => {
+  for (const dtype of ["F32", "BF16"] as const) {
+    for (const [index, headDim] of HEAD_DIMS.entries()) {
+      const random = new Random(index + 1);
+      const kvHeads = random.integer(1, 2);
+      const blockSize = random.pick([4, 16, 32]);
+      const shape = { heads: kvHeads * random.integer(1, 3), kvHeads, headDim, blockSize, dtype, blocks: 40 };
+      const width = shape.heads * headDim;
+      const content = Array.from({ length: 3 }, () => {
+        const length = random.integer(1, 45);
+        const size = length * kvHeads * headDim;
+        const rows = random.pick([1, 1, length]);
+        const queries = random.floats(rows * width);
+        return { keys: random.floats(size), values: random.floats(size), length, queries };
+      });
+      const slidingWindow = random.pick([0, 0, 7]);
+      const order = random.integer(0, 2 ** 30);
+      const outputs = [0, NaN, Infinity].map((stale) => {
+        const cache = new PagedCache(bench, shape, new Random(order), stale);
+        const requests = content.map(({ keys, values, length, queries }) => ({
+          blocks: cache.add(keys, values).blocks,
+          length,
+          queries,
+        }));
+        return runAttention(bench, cache, requests, { heads: shape.heads, scale: 0.25, slidingWindow });
+      });
+      const what = `${dtype}, head_dim ${headDim}, block ${blockSize}, window ${slidingWindow}`;
+      assert(outputs[0]!.every(Number.isFinite), what);
+      assertSameBits(outputs[1]!, outputs[0]!, `NaN: ${what}`);
+      assertSameBits(outputs[2]!, outputs[0]!, `infinity: ${what}`);
+    }
+  }
 });

@@ -29,7 +29,7 @@ export interface CachedSequence {
   readonly values: Float32Array;
 }
 
-/** One layer's keys and values. Every slot is NaN until it is written: unwritten slots must not matter. */
+/** One layer's keys and values. What a slot has before it is written must not matter: NaN, unless told otherwise. */
 export class PagedCache {
   readonly keys: Pointer;
   readonly values: Pointer;
@@ -41,17 +41,22 @@ export class PagedCache {
    * @param bench The device.
    * @param shape Its shape.
    * @param random Shuffles the free blocks.
+   * @param stale What every slot has until it is written.
    */
-  constructor(bench: OpBench, shape: CacheShape, random: Random) {
+  constructor(bench: OpBench, shape: CacheShape, random: Random, stale = NaN) {
     this.#bench = bench;
     this.shape = shape;
     const { dtype, blocks, blockSize, kvHeads, headDim } = shape;
     const bytes = bench.device.kvCacheBytes(DTYPE[dtype], blocks, blockSize, kvHeads, headDim);
     this.keys = bench.device.allocate(bytes).pointer;
     this.values = bench.device.allocate(bytes).pointer;
+    // The padding of the library's layout, too.
+    const byte = Number.isNaN(stale) ? 0xff : 0;
+    bench.check(bench.symbols.upbeat_memory_fill(bench.stream, this.keys, byte, bytes));
+    bench.check(bench.symbols.upbeat_memory_fill(bench.stream, this.values, byte, bytes));
     this.#free = random.permutation(blocks);
     const slots = blocks * blockSize;
-    const nothing = new Float32Array(slots * kvHeads * headDim).fill(NaN);
+    const nothing = new Float32Array(slots * kvHeads * headDim).fill(stale);
     this.#write(Int32Array.from({ length: slots }, (_, slot) => slot), nothing, nothing);
   }
 
