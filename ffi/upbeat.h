@@ -12,6 +12,9 @@
  * - Every function that takes a stream is ASYNCHRONOUS: it enqueues on that in-order stream and returns. Its operands
  *   must stay valid until the stream has executed it. Only upbeat_stream_synchronize, upbeat_event_wait, the calls that
  *   destroy, free or close, upbeat_device_open and upbeat_device_dependent_launches may block.
+ * - Operands lie within allocations of the device. An output overlaps no input and no other output, unless it is
+ *   documented that they may be the same. The lengths of caches, of rotary and token tables and of bias lists are not
+ *   arguments: indices into them are valid up to the end of the allocation, or up to the next operand in it.
  * - A fault of running work (an unreadable file, an index out of range) is STICKY: the rest of the device's work is
  *   skipped, and every later wait on that device returns UPBEAT_ERROR_FAULT until the device is closed. The library
  *   never aborts the process.
@@ -251,7 +254,8 @@ UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* inp
 UPBEAT_API int32_t upbeat_rotary_table(int32_t stream, const void* inverse_frequencies, float scale, int32_t positions,
                                        int32_t head_dim, void* table);
 
-/* Bytes of ONE of the two caches (key or value) of one layer, to *bytes. The layout is internal to the library. */
+/* Bytes of ONE of the two caches (key or value) of one layer, to *bytes. The layout is internal to the library; a cache
+ * is aligned to 16 bytes. */
 UPBEAT_API int32_t upbeat_kv_cache_bytes(int32_t device, int32_t dtype, int32_t blocks, int32_t block_size,
                                          int32_t kv_heads, int32_t head_dim, int64_t* bytes);
 
@@ -274,7 +278,7 @@ UPBEAT_API int32_t upbeat_rotary_cache(int32_t stream, void* qkv, const void* po
  * query + r * query_stride elements, [heads, head_dim] within; query_starts: int32 [requests + 1]; sequence_lengths:
  * int32 [requests]; block_tables: int32 [requests, max_blocks]; output: F32 [rows, heads * head_dim]. scale multiplies
  * q.k before the softmax. A request with no query rows is skipped; one with sequence length 0 (padding) gives rows of
- * zeros. Rows from query_starts[requests] on are not written. */
+ * zeros. max_blocks * block_size: at most 2^30. Rows from query_starts[requests] on are not written. */
 UPBEAT_API int32_t upbeat_attention(int32_t stream, const void* query, int32_t query_stride, const void* key_cache,
                                     const void* value_cache, int32_t cache_dtype, const void* block_tables,
                                     int32_t max_blocks, const void* query_starts, const void* sequence_lengths,

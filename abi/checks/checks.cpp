@@ -162,13 +162,33 @@ void check_range_of(Device& device, MemoryKind kind, const char* argument, const
   check_range_in(device, &kind, argument, pointer, bytes, alignment);
 }
 
-void check_disjoint(const char* first_argument, const void* first, int64_t first_bytes, const char* second_argument,
-                    const void* second, int64_t second_bytes) {
-  const auto a = reinterpret_cast<uintptr_t>(first);
-  const auto b = reinterpret_cast<uintptr_t>(second);
-  if (a < b + uintptr_t(second_bytes) && b < a + uintptr_t(first_bytes)) {
-    throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s and %s: must not overlap", first_argument, second_argument);
+void check_disjoint(const Range& first, const Range& second) {
+  const auto a = reinterpret_cast<uintptr_t>(first.pointer);
+  const auto b = reinterpret_cast<uintptr_t>(second.pointer);
+  if (a == 0 || b == 0 || first.bytes == 0 || second.bytes == 0) return;
+  if (a < b + uintptr_t(second.bytes) && b < a + uintptr_t(first.bytes)) {
+    throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s and %s: must not overlap", first.argument, second.argument);
   }
+}
+
+void check_outputs(std::initializer_list<Range> outputs, std::initializer_list<Range> inputs) {
+  for (const Range& output : outputs) {
+    for (const Range& input : inputs) check_disjoint(output, input);
+    for (const Range& other : outputs) {
+      if (&other != &output) check_disjoint(output, other);
+    }
+  }
+}
+
+int64_t room_of(Device& device, const char* argument, const void* pointer, std::initializer_list<Range> others) {
+  const auto start = reinterpret_cast<uintptr_t>(pointer);
+  int64_t room = device.memory().room_at(pointer, nullptr);
+  for (const Range& other : others) {
+    check_disjoint({argument, pointer, 1}, other);
+    const auto begin = reinterpret_cast<uintptr_t>(other.pointer);
+    if (other.bytes > 0 && begin > start && begin - start < uintptr_t(room)) room = int64_t(begin - start);
+  }
+  return room;
 }
 
 }  // namespace upbeat

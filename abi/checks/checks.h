@@ -77,7 +77,27 @@ const Element* operand_or_null(Device& device, const char* argument, const void*
   return pointer == nullptr ? nullptr : operand<Element>(device, argument, pointer, count);
 }
 
-void check_disjoint(const char* first_argument, const void* first, int64_t first_bytes, const char* second_argument,
-                    const void* second, int64_t second_bytes);
+// An operand's bytes; none when the pointer is null.
+struct Range {
+  const char* argument;
+  const void* pointer;
+  int64_t bytes;
+};
+
+void check_disjoint(const Range& first, const Range& second);
+
+// No output may overlap an input or another output. Kernels check indices before they use them, so nothing that they
+// write may change an index.
+void check_outputs(std::initializer_list<Range> outputs, std::initializer_list<Range> inputs);
+
+// Bytes of an operand whose length the call does not have: from `pointer`, which check_range() has passed, to the end of
+// its allocation, or to the first of `others` after it. Throws when it lies in one of the others.
+int64_t room_of(Device& device, const char* argument, const void* pointer, std::initializer_list<Range> others);
+
+// How many items of `bytes` each there is room for.
+inline int32_t items_of(int64_t room, int64_t bytes) {
+  const int64_t items = room / bytes;
+  return items < INT32_MAX ? int32_t(items) : INT32_MAX;
+}
 
 }  // namespace upbeat

@@ -37,7 +37,7 @@ int32_t copy(const char* function, CopyKind kind, int32_t stream, void* destinat
     const MemoryKind from = kind == CopyKind::to_device ? MemoryKind::host : MemoryKind::device;
     check_range_of(target.device(), to, "destination", destination, bytes, 1);
     check_range_of(target.device(), from, "source", source, bytes, 1);
-    check_disjoint("destination", destination, bytes, "source", source, bytes);
+    check_disjoint({"destination", destination, bytes}, {"source", source, bytes});
     if (bytes > 0) target.enqueue_copy(kind, destination, source, bytes);
     return UPBEAT_OK;
   });

@@ -2,6 +2,7 @@
 #include "abi/objects/memory_table.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -37,10 +38,11 @@ int64_t MemoryTable::room_at(const void* address, MemoryKind* kind) const {
   const ptrdiff_t index = find(address);
   if (index < 0) return -1;
   const Entry& entry = entries_[size_t(index)];
-  const int64_t offset = static_cast<const std::byte*>(address) - entry.memory.data();
-  if (offset >= entry.memory.bytes()) return -1;
+  // Unsigned: from an allocation to an address near the end of the address space is more than an int64_t.
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(entry.memory.data());
+  if (offset >= uintptr_t(entry.memory.bytes())) return -1;
   if (kind != nullptr) *kind = entry.kind;
-  return entry.memory.bytes() - offset;
+  return entry.memory.bytes() - int64_t(offset);
 }
 
 }  // namespace upbeat

@@ -63,6 +63,8 @@ struct RotaryCacheArguments {
   void* value_cache;
   Dtype cache_dtype;
   int32_t block_size;
+  int32_t table_positions;  // rows of rotary_table, and blocks of the caches, that lie within their allocations
+  int32_t cache_blocks;
 };
 
 struct AttentionArguments {
@@ -85,6 +87,7 @@ struct AttentionArguments {
   float scale;
   int32_t sliding_window;
   float* output;
+  int32_t cache_blocks;  // that lie within the allocations of the caches
 };
 
 struct SiluMultiplyArguments {
@@ -137,6 +140,8 @@ struct SampleArguments {
   int32_t* tokens;
   float* logprobs;
   int32_t* logprob_tokens;
+  int32_t table_length;  // elements of token_table, and of bias_tokens and bias_values, within their allocations
+  int32_t bias_length;
 };
 
 }  // namespace upbeat

@@ -126,7 +126,7 @@ int main(int argc, char** argv) {
       const upbeat::AttentionArguments arguments = {
           query.data(), width,         keys,           values,     c.dtype, tables.data(),
           max_blocks,   starts.data(), lengths.data(), c.requests, rows,    c.heads,
-          c.kv_heads,   c.head_dim,    kBlockSize,     0.125f,     0,       output.data()};
+          c.kv_heads,   c.head_dim,    kBlockSize,     0.125f,     0,       output.data(), blocks};
       upbeat::Fault fault;
       const upbeat::machine::Stopwatch stopwatch(threads);
       if (!kernels->attention(arguments, pool, fault)) {

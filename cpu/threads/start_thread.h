@@ -1,4 +1,5 @@
-// Starting the library's own threads: named, and with all signals blocked, which are for the host's threads.
+// Starting the library's own threads: named, and with signals blocked, which are for the host's threads. Those that a
+// thread causes itself stay open: the host's crash handler reports them, while a blocked one ends the process mutely.
 #pragma once
 
 #include <pthread.h>
@@ -14,6 +15,7 @@ std::thread start_thread(const char* name, Body&& body) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  for (const int own : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&all, own);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread inherits the mask
   struct Restore {
     const sigset_t* mask;

@@ -19,15 +19,18 @@ enum class FaultKind : int32_t {
   gather_row,            // index, row, rows of the input
   gather_token,          // source, row, length of the table
   scatter_token,         // destination, row, length of the table
-  rotary_position,       // position, row
+  rotary_position,       // position, row, positions of the table
+  rotary_slot,           // slot, row, blocks of the cache, block size
   attention_rows,        // request, first row, end row, rows
   attention_length,      // request, query rows, sequence length
   attention_capacity,    // request, sequence length, blocks of its table, block size
-  attention_block,       // block, request, entry of the table
+  attention_block,       // block, request, entry of the table, blocks of the cache
   sample_bias_token,     // row, token, place, vocabulary
-  sample_history_range,  // row, length, start
+  sample_bias_range,     // row, count, start, length
+  sample_history_range,  // row, length, start, length of the table
   sample_history_token,  // row, token, place, vocabulary
   sample_logprobs,       // row, count, most, vocabulary
+  sample_memory,         // row, count
 };
 
 inline constexpr int kFaultNumbers = 4;

@@ -51,8 +51,9 @@ inline bool check_request(const AttentionArguments& arguments, int request, Faul
   }
   const int* table = arguments.block_tables + int64_t(request) * arguments.max_blocks;
   for (int block = first / arguments.block_size; block <= last_block; block++) {
-    if (table[block] < 0) {
-      return fail(fault, "attention: block %d of request %d is %d in the block table", block, request, table[block]);
+    if (table[block] < 0 || table[block] >= arguments.cache_blocks) {
+      return fail(fault, "attention: block %d of request %d is %d in the block table, outside a cache of %d blocks",
+                  block, request, table[block], arguments.cache_blocks);
     }
   }
   return true;

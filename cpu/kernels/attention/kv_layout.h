@@ -16,11 +16,12 @@ namespace upbeat {
 
 static constexpr int kGranule = 16;
 
-static inline int padded(int count) { return (count + kGranule - 1) / kGranule * kGranule; }
+static inline int padded(int count) { return int((int64_t(count) + kGranule - 1) / kGranule * kGranule); }
 
 // Elements of one block of one kv head.
 static inline int64_t kv_tile_elements(int block_size, int head_dim) {
-  return int64_t(padded(block_size)) * padded(head_dim);
+  return (int64_t(block_size) + kGranule - 1) / kGranule * kGranule *
+         ((int64_t(head_dim) + kGranule - 1) / kGranule * kGranule);
 }
 
 // Where one (block, kv head) begins, in elements.

@@ -83,8 +83,15 @@ void rotary_cache_row(const RotaryCacheArguments& arguments, int64_t row, float*
 
 inline bool rotary_cache(const RotaryCacheArguments& arguments, ThreadPool& pool, Fault& fault) {
   for (int row = 0; row < arguments.rows; row++) {
-    if (arguments.slot_mapping[row] >= 0 && arguments.positions[row] < 0) {
-      return fail(fault, "rotary_cache: position %d of row %d is negative", arguments.positions[row], row);
+    const int slot = arguments.slot_mapping[row], position = arguments.positions[row];
+    if (slot < 0) continue;
+    if (position < 0 || position >= arguments.table_positions) {
+      return fail(fault, "rotary_cache: position %d of row %d is outside a rotary table of %d positions", position, row,
+                  arguments.table_positions);
+    }
+    if (slot / arguments.block_size >= arguments.cache_blocks) {
+      return fail(fault, "rotary_cache: slot %d of row %d is outside a cache of %d blocks of %d", slot, row,
+                  arguments.cache_blocks, arguments.block_size);
     }
   }
   static thread_local Scratch scratch;

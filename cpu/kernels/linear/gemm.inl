@@ -218,7 +218,7 @@ struct Gemm {
                               : following >= 0 ? weights(following, 0)
                                                : nullptr;
         tile.ahead = reinterpret_cast<const char*>(next);
-        const char* ahead_end = tile.ahead + size_t(panel_lines) * 64;
+        const char* ahead_end = next != nullptr ? tile.ahead + size_t(panel_lines) * 64 : nullptr;
         float* panel_sums = scratch.sums + (panel - first) * rows.size * kPanelColumns;
         for (int column = 0; column < kPanelColumns; column += kTileColumns) {
           tile.weights = weights(panel, inputs.start) + column;
@@ -240,7 +240,7 @@ struct Gemm {
               order_columns<Element>(tile.sums, part.size);
               output.store(tile.sums, part.size, row, output_column, kTileColumns);
             }
-            tile.ahead += size_t(tile.ahead_lines) * size_t(ceil_divide(inputs.size, kPrefetchDepth)) * 64;
+            if (next != nullptr) tile.ahead += size_t(tile.ahead_lines) * size_t(ceil_divide(inputs.size, kPrefetchDepth)) * 64;
           }
         }
       }

@@ -8,7 +8,15 @@ namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
 // A row's fault. The message is written when all rows are done, for the lowest row that failed.
 struct SampleFault {
-  enum Kind : int32_t { none, bias_token, history_range, history_token, logprob_count };
+  enum Kind : int32_t {
+    none,
+    bias_range,
+    bias_token,
+    history_range,
+    history_token,
+    logprob_count,
+    logprob_memory
+  };
   Kind kind = none;
   int32_t index = 0;
   int32_t value = 0;
@@ -33,7 +41,9 @@ inline float without_nan(float value) { return value == value ? value : -__built
 
 inline SampleFault add_bias(const SampleArguments& arguments, const SampleRow& row, float* logits) {
   const int32_t start = row.control(UPBEAT_SAMPLING_BIAS_START);
-  for (int32_t i = 0; i < row.control(UPBEAT_SAMPLING_BIAS_COUNT); i++) {
+  const int32_t count = row.control(UPBEAT_SAMPLING_BIAS_COUNT);
+  if (start < 0 || count > int64_t(arguments.bias_length) - start) return {SampleFault::bias_range, start, count};
+  for (int32_t i = 0; i < count; i++) {
     const int32_t token = arguments.bias_tokens[start + i];
     if (token < 0 || token >= arguments.vocabulary) return {SampleFault::bias_token, start + i, token};
     logits[token] = without_nan(logits[token] + arguments.bias_values[start + i]);
@@ -49,7 +59,9 @@ inline SampleFault apply_penalties(const SampleArguments& arguments, const Sampl
   constexpr uint32_t kSeen = 1u << 31;
   const int32_t start = row.control(UPBEAT_SAMPLING_HISTORY_START);
   const int32_t length = row.control(UPBEAT_SAMPLING_HISTORY_LENGTH);
-  if (start < 0 || length < 0) return {SampleFault::history_range, start, length};
+  if (start < 0 || length < 0 || length > int64_t(arguments.table_length) - start) {
+    return {SampleFault::history_range, start, length};
+  }
   const int32_t* history = arguments.token_table + start;
   for (int32_t i = 0; i < length; i++) {
     if (history[i] < 0 || history[i] >= arguments.vocabulary) {

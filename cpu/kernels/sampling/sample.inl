@@ -89,6 +89,9 @@ inline SampleFault sample_row(const SampleArguments& arguments, int row_index, S
   }
   const int32_t n = row.control(UPBEAT_SAMPLING_LOGPROBS);
   if (n > arguments.max_logprobs || n > arguments.vocabulary) return {SampleFault::logprob_count, n, 0};
+  if ((n >= 0 && arguments.logprobs == nullptr) || (n > 0 && arguments.logprob_tokens == nullptr)) {
+    return {SampleFault::logprob_memory, n, 0};
+  }
   const SampleFault fault = choose_token(arguments, row, work, counts, &token);
   if (fault.kind != SampleFault::none || token < 0 || n < 0) return fault;
   write_logprobs(row, arguments.vocabulary, n, token, work,
@@ -101,18 +104,24 @@ inline bool report(const SampleArguments& arguments, int row, const SampleFault&
   switch (found.kind) {
     case SampleFault::none:
       return true;
+    case SampleFault::bias_range:
+      return fail(fault, "sample: row %d: the %d biases from %d are outside of the %d given", row, found.value,
+                  found.index, arguments.bias_length);
     case SampleFault::bias_token:
       return fail(fault, "sample: row %d: bias token %d at %d is outside the vocabulary of %d", row, found.value,
                   found.index, arguments.vocabulary);
     case SampleFault::history_range:
-      return fail(fault, "sample: row %d: the history of %d tokens from %d has a negative bound", row, found.value,
-                  found.index);
+      return fail(fault, "sample: row %d: the history of %d tokens from %d is outside a token table of %d", row,
+                  found.value, found.index, arguments.table_length);
     case SampleFault::history_token:
       return fail(fault, "sample: row %d: token %d at %d of the token table is outside the vocabulary of %d", row,
                   found.value, found.index, arguments.vocabulary);
     case SampleFault::logprob_count:
       return fail(fault, "sample: row %d asks for %d log-probabilities, more than %d or the vocabulary of %d", row,
                   found.index, arguments.max_logprobs, arguments.vocabulary);
+    case SampleFault::logprob_memory:
+      return fail(fault, "sample: row %d asks for %d log-probabilities, and logprobs or logprob_tokens is null", row,
+                  found.index);
   }
   return true;
 }

@@ -10,7 +10,7 @@
 
 namespace upbeat {
 
-__host__ __device__ inline int padded_head_dim(int head_dim) { return (head_dim + 7) / 8 * 8; }
+__host__ __device__ inline int64_t padded_head_dim(int head_dim) { return (int64_t(head_dim) + 7) / 8 * 8; }
 
 // The index of a token's vector of one head.
 __host__ __device__ inline int64_t kv_vector(int64_t block, int token, int kv_head, int kv_heads, int block_size) {

@@ -74,8 +74,14 @@ __global__ void __launch_bounds__(kRotaryThreads)
   const int64_t slot = int32_t(Global<const int32_t>(arguments.slot_mapping)[row]);
   if (slot < 0) return;
   const int32_t position = Global<const int32_t>(arguments.positions)[row];
-  if (position < 0) {
-    if (threadIdx.x == 0) raise_fault(faults, FaultKind::rotary_position, position, row);
+  if (position < 0 || position >= arguments.table_positions) {
+    if (threadIdx.x == 0) raise_fault(faults, FaultKind::rotary_position, position, row, arguments.table_positions);
+    return;
+  }
+  if (slot / arguments.block_size >= arguments.cache_blocks) {
+    if (threadIdx.x == 0) {
+      raise_fault(faults, FaultKind::rotary_slot, int32_t(slot), row, arguments.cache_blocks, arguments.block_size);
+    }
     return;
   }
   const int head_dim = arguments.head_dim, heads = arguments.heads, kv_heads = arguments.kv_heads;

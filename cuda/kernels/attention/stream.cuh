@@ -90,10 +90,10 @@ class TileStream {
   // Of the chunk mended last: 1 for keys with non-finite values.
   __device__ Shared<uint32_t> broken() const { return dynamic_shared<uint32_t>(Plan::kBrokenAt); }
 
-  // False, with a fault, when this thread found a key without a block.
+  // False, with a fault, when this thread found a key without a block in the cache.
   __device__ bool good(const FaultSlot& faults) const {
     if (missing_ < 0) return true;
-    raise_fault(faults, FaultKind::attention_block, missing_, request_, table_[missing_]);
+    raise_fault(faults, FaultKind::attention_block, missing_, request_, table_[missing_], arguments_.cache_blocks);
     return false;
   }
 
@@ -129,7 +129,7 @@ class TileStream {
       if (position >= begin_ && position < end_) {
         const int index = position / arguments_.block_size;
         const int32_t block = table_[index];
-        if (block >= 0) {
+        if (block >= 0 && block < arguments_.cache_blocks) {
           place = uint32_t(kv_vector(block, position - index * arguments_.block_size, kv_head_, arguments_.kv_heads,
                                      arguments_.block_size));
         } else {
@@ -145,7 +145,7 @@ class TileStream {
     if (n < walk_.count) {
       const Global<const uint32_t> source =
           static_cast<const uint32_t*>(i % 2 == 0 ? arguments_.key_cache : arguments_.value_cache);
-      const int vector_words = padded_head_dim(arguments_.head_dim) / kElements * 4;  // of four bytes
+      const int vector_words = int(padded_head_dim(arguments_.head_dim)) / kElements * 4;  // of four bytes
       const int word = int(threadIdx.x) % kWords;
       const int left = arguments_.head_dim - word * kElements;
       const int bytes = (left < 0 ? 0 : left < kElements ? left : kElements) * int(sizeof(typename Plan::Element));

@@ -13,6 +13,12 @@ __device__ inline bool add_bias(const SampleArguments& arguments, const SampleRo
                                 const FaultSlot& faults) {
   const int32_t start = row.control(UPBEAT_SAMPLING_BIAS_START);
   const int32_t count = row.control(UPBEAT_SAMPLING_BIAS_COUNT);
+  if (start < 0 || count > int64_t(arguments.bias_length) - start) {
+    if (threadIdx.x == 0) {
+      raise_fault(faults, FaultKind::sample_bias_range, row.index, count, start, arguments.bias_length);
+    }
+    return false;
+  }
   const Global<const int32_t> tokens = Global<const int32_t>(arguments.bias_tokens) + start;
   const Global<const float> values = Global<const float>(arguments.bias_values) + start;
   bool good = true;
@@ -43,8 +49,10 @@ __device__ inline bool apply_penalties(const SampleArguments& arguments, const S
   const int32_t start = row.control(UPBEAT_SAMPLING_HISTORY_START);
   const int32_t length = row.control(UPBEAT_SAMPLING_HISTORY_LENGTH);
   const int32_t prompt = row.control(UPBEAT_SAMPLING_PROMPT_LENGTH);
-  if (start < 0 || length < 0) {
-    if (threadIdx.x == 0) raise_fault(faults, FaultKind::sample_history_range, row.index, length, start);
+  if (start < 0 || length < 0 || length > int64_t(arguments.table_length) - start) {
+    if (threadIdx.x == 0) {
+      raise_fault(faults, FaultKind::sample_history_range, row.index, length, start, arguments.table_length);
+    }
     return false;
   }
   const Global<const int32_t> history = Global<const int32_t>(arguments.token_table) + start;
@@ -59,7 +67,8 @@ __device__ inline bool apply_penalties(const SampleArguments& arguments, const S
     }
   }
   if (__syncthreads_or(!good) != 0) return false;
-  for (int i = prompt < 0 ? int(threadIdx.x) : prompt + int(threadIdx.x); i < length; i += kSampleThreads) {
+  const int first = prompt < 0 ? 0 : prompt < length ? prompt : length;
+  for (int i = first + int(threadIdx.x); i < length; i += kSampleThreads) {
     atomic_add(counts + int32_t(history[i]), 1u);
   }
   __syncthreads();

@@ -152,6 +152,10 @@ __global__ void __launch_bounds__(kSampleThreads, 2)
       }
       return;
     }
+    if ((n >= 0 && arguments.logprobs == nullptr) || (n > 0 && arguments.logprob_tokens == nullptr)) {
+      if (threadIdx.x == 0) raise_fault(faults, FaultKind::sample_memory, index, n);
+      return;
+    }
     const int32_t token = choose_token(arguments, row, adjusted, counts, room, faults);
     if (token == kFaulted) return;
     if (threadIdx.x == 0) tokens[index] = token;

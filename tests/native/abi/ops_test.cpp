@@ -157,9 +157,11 @@ TEST("attention and cache ops refuse wrong shapes") {
   CHECK_ERROR(cache(2, 2, 8, nullptr, 0, 0), kInvalid, "block_size");
   CHECK_ERROR(cache(2, 2, 8, nullptr, 0, 4096), kInvalid, "key_cache");
 
+  auto* output = test.memory<float>(4096);
   auto attention = [&](int32_t stride, int32_t max_blocks, int32_t requests, int32_t heads, float scale,
                        int32_t window) {
-    return upbeat_attention(s, m, stride, m, m, 0, m, max_blocks, m, m, requests, 1, heads, 2, 8, 16, scale, window, m);
+    return upbeat_attention(s, m, stride, m, m, 0, m, max_blocks, m, m, requests, 1, heads, 2, 8, 16, scale, window,
+                            output);
   };
   CHECK_ERROR(attention(15, 1, 1, 2, 1, 0), kInvalid, "query_stride: must be at least heads * head_dim (16)");
   CHECK_ERROR(attention(16, 0, 1, 2, 1, 0), kInvalid, "max_blocks");

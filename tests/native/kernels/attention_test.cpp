@@ -186,8 +186,11 @@ TEST("attention writes zeros for a request without tokens, skips one without row
                                             16,
                                             1.0f,
                                             0,
-                                            output.data()};
+                                            output.data(),
+                                            2};
     check_fault(kernels->attention, arguments, "block 1 of request 2 is -1");
+    tables[5] = 2;
+    check_fault(kernels->attention, arguments, "block 1 of request 2 is 2 in the block table, outside a cache of 2");
     lengths[2] = 33;
     check_fault(kernels->attention, arguments, "more than 2 blocks of 16");
     lengths[2] = 1;

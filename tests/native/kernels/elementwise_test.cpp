@@ -132,7 +132,9 @@ TEST("rotary_cache normalises, rotates and stores, leaves padding alone, and doe
                                                     keys.data(),
                                                     values.data(),
                                                     dtype,
-                                                    block_size};
+                                                    block_size,
+                                                    50,
+                                                    blocks};
           run_kernel(kernels->rotary_cache, arguments, pool_of(3));
 
           const auto rotated = [&](const float* x, const std::vector<float>& weight, int position) {
@@ -205,7 +207,7 @@ TEST("rotary_cache normalises, rotates and stores, leaves padding alone, and doe
           CHECK(keys == keys_again && values == values_again);
 
           positions[5] = -2;
-          check_fault(kernels->rotary_cache, arguments, "position -2 of row 5");
+          check_fault(kernels->rotary_cache, arguments, "position -2 of row 5 is outside a rotary table of 50");
         }
       }
     }

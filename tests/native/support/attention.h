@@ -90,7 +90,7 @@ inline std::vector<std::vector<float>> attend(const upbeat::KernelSet& kernels, 
     run_kernel<upbeat::RotaryCacheArguments>(
         kernels.rotary_cache,
         {rows.data(), positions.data(), slots.data(), identity.data(), nullptr, nullptr, 0, length, 0, shape.kv_heads,
-         shape.head_dim, keys.data(), values.data(), shape.dtype, shape.block_size},
+         shape.head_dim, keys.data(), values.data(), shape.dtype, shape.block_size, 1, blocks},
         pool);
     for (int t = part.first; t < length; t++) {
       const auto row = part.sequence->query.begin() + ptrdiff_t(t) * width;
@@ -107,7 +107,7 @@ inline std::vector<std::vector<float>> attend(const upbeat::KernelSet& kernels, 
       kernels.attention,
       {query.data(), stride, keys.data(), values.data(), shape.dtype, tables.data(), max_blocks, starts.data(),
        lengths.data(), int(parts.size()), rows + 1, shape.heads, shape.kv_heads, shape.head_dim, shape.block_size,
-       shape.scale(), shape.sliding_window, output.data()},
+       shape.scale(), shape.sliding_window, output.data(), blocks},
       pool);
   for (int i = 0; i < width; i++) CHECK(output[size_t(rows) * width + i] == 12345.0f);
   std::vector<std::vector<float>> results;

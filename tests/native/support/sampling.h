@@ -54,7 +54,7 @@ struct SampleBatch {
     logprob_tokens.assign(rows.size() * size_t(max_logprobs), -55);
     arguments = {logits.data(),   int(rows.size()),     int(rows[0].logits.size()), floats.data(), ints.data(),
                  table.data(),    bias_tokens.data(),   bias_values.data(),         max_logprobs,  tokens.data(),
-                 logprobs.data(), logprob_tokens.data()};
+                 logprobs.data(), logprob_tokens.data(), int(table.size()),         int(bias_tokens.size())};
   }
 };
 
