@@ -83,7 +83,8 @@ UPBEAT_API int32_t upbeat_device_count(void);
 /* ---- Device -------------------------------------------------------------------------------------------------- */
 
 /* Opens device `index` with `threads` compute threads (0: one per usable core; a GPU library ignores it) and the given
- * UPBEAT_SIMD_*. Returns a device handle. */
+ * UPBEAT_SIMD_*. Returns a device handle. When the calling thread ends without having closed the device, the library
+ * closes it then, unless the whole process ends. */
 UPBEAT_API int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd);
 
 /* Waits for the device's work, then frees everything it owns: streams, events, graphs, weights, memory. */
@@ -308,8 +309,8 @@ enum {
 UPBEAT_API int32_t upbeat_gather_tokens(int32_t stream, const void* table, const void* sources, int32_t rows,
                                         int32_t table_length, void* output);
 
-/* table[destinations[r]] = tokens[r]; a negative destination is skipped.   All int32. A negative token is stored as 0: a
- * step enqueued before the host has seen that a row failed reads a valid token there, as input and as history. */
+/* table[destinations[r]] = tokens[r]; a negative destination is skipped.   All int32. A negative token is stored as 0:
+ * a step enqueued before the host has seen that a row failed reads a valid token there, as input and as history. */
 UPBEAT_API int32_t upbeat_scatter_tokens(int32_t stream, const void* tokens, const void* destinations, int32_t rows,
                                          int32_t table_length, void* table);
 

@@ -90,8 +90,8 @@ void check_disjoint(const Range& first, const Range& second);
 // write may change an index.
 void check_outputs(std::initializer_list<Range> outputs, std::initializer_list<Range> inputs);
 
-// Bytes of an operand whose length the call does not have: from `pointer`, which check_range() has passed, to the end of
-// its allocation, or to the first of `others` after it. Throws when it lies in one of the others.
+// Bytes of an operand whose length the call does not have: from `pointer`, which check_range() has passed, to the end
+// of its allocation, or to the first of `others` after it. Throws when it lies in one of the others.
 int64_t room_of(Device& device, const char* argument, const void* pointer, std::initializer_list<Range> others);
 
 // How many items of `bytes` each there is room for.

@@ -60,6 +60,17 @@ HandleKind Handles::kind_of(int32_t handle) const {
 
 void Handles::remove(int32_t handle) {
   const std::lock_guard lock(mutex_);
+  release(handle);
+}
+
+void* Handles::take(HandleKind kind, int32_t handle) {
+  const std::lock_guard lock(mutex_);
+  void* object = find(kind, handle);
+  if (object != nullptr) release(handle);
+  return object;
+}
+
+void Handles::release(int32_t handle) {
   const int32_t index = handle & ((1 << kSlotBits) - 1);
   Slot& slot = chunks_[index / kChunk].load(std::memory_order_relaxed)[index % kChunk];
   free_.push_back(index);

@@ -38,6 +38,9 @@ class Handles {
 
   void remove(int32_t handle);
 
+  // Removes a handle and returns its object; null when it is stale or of another kind. Of several threads one succeeds.
+  void* take(HandleKind kind, int32_t handle);
+
  private:
   static constexpr int kSlotBits = 16;
   static constexpr int kChunk = 256;
@@ -51,6 +54,7 @@ class Handles {
   };
 
   const Slot* slot_of(int32_t handle) const;
+  void release(int32_t handle);
 
   std::mutex mutex_;
   std::atomic<Slot*> chunks_[(1 << kSlotBits) / kChunk] = {};

@@ -240,7 +240,8 @@ struct Gemm {
               order_columns<Element>(tile.sums, part.size);
               output.store(tile.sums, part.size, row, output_column, kTileColumns);
             }
-            if (next != nullptr) tile.ahead += size_t(tile.ahead_lines) * size_t(ceil_divide(inputs.size, kPrefetchDepth)) * 64;
+            if (next == nullptr) continue;
+            tile.ahead += size_t(tile.ahead_lines) * size_t(ceil_divide(inputs.size, kPrefetchDepth)) * 64;
           }
         }
       }

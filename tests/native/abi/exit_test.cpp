@@ -2,6 +2,8 @@
 // forked child must be refused rather than hang.
 #include <sys/wait.h>
 
+#include <thread>
+
 #include "tests/native/support/device.h"
 
 namespace {
@@ -61,5 +63,37 @@ TEST("a forked child is refused when the parent has a device") {
               44);
 }
 #endif
+
+// After the tests that fork: from here on this process has had devices.
+TEST("a device is closed when the thread that opened it ends, with all work done") {
+  for (int i = 0; i < 25; i++) {
+    int32_t device = 0, stream = 0, closed = 0;
+    std::thread([&] {
+      closed = upbeat_device_open(0, 2, UPBEAT_SIMD_AUTO);
+      CHECK_OK(upbeat_device_close(closed));
+      device = upbeat_device_open(0, 2, UPBEAT_SIMD_AUTO);
+      stream = upbeat_stream_create(device);
+      int64_t address = 0;
+      CHECK_OK(upbeat_memory_allocate(device, 1 << 20, &address));
+      for (int n = 0; n < 20; n++) {
+        CHECK_OK(upbeat_memory_fill(stream, reinterpret_cast<void*>(address), n, 1 << 20));
+      }
+    }).join();
+    CHECK_ERROR(upbeat_stream_synchronize(stream, -1), UPBEAT_ERROR_INVALID_ARGUMENT, "never created, or destroyed");
+    CHECK_ERROR(upbeat_device_close(device), UPBEAT_ERROR_INVALID_ARGUMENT, "never created, or destroyed");
+  }
+}
+
+TEST("another thread may close a device, and its opener may end before or after") {
+  TestDevice kept;
+  int32_t device = 0;
+  std::thread opener([&] {
+    device = upbeat_device_open(0, 1, UPBEAT_SIMD_AUTO);
+    std::thread([&] { CHECK_OK(upbeat_device_close(device)); }).join();
+  });
+  opener.join();
+  CHECK_ERROR(upbeat_device_close(device), UPBEAT_ERROR_INVALID_ARGUMENT, "never created, or destroyed");
+  kept.finish();
+}
 
 int main() { return check::run_all(); }

@@ -1,4 +1,4 @@
-// Indices that only the data has, and pointers from anywhere: a sticky fault or an error that names them, never a crash.
+// Indices that only the data has, and pointers from anywhere: a sticky fault or an error that names them, no crash.
 #include <csignal>
 #include <cstring>
 
