@@ -1,6 +1,6 @@
 // Random sequences of calls of the C ABI: every call returns, nothing crashes, no sanitizer finds anything.
 //
-// With clang, UPBEAT_FUZZ=ON builds this as a libFuzzer target. Otherwise fuzz_main.cpp feeds it from a seeded generator.
+// With clang, UPBEAT_FUZZ=ON builds this for libFuzzer. Otherwise fuzz_main.cpp feeds it from a seeded generator.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +31,7 @@ class Bytes {
     if (kind < 24) return int32_t(word());
     return usual <= 1 ? usual : 1 + below(usual);
   }
+  int32_t even(int32_t usual) { return int32_t(uint32_t(number(usual)) * 2); }
   float real() {
     constexpr float kValues[] = {0, 1, -1, 0.5f, 1e-6f, 3e38f, -3e38f, 1e-40f, __builtin_inff(), -__builtin_inff()};
     const uint8_t kind = byte();
@@ -93,7 +94,7 @@ struct Machine {
         const float value = in.real();
         std::memcpy(&words[i], &value, 4);
       } else if (kind % 4 == 1) {
-        words[i] = in.number(8) - 1;
+        words[i] = int32_t(uint32_t(in.number(8)) - 1);
       } else {
         words[i] = kind % 4 == 2 ? int32_t(i) / 4 : 1;
       }
@@ -133,7 +134,8 @@ void Machine::step() {
       return;
     case 7:
     case 8:
-      upbeat_linear(s, handle(weight), a, in.byte() < 128 ? nullptr : b, in.byte() < 128 ? nullptr : c, rows * 4, d);
+      upbeat_linear(s, handle(weight), a, in.byte() < 128 ? nullptr : b, in.byte() < 128 ? nullptr : c,
+                    rows > 0 && rows < 1000 ? rows * 4 : rows, d);
       return;
     case 9:
       upbeat_rotary_table(s, reinterpret_cast<void*>(host), in.real(), rows, columns, a);
@@ -145,7 +147,7 @@ void Machine::step() {
     case 12:
     case 13: {
       const int32_t kv_heads = in.number(2), heads = kv_heads > 0 && kv_heads < 100 ? kv_heads * 2 : in.number(4);
-      upbeat_rotary_cache(s, a, b, c, d, nullptr, nullptr, in.real(), rows, heads, kv_heads, in.number(8) * 2, e,
+      upbeat_rotary_cache(s, a, b, c, d, nullptr, nullptr, in.real(), rows, heads, kv_heads, in.even(8), e,
                           pointer(), in.byte() % 2 * 2, in.number(16));
       return;
     }
@@ -153,9 +155,10 @@ void Machine::step() {
     case 15:
     case 16: {
       const int32_t kv_heads = in.number(2), heads = kv_heads > 0 && kv_heads < 100 ? kv_heads * 2 : in.number(4);
-      const int32_t head_dim = in.number(8) * 2;
+      const int32_t head_dim = in.even(8);
       upbeat_attention(s, a, in.number(200), b, c, in.byte() % 2 * 2, d, in.number(8), e, pointer(), in.number(3), rows,
-                       heads, kv_heads, head_dim, in.number(16), in.real(), in.number(20) - 1, pointer());
+                       heads, kv_heads, head_dim, in.number(16), in.real(), int32_t(uint32_t(in.number(20)) - 1),
+                       pointer());
       return;
     }
     case 17:

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 int main(int count, char** arguments) {
-  const long inputs = count > 1 ? std::atol(arguments[1]) : 400;
+  const long inputs = count > 1 ? std::atol(arguments[1]) : 3000;
   const long first = count > 2 ? std::atol(arguments[2]) : 1;
   for (long seed = first; seed < first + inputs; seed++) {
     if ((seed - first) % 100 == 0) std::printf("from seed %ld\n", seed), std::fflush(stdout);
