@@ -146,7 +146,7 @@ export class Engine implements AsyncDisposable {
       return new Engine(thread, withDeclaredEos(tokenizer, info), tokenizer, timeOrigin, limits);
     } catch (error) {
       const ended = thread.end({ drain: false, deadline: null, timeout: SHUTDOWN_TIMEOUT, grace: SHUTDOWN_GRACE });
-      // Whoever aborts does not wait for a thread that is reading a file.
+      // An aborted load does not wait for a thread that may be reading a file.
       await (signal?.aborted === true ? Promise.race([ended, setTimeout(ABORT_WAIT)]) : ended);
       throw error;
     }
