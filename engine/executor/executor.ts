@@ -133,10 +133,11 @@ export class Executor {
       if (previous !== null && this.#scheduler.mustPreempt) previous = this.#settle(previous);
       if (previous === null) previous = this.#start();
       else if (this.#hasEnded(previous)) previous = this.#advanceAfterEnd(previous);
-      else if (this.#launchDelayMs > 0) previous = this.#advanceEmittingFirst(previous);
-      else if (!bringsFirstTokens(previous)) previous = this.#advanceSamplingFirst(previous);
-      else if (this.#options.earlyFirstToken) previous = this.#advanceEmittingFirst(previous);
-      else previous = this.#advanceEmittingLast(previous);
+      else if (bringsFirstTokens(previous)) {
+        if (this.#options.earlyFirstToken) previous = this.#advanceEmittingFirst(previous);
+        else previous = this.#advanceEmittingLast(previous);
+      } else if (this.#launchDelayMs > 0) previous = this.#advanceEmittingFirst(previous);
+      else previous = this.#advanceSamplingFirst(previous);
     }
   }
 
