@@ -61,9 +61,8 @@ export class ModelRunner {
    * @param limits Sizes of steps, sequences and the KV cache.
    * @param onProgress Called as weights arrive.
    * @param weightSeed Seed of dummy weights.
-   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE` when the
-   * device
-   *   cannot round activations.
+   * @throws {UpbeatError} `DEVICE_OUT_OF_MEMORY`, `WEIGHTS_INVALID`, `DEVICE_FAULT`; `DEVICE_UNAVAILABLE`
+   * when the device cannot round activations.
    */
   constructor(
     device: Device,

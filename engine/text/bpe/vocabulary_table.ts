@@ -15,7 +15,7 @@ export interface SharedVocabulary {
   readonly count: number;
   /** The highest id plus one. */
   readonly size: number;
-  /** Start of the hash, so that nobody can choose tokens that collide. */
+  /** Random seed of the hash, so that colliding tokens cannot be chosen. */
   readonly seed: number;
   /** UTF-16 code units of all tokens. */
   readonly units: SharedArrayBuffer;

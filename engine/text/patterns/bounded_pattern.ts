@@ -8,7 +8,7 @@
  */
 import type { Instruction, PatternProgram } from "./pattern_program.ts";
 
-/** Steps that a search may take: so many, and so many for each code unit of the text. */
+/** Most steps of a search: a constant, and a number for each code unit of the text. */
 const STEPS = 20_000;
 const STEPS_PER_UNIT = 200;
 

@@ -11,7 +11,7 @@ const MOST_STEPS = 64;
 /** The most characters of a string that a step inserts. */
 const MOST_INSERTED = 256;
 
-/** How much longer a text may become: by a factor (NFKC needs 18), and by so many characters. */
+/** Most growth of a text: a factor (NFKC needs 18), and a number of characters. */
 const GROWTH_FACTOR = 32;
 const FREE_GROWTH = 4_096;
 

@@ -116,6 +116,28 @@ test("tokens are emitted before sampling is dispatched when the launch was delay
   assertLess(Math.max(...lags[0]!), sampling / 1000);
 });
 
+test("without early first tokens they wait for the dispatch of sampling, also when the launch was delayed", () => {
+  const sampling = 400;
+  // Enough prompts that the duration of a step with one is known, and launches after it are delayed.
+  const newcomers = Array.from({ length: 10 }, (_, index) => ({
+    at: 100 + 40 * index,
+    message: submission(50 + index, { prompt: 20, maxTokens: 3 }),
+  }));
+  const lags = [true, false].map((earlyFirstToken) => {
+    const base = setup(true);
+    const device = { ...base.device, costs: { ...base.device!.costs, upbeat_sample: sampling } };
+    const run = runScript([...running(4, 200), ...newcomers], { ...base, device, earlyFirstToken, trackSteps: true });
+    assert(
+      run.engine.reports.some(({ launchDelayMs }, index, { [index - 1]: previous }) =>
+        launchDelayMs > 0 && previous !== undefined && previous.prefillTokens > 0
+      ),
+    );
+    return outputOfToken(run, 59, 0).emittedAt - eventsOf(run, 59, "GENERATED_TOKEN")[0]!.timestamp;
+  });
+  assertLess(lags[0]!, sampling / 1000);
+  assertGreater(lags[1]!, sampling / 1000);
+});
+
 test("a launch delay counts as waiting for the device", () => {
   const { engine } = runScript(running(4, 60), setup(true));
   const { forwards, forwardCount } = engine.device.accounting;
