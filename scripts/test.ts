@@ -4,6 +4,7 @@ import process from "node:process";
 import { Failure, main } from "./support/failure.ts";
 import { ensureInstalled } from "./support/install.ts";
 import { emulatedTests } from "./support/emulated.ts";
+import { secondRuntimeTests } from "./support/one_runtime.ts";
 import { EMULATED, ensureBuilt, RELEASE, TESTS_ASAN, TESTS_RELEASE, TESTS_TSAN } from "./support/native.ts";
 import { countLine, findTestFiles, printSuite, runNative, runOnRuntime, RUNTIME_SUITES } from "./support/suites.ts";
 import type { SuiteResult } from "./support/suites.ts";
@@ -12,7 +13,8 @@ const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [--emulat
 
 Runs the native tests (as users run them, and with address and undefined-behaviour
 checks) and the tests under tests/ on Bun and on Deno; on Linux, tests that compute run
-again on the emulated CUDA library. --native, --bun and --deno run only those suites,
+again on the emulated CUDA library. Without flags and filters, Deno leaves out tests that
+cannot differ between runtimes. --native, --bun and --deno run only those suites, whole,
 without the emulator; --emulated runs only the tests on it. --tsan runs the native tests
 with data-race checks, which need a machine whose address layout the compiler's
 ThreadSanitizer supports. A FILTER is a part of a test file's path; with filters alone,
@@ -58,7 +60,10 @@ await main(async () => {
   }
   const both = !flags.has("--bun") && !flags.has("--deno");
   for (const suite of RUNTIME_SUITES) {
-    const chosen = suite.emulated ? emulatedTests(files) : files;
+    const candidates = suite.emulated ? emulatedTests(files) : files;
+    const chosen = suite.runtime === "deno" && all && filters.length === 0
+      ? secondRuntimeTests(candidates, suite.emulated)
+      : candidates;
     const isWanted = all ||
       ((flags.has(`--${suite.runtime}`) || (both && flags.has("--emulated"))) &&
         suite.emulated === flags.has("--emulated"));
