@@ -24,6 +24,7 @@
 #include <string>
 
 #include "abi/loading/random_weight.h"
+#include "abi/loading/row_order.h"
 #include "abi/loading/source_file.h"
 #include "abi/objects/device_objects.h"
 #include "abi/objects/memory.h"
@@ -108,13 +109,11 @@ class Stream {
   virtual void enqueue_memory_load(Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
                                    float* destination) = 0;
 
-  // Fill rows [first_row, first_row + row_count) of a weight, each row once: with row-major elements of the weight's
-  // dtype at byte `offset` of the file, with those at `source` in pinned host memory (any alignment), with random
-  // elements. Not captured: kernels of a graph may read weights before they wait for earlier work.
-  virtual void enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, int32_t first_row,
-                                   int32_t row_count) = 0;
-  virtual void enqueue_weight_upload(const void* source, const PackedWeight& weight, int32_t first_row,
-                                     int32_t row_count) = 0;
+  // Fill rows of a weight, each row once: with rows of the weight's source type, one after the other, at byte `offset`
+  // of the file, with those at `source` in pinned host memory (any alignment), with random elements (not of a weight
+  // of blocks). Not captured: kernels of a graph may read weights before they wait for earlier work.
+  virtual void enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, RowOrder rows) = 0;
+  virtual void enqueue_weight_upload(const void* source, const PackedWeight& weight, RowOrder rows) = 0;
   virtual void enqueue_weight_randomize(const PackedWeight& weight, const RandomWeightArguments& arguments) = 0;
 
   // Makes the device fault here, for tests of recovery.
@@ -149,10 +148,10 @@ class Device {
 
   // An empty matrix of rows (outputs) x columns (inputs), all zeros, in the layout of this library's kernels. `input`
   // is what linear rounds its inputs to. Called only where multiplies() is true.
-  virtual std::unique_ptr<Weight> make_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) = 0;
+  virtual std::unique_ptr<Weight> make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) = 0;
 
   // Whether linear has kernels for weights and inputs of these types. Always true of F32 inputs.
-  virtual bool multiplies(Dtype weight, Dtype input) const = 0;
+  virtual bool multiplies(WeightType weight, Dtype input) const = 0;
 
   // Whether kernels of graphs captured from here on may begin before the kernel before them has ended. Throws
   // UNAVAILABLE where the device cannot do it. May block.

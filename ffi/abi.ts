@@ -10,7 +10,7 @@
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
 /** The version of `upbeat.h` that this table describes. Libraries of other versions are refused. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** `OK` and the negative statuses. */
 export const STATUS = {
@@ -30,6 +30,40 @@ export const DTYPE = { F32: 0, F16: 1, BF16: 2 } as const;
 export type DtypeName = keyof typeof DTYPE;
 /** The code of an element type. */
 export type Dtype = typeof DTYPE[DtypeName];
+
+/**
+ * Block-quantized element types of weight matrices: their code (`UPBEAT_DTYPE_*`: the type's number in GGUF, plus 64), and
+ * how many elements of a row are a block of how many bytes.
+ */
+export const BLOCK_TYPES = {
+  Q4_0: { dtype: 66, columns: 32, bytes: 18 },
+  Q4_1: { dtype: 67, columns: 32, bytes: 20 },
+  Q5_0: { dtype: 70, columns: 32, bytes: 22 },
+  Q5_1: { dtype: 71, columns: 32, bytes: 24 },
+  Q8_0: { dtype: 72, columns: 32, bytes: 34 },
+  Q2_K: { dtype: 74, columns: 256, bytes: 84 },
+  Q3_K: { dtype: 75, columns: 256, bytes: 110 },
+  Q4_K: { dtype: 76, columns: 256, bytes: 144 },
+  Q5_K: { dtype: 77, columns: 256, bytes: 176 },
+  Q6_K: { dtype: 78, columns: 256, bytes: 210 },
+  IQ2_XXS: { dtype: 80, columns: 256, bytes: 66 },
+  IQ2_XS: { dtype: 81, columns: 256, bytes: 74 },
+  IQ3_XXS: { dtype: 82, columns: 256, bytes: 98 },
+  IQ1_S: { dtype: 83, columns: 256, bytes: 50 },
+  IQ4_NL: { dtype: 84, columns: 32, bytes: 18 },
+  IQ3_S: { dtype: 85, columns: 256, bytes: 110 },
+  IQ2_S: { dtype: 86, columns: 256, bytes: 82 },
+  IQ4_XS: { dtype: 87, columns: 256, bytes: 136 },
+  IQ1_M: { dtype: 93, columns: 256, bytes: 56 },
+  TQ1_0: { dtype: 98, columns: 256, bytes: 54 },
+  TQ2_0: { dtype: 99, columns: 256, bytes: 66 },
+  MXFP4: { dtype: 103, columns: 32, bytes: 17 },
+} as const;
+
+/** The name of a block-quantized type. */
+export type BlockTypeName = keyof typeof BLOCK_TYPES;
+/** The code of a block-quantized type. */
+export type BlockDtype = typeof BLOCK_TYPES[BlockTypeName]["dtype"];
 
 /** Bytes of one element, by {@linkcode Dtype} code. */
 export const DTYPE_BYTES = { 0: 4, 1: 2, 2: 2 } as const;
@@ -162,6 +196,7 @@ export const SYMBOLS = {
     "row_count: i32",
     "path: cstring",
     "offset: i64",
+    "paired_rows: i32",
   ],
   upbeat_weight_upload: ["stream: stream", "weight: weight", "first_row: i32", "row_count: i32", "source: pointer"],
   upbeat_weight_randomize: [

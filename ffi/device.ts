@@ -5,7 +5,7 @@
  */
 
 import { type ErrorCode, UpbeatError } from "../errors.ts";
-import { DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import { type BlockDtype, DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";
 import { Memory, PinnedMemory } from "./memory.ts";
@@ -221,7 +221,7 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_graph_destroy(graph));
   }
 
-  createWeight(dtype: Dtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
+  createWeight(dtype: Dtype | BlockDtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
     return this.check(
       this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns, inputDtype),
     ) as WeightHandle;
@@ -234,9 +234,19 @@ class LibraryDevice implements Device {
     rowCount: number,
     path: string,
     offset: number,
+    pairedRows = 0,
   ): void {
     requireInteger("offset", offset);
-    this.check(this.symbols.upbeat_weight_load(stream, weight, firstRow, rowCount, cString(path), offset));
+    const status = this.symbols.upbeat_weight_load(
+      stream,
+      weight,
+      firstRow,
+      rowCount,
+      cString(path),
+      offset,
+      pairedRows,
+    );
+    this.check(status);
   }
 
   randomizeWeight(

@@ -42,7 +42,7 @@ extern "C" {
 #endif
 
 /* Incremented whenever a declaration below changes its meaning. TypeScript refuses a library with another version. */
-#define UPBEAT_ABI_VERSION 3
+#define UPBEAT_ABI_VERSION 4
 
 enum {
   UPBEAT_OK = 0,
@@ -54,8 +54,37 @@ enum {
   UPBEAT_ERROR_INTERNAL = -6
 };
 
-/* Element types. 16 and up are reserved for block-quantised and 8-bit types. */
-enum { UPBEAT_DTYPE_F32 = 0, UPBEAT_DTYPE_F16 = 1, UPBEAT_DTYPE_BF16 = 2 };
+/* Element types. */
+enum {
+  UPBEAT_DTYPE_F32 = 0,
+  UPBEAT_DTYPE_F16 = 1,
+  UPBEAT_DTYPE_BF16 = 2,
+
+  /* Block-quantized types of weight matrices: the types of the GGUF format, their numbers plus 64. A row is a sequence
+   * of blocks, each so many elements in so many bytes (in brackets). */
+  UPBEAT_DTYPE_Q4_0 = 66,    /* [32, 18] */
+  UPBEAT_DTYPE_Q4_1 = 67,    /* [32, 20] */
+  UPBEAT_DTYPE_Q5_0 = 70,    /* [32, 22] */
+  UPBEAT_DTYPE_Q5_1 = 71,    /* [32, 24] */
+  UPBEAT_DTYPE_Q8_0 = 72,    /* [32, 34] */
+  UPBEAT_DTYPE_Q2_K = 74,    /* [256, 84] */
+  UPBEAT_DTYPE_Q3_K = 75,    /* [256, 110] */
+  UPBEAT_DTYPE_Q4_K = 76,    /* [256, 144] */
+  UPBEAT_DTYPE_Q5_K = 77,    /* [256, 176] */
+  UPBEAT_DTYPE_Q6_K = 78,    /* [256, 210] */
+  UPBEAT_DTYPE_IQ2_XXS = 80, /* [256, 66] */
+  UPBEAT_DTYPE_IQ2_XS = 81,  /* [256, 74] */
+  UPBEAT_DTYPE_IQ3_XXS = 82, /* [256, 98] */
+  UPBEAT_DTYPE_IQ1_S = 83,   /* [256, 50] */
+  UPBEAT_DTYPE_IQ4_NL = 84,  /* [32, 18] */
+  UPBEAT_DTYPE_IQ3_S = 85,   /* [256, 110] */
+  UPBEAT_DTYPE_IQ2_S = 86,   /* [256, 82] */
+  UPBEAT_DTYPE_IQ4_XS = 87,  /* [256, 136] */
+  UPBEAT_DTYPE_IQ1_M = 93,   /* [256, 56] */
+  UPBEAT_DTYPE_TQ1_0 = 98,   /* [256, 54] */
+  UPBEAT_DTYPE_TQ2_0 = 99,   /* [256, 66] */
+  UPBEAT_DTYPE_MXFP4 = 103   /* [32, 17] */
+};
 
 /* Instruction sets of the CPU library (upbeat_device_open). Other libraries accept AUTO only. */
 enum {
@@ -198,7 +227,7 @@ UPBEAT_API int32_t upbeat_range_pop(void);
 
 /* Creates an empty weight matrix of `rows` (outputs) x `columns` (inputs) elements of `dtype`, in the layout of this
  * library's kernels. Rows are filled by the calls below, in any order, each row once: matrices that share an input
- * (q, k, v; gate, up) are stacked into one.
+ * (q, k, v; gate, up) are stacked into one. Of a block-quantized dtype, columns are a multiple of the block.
  * input_dtype: how upbeat_linear takes its inputs with this weight. UPBEAT_DTYPE_F32: as they are. UPBEAT_DTYPE_BF16:
  * each rounded to BF16 (to nearest, ties to even), which needs a third of the products of a tensor core. UNAVAILABLE
  * where the library has no kernels for the pair: every library has them for F32 inputs; for BF16 inputs the CUDA
@@ -207,11 +236,14 @@ UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t r
                                         int32_t input_dtype);
 
 /* Fills `row_count` rows from `first_row` with row-major elements of the matrix's dtype at byte `offset` of a file. The
- * file is opened and its length checked at the call. */
+ * file is opened and its length checked at the call.
+ * paired_rows: 0, and the rows of the file are in order; or an even divisor of row_count, and they come in groups of
+ * that many, of which row 2j + t (t is 0 or 1) is row j + t * paired_rows / 2 of the group in the matrix: q and k in
+ * GGUF files of Llama models, which are stored for rotation of adjacent pairs (paired_rows = head_dim). */
 UPBEAT_API int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
-                                      const char* path, int64_t offset);
+                                      const char* path, int64_t offset, int32_t paired_rows);
 
-/* The same from pinned host memory, at any alignment. */
+/* Rows in order from pinned host memory, at any alignment. */
 UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                         const void* source);
 
@@ -219,7 +251,7 @@ UPBEAT_API int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t 
  * a pure function of seed, row and column, the same in every library. With x the word number c % 4 of Philox4x32-10
  * (Salmon et al. 2011), key = seed, counter = (c / 4, r, 0, 1), the element at row r, column c of the matrix is
  * (2 * (x >> 8) + 1 - 2^24) / 2^24 * scale, as F32, then rounded to the matrix's dtype (to nearest, ties to even).
- * scale: finite, above 0. */
+ * scale: finite, above 0. Not of a block-quantized dtype. */
 UPBEAT_API int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count,
                                            float scale, int32_t seed_low, int32_t seed_high);
 
@@ -327,9 +359,9 @@ enum {
 
 /* Columns of the int32 sampling controls of a row. */
 enum {
-  UPBEAT_SAMPLING_ACTIVE = 0,         /* 0: UPBEAT_TOKEN_PADDING, nothing else is read */
-  UPBEAT_SAMPLING_TOP_K = 1,          /* 0: off */
-  UPBEAT_SAMPLING_SEED_LOW = 2,       /* 64-bit seed */
+  UPBEAT_SAMPLING_ACTIVE = 0,   /* 0: UPBEAT_TOKEN_PADDING, nothing else is read */
+  UPBEAT_SAMPLING_TOP_K = 1,    /* 0: off */
+  UPBEAT_SAMPLING_SEED_LOW = 2, /* 64-bit seed */
   UPBEAT_SAMPLING_SEED_HIGH = 3,
   UPBEAT_SAMPLING_POSITION = 4,       /* the token's position in the sequence: the generator's counter */
   UPBEAT_SAMPLING_HISTORY_START = 5,  /* index into the token table of the request's first token */
@@ -338,7 +370,7 @@ enum {
   UPBEAT_SAMPLING_LOGPROBS = 8,       /* -1: none; n: of the token and of the n most likely tokens */
   UPBEAT_SAMPLING_BIAS_START = 9,     /* this row's range of bias_tokens / bias_values */
   UPBEAT_SAMPLING_BIAS_COUNT = 10,
-  UPBEAT_SAMPLING_INTS = 12           /* row length */
+  UPBEAT_SAMPLING_INTS = 12 /* row length */
 };
 
 /* Chooses one token per row: a pure function of the row's logits, parameters, seed, position and history.
@@ -360,9 +392,9 @@ enum {
  * logprob_tokens: int32 [rows, max_logprobs]; unused elements are not written. logprobs and logprob_tokens may be null
  * when no row requests them. */
 UPBEAT_API int32_t upbeat_sample(int32_t stream, const void* logits, int32_t rows, int32_t vocabulary,
-                                 const void* floats, const void* ints, const void* token_table,
-                                 const void* bias_tokens, const void* bias_values, int32_t max_logprobs, void* tokens,
-                                 void* logprobs, void* logprob_tokens);
+                                 const void* floats, const void* ints, const void* token_table, const void* bias_tokens,
+                                 const void* bias_values, int32_t max_logprobs, void* tokens, void* logprobs,
+                                 void* logprob_tokens);
 
 #ifdef __cplusplus
 }

@@ -83,6 +83,16 @@ Dtype check_dtype(const char* argument, int32_t dtype) {
   return Dtype(dtype);
 }
 
+WeightType check_weight_type(const char* argument, int32_t dtype) {
+  if (block_size(BlockType(dtype)) != nullptr) return {.blocks = BlockType(dtype)};
+  if (dtype < UPBEAT_DTYPE_F32 || dtype > UPBEAT_DTYPE_BF16) {
+    throw_error(UPBEAT_ERROR_INVALID_ARGUMENT,
+                "%s: must be F32 (0), F16 (1), BF16 (2) or a block-quantized type (UPBEAT_DTYPE_*), is %d", argument,
+                dtype);
+  }
+  return {.dtype = Dtype(dtype)};
+}
+
 Dtype check_cache_dtype(const char* argument, int32_t dtype) {
   if (dtype != UPBEAT_DTYPE_F32 && dtype != UPBEAT_DTYPE_BF16) {
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s: a cache must be F32 (0) or BF16 (2), is %d", argument, dtype);

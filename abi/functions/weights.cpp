@@ -23,7 +23,15 @@ int64_t check_rows(Stream& stream, Weight& weight, int32_t first_row, int32_t ro
                 first_row + row_count - 1);
   }
   weight.loaded().reserve();  // once the load is enqueued, add() must not fail
-  return product({row_count, packed.columns, int64_t(dtype_bytes(packed.dtype))});
+  return product({row_count, row_bytes(packed.source, packed.columns)});
+}
+
+// A row is a whole number of blocks.
+void check_blocks(WeightType type, int32_t columns) {
+  const BlockSize* size = block_size(type.blocks);
+  if (size == nullptr || columns % size->columns == 0) return;
+  throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "columns: must be a multiple of %d, the block of %s, is %d", size->columns,
+              size->name, columns);
 }
 
 }  // namespace
@@ -33,9 +41,10 @@ extern "C" {
 int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns, int32_t input_dtype) {
   return guarded("upbeat_weight_create", [&] {
     Device& owner = device_of(device);
-    const Dtype type = check_dtype("dtype", dtype);
+    const WeightType type = check_weight_type("dtype", dtype);
     check_positive("rows", rows);
     check_positive("columns", columns);
+    check_blocks(type, columns);
     const Dtype input = check_dtype("input_dtype", input_dtype);
     if (!owner.multiplies(type, input)) {
       throw_error(
@@ -50,14 +59,20 @@ int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_
 }
 
 int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first_row, int32_t row_count, const char* path,
-                           int64_t offset) {
+                           int64_t offset, int32_t paired_rows) {
   return guarded("upbeat_weight_load", [&] {
     Stream& target = stream_of(stream);
     Weight& filled = weight_of(weight);
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_pointer("path", path);
     check_not_negative("offset", offset);
-    target.enqueue_weight_load(SourceFile::open(path, offset, bytes), offset, filled.packed(), first_row, row_count);
+    check_not_negative("paired_rows", paired_rows);
+    if (paired_rows > 0 && (paired_rows % 2 != 0 || row_count % paired_rows != 0)) {
+      throw_error(UPBEAT_ERROR_INVALID_ARGUMENT,
+                  "paired_rows: must be 0, or even and a divisor of row_count (%d), is %d", row_count, paired_rows);
+    }
+    target.enqueue_weight_load(SourceFile::open(path, offset, bytes), offset, filled.packed(),
+                               {first_row, row_count, paired_rows});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });
@@ -69,7 +84,7 @@ int32_t upbeat_weight_upload(int32_t stream, int32_t weight, int32_t first_row, 
     Weight& filled = weight_of(weight);
     const int64_t bytes = check_rows(target, filled, first_row, row_count);
     check_range_of(target.device(), MemoryKind::host, "source", source, bytes, 1);
-    target.enqueue_weight_upload(source, filled.packed(), first_row, row_count);
+    target.enqueue_weight_upload(source, filled.packed(), {first_row, row_count, 0});
     filled.loaded().add(first_row, row_count);
     return UPBEAT_OK;
   });
@@ -81,6 +96,10 @@ int32_t upbeat_weight_randomize(int32_t stream, int32_t weight, int32_t first_ro
     Stream& target = stream_of(stream);
     Weight& filled = weight_of(weight);
     check_rows(target, filled, first_row, row_count);
+    const WeightType type = filled.packed().source;
+    if (type.blocks != BlockType::none) {
+      throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "weight: there are no random elements of %s", name_of(type));
+    }
     if (!(std::isfinite(scale) && scale > 0)) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "scale: must be finite and above 0, got %g", double(scale));
     }

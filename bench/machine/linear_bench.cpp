@@ -60,7 +60,7 @@ uint32_t next_random(uint32_t& state) {
 
 // Weights of both signs and of a magnitude near 0.01.
 upbeat::PackedWeight random_weight(const upbeat::KernelSet& kernels, int outputs, int inputs, uint32_t& state) {
-  upbeat::PackedWeight weight = kernels.packed_weight(upbeat::Dtype::bf16, outputs, inputs);
+  upbeat::PackedWeight weight = kernels.packed_weight({upbeat::Dtype::bf16}, outputs, inputs);
   weight.data = allocate_huge(upbeat::packed_bytes(weight));
   uint16_t* words = static_cast<uint16_t*>(weight.data);
   for (size_t i = 0; i < upbeat::packed_bytes(weight) / 2; i++) {

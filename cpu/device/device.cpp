@@ -49,13 +49,14 @@ std::unique_ptr<Stream> CpuDevice::make_stream() { return std::make_unique<CpuSt
 
 Ref<Event> CpuDevice::make_event() { return Ref<Event>(new CpuEvent(*this)); }
 
-std::unique_ptr<Weight> CpuDevice::make_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
-  const PackedWeight layout = kernels_.packed_weight(dtype, rows, columns, input);
+std::unique_ptr<Weight> CpuDevice::make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) {
+  const PackedWeight layout = kernels_.packed_weight(type, rows, columns, input);
   return std::make_unique<Weight>(*this, layout, padded_rows(layout));
 }
 
-bool CpuDevice::multiplies(Dtype weight, Dtype input) const {
-  return input == Dtype::f32 || (input == Dtype::bf16 && weight == Dtype::bf16 && kernels_.rounds_inputs);
+bool CpuDevice::multiplies(WeightType weight, Dtype input) const {
+  const bool is_bf16 = weight.blocks == BlockType::none && weight.dtype == Dtype::bf16;
+  return input == Dtype::f32 || (input == Dtype::bf16 && is_bf16 && kernels_.rounds_inputs);
 }
 
 std::string CpuDevice::info() {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "abi/loading/row_order.h"
 #include "abi/types/fault.h"
 #include "abi/types/op_arguments.h"
 #include "cpu/threads/thread_pool.h"
@@ -16,9 +17,8 @@ namespace upbeat {
 
 struct PackArguments {
   PackedWeight weight;
-  const void* source;  // row-major [row_count, columns], any alignment
-  int32_t first_row;
-  int32_t row_count;
+  const void* source;  // rows of the weight's source type, in the order of a file, at any alignment
+  RowOrder rows;
 };
 
 // Converts `count` elements of `dtype` (any alignment) to F32.
@@ -52,9 +52,10 @@ struct KernelSet {
   Kernel<SampleArguments> sample;
 
   // A weight of this set's layout, without memory.
-  PackedWeight packed_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input = Dtype::f32) const {
+  PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, Dtype input = Dtype::f32) const {
+    const Dtype dtype = type.blocks == BlockType::none ? type.dtype : Dtype::f32;
     const int64_t step = dtype == Dtype::bf16 ? bf16_column_step : 1;
-    return {nullptr, dtype, input, rows, columns, (columns + step - 1) / step * step};
+    return {nullptr, dtype, input, rows, columns, (columns + step - 1) / step * step, type};
   }
 };
 

@@ -18,8 +18,7 @@ struct WeightLoad {
   SourceFile* file;  // one count
   int64_t offset;
   PackedWeight weight;
-  int32_t first_row;
-  int32_t row_count;
+  RowOrder rows;
 };
 
 struct MemoryLoad {
@@ -49,8 +48,14 @@ bool read_file(const SourceFile& file, int64_t offset, int64_t bytes, std::byte*
   return status == 0;
 }
 
-// Rows of the next piece: whole panels where they fit, so that pieces meet at panel boundaries.
-int32_t piece_rows(int64_t row_bytes, int32_t row, int32_t end) {
+// Rows of the next piece: whole groups where rows are paired; else whole panels where they fit, so that pieces meet at
+// panel boundaries.
+int32_t piece_rows(int64_t row_bytes, const RowOrder& rows, int32_t row) {
+  const int32_t end = rows.first + rows.count;
+  if (rows.paired > 0) {
+    const int64_t groups = std::max<int64_t>(1, kPieceBytes / (row_bytes * rows.paired));
+    return int32_t(std::min<int64_t>(groups * rows.paired, end - row));
+  }
   const int64_t fitting = std::max<int64_t>(1, kPieceBytes / row_bytes);
   int64_t stop = std::min<int64_t>(row + fitting, end);
   const int64_t boundary = stop / kPanelColumns * kPanelColumns;
@@ -61,19 +66,19 @@ int32_t piece_rows(int64_t row_bytes, int32_t row, int32_t end) {
 bool load_weight(CpuStream& stream, const void* payload, Fault& fault) {
   const auto& load = payload_as<WeightLoad>(payload);
   CpuDevice& device = stream.device();
-  const int64_t row_bytes = int64_t(load.weight.columns) * int64_t(dtype_bytes(load.weight.dtype));
-  std::byte* buffer = stream.bounce_buffer(std::max(kPieceBytes, row_bytes));
-  load.file->expect(load.offset, row_bytes * load.row_count);
+  const int64_t row_bytes = upbeat::row_bytes(load.weight.source, load.weight.columns);
+  std::byte* buffer = stream.bounce_buffer(std::max(kPieceBytes, row_bytes * std::max(1, load.rows.paired)));
+  load.file->expect(load.offset, row_bytes * load.rows.count);
   int64_t offset = load.offset;
-  const int32_t end = load.first_row + load.row_count;
-  for (int32_t row = load.first_row; row < end;) {
-    const int32_t rows = piece_rows(row_bytes, row, end);
+  const int32_t end = load.rows.first + load.rows.count;
+  for (int32_t row = load.rows.first; row < end;) {
+    const int32_t count = piece_rows(row_bytes, load.rows, row);
     const std::lock_guard lock(device.pool_mutex());
-    if (!read_file(*load.file, offset, row_bytes * rows, buffer, device.pool(), fault)) return false;
-    const PackArguments arguments{load.weight, buffer, row, rows};
+    if (!read_file(*load.file, offset, row_bytes * count, buffer, device.pool(), fault)) return false;
+    const PackArguments arguments{load.weight, buffer, {row, count, load.rows.paired}};
     if (!device.kernels().pack(arguments, device.pool(), fault)) return false;
-    row += rows;
-    offset += row_bytes * rows;
+    row += count;
+    offset += row_bytes * count;
   }
   return true;
 }
@@ -105,9 +110,8 @@ constexpr Operation kLoadMemory = {
 
 }  // namespace
 
-void CpuStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, int32_t first_row,
-                                    int32_t row_count) {
-  enqueue_command(kLoadWeight, WeightLoad{file.get(), offset, weight, first_row, row_count});
+void CpuStream::enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, RowOrder rows) {
+  enqueue_command(kLoadWeight, WeightLoad{file.get(), offset, weight, rows});
   file.forget();
 }
 

@@ -53,7 +53,7 @@ bool randomize(CpuStream& stream, const void* payload, Fault& fault) {
     device.pool().run(rows, [&, &weight = weight, &random = random](int task, int) {
       fill_row(buffer + row_bytes * task, uint32_t(row + task), weight, random);
     });
-    if (!device.kernels().pack({weight, buffer, row, rows}, device.pool(), fault)) return false;
+    if (!device.kernels().pack({weight, buffer, {row, rows, 0}}, device.pool(), fault)) return false;
   }
   return true;
 }

@@ -56,9 +56,8 @@ void CpuStream::enqueue_fill(void* destination, int32_t value, int64_t bytes) {
 
 void CpuStream::enqueue_fault() { enqueue_command(kFault, 0); }
 
-void CpuStream::enqueue_weight_upload(const void* source, const PackedWeight& weight, int32_t first_row,
-                                      int32_t row_count) {
-  enqueue_command(kUpload, PackArguments{weight, source, first_row, row_count});
+void CpuStream::enqueue_weight_upload(const void* source, const PackedWeight& weight, RowOrder rows) {
+  enqueue_command(kUpload, PackArguments{weight, source, rows});
 }
 
 }  // namespace upbeat

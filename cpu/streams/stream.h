@@ -59,10 +59,8 @@ class CpuStream final : public Stream {
   void enqueue_fill(void* destination, int32_t value, int64_t bytes) override;
   void enqueue_memory_load(Ref<SourceFile> file, int64_t offset, Dtype dtype, int64_t count,
                            float* destination) override;
-  void enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, int32_t first_row,
-                           int32_t row_count) override;
-  void enqueue_weight_upload(const void* source, const PackedWeight& weight, int32_t first_row,
-                             int32_t row_count) override;
+  void enqueue_weight_load(Ref<SourceFile> file, int64_t offset, const PackedWeight& weight, RowOrder rows) override;
+  void enqueue_weight_upload(const void* source, const PackedWeight& weight, RowOrder rows) override;
   void enqueue_weight_randomize(const PackedWeight& weight, const RandomWeightArguments& arguments) override;
   void enqueue_fault() override;
 

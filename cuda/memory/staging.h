@@ -10,12 +10,31 @@
 
 #include "abi/loading/source_file.h"
 #include "abi/objects/memory.h"
+#include "abi/quantized/block_codes.h"
 #include "abi/types/dtype.h"
 
 namespace upbeat {
 
 class CudaDevice;
 class CudaStream;
+
+// Where rows come from: a file, or pinned memory.
+struct RowSource {
+  Ref<SourceFile> file;
+  const uint8_t* memory = nullptr;
+  int64_t offset = 0;
+  BlockType blocks = BlockType::none;
+};
+
+// Where they go: rows of `width` bytes, `pitch` apart. Unless `odd_rows` is 0, only every second one goes to
+// `destination`, and the others to as many bytes behind it.
+struct RowTarget {
+  std::byte* destination;
+  int64_t pitch;
+  int64_t width;
+  int64_t rows;
+  int64_t odd_rows;
+};
 
 class Staging {
  public:
@@ -31,9 +50,8 @@ class Staging {
   void begin(CudaStream& stream);
   void end(CudaStream& stream);
 
-  // Reads rows of `width` bytes from the file to rows `pitch` bytes apart. All of them fit a buffer.
-  void load_rows(const Ref<SourceFile>& file, int64_t offset, std::byte* destination, int64_t pitch, int64_t width,
-                 int64_t rows);
+  // Reads `bytes` of the source, expands blocks to BF16, and copies the rows to the device. All of them fit a buffer.
+  void load_rows(const RowSource& source, const RowTarget& target, int64_t bytes);
 
   // Reads elements as F32. All of them fit a buffer.
   void load_floats(const Ref<SourceFile>& file, int64_t offset, Dtype dtype, int64_t count, float* destination);
@@ -46,7 +64,7 @@ class Staging {
   };
 
   // Enqueues a read on the buffer's stream.
-  void read(Buffer& buffer, const Ref<SourceFile>& file, int64_t offset, int64_t bytes, Dtype dtype);
+  void read(Buffer& buffer, const RowSource& source, int64_t bytes, Dtype dtype);
   Buffer& next_buffer();
 
   CudaDevice& device_;

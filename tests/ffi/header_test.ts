@@ -4,6 +4,7 @@ import { assert, assertEquals, assertGreater, fail } from "@std/assert";
 import {
   ABI_VERSION,
   type ArgumentType,
+  BLOCK_TYPES,
   DTYPE,
   parseParameter,
   SAMPLING_FLOATS,
@@ -100,6 +101,7 @@ test("the constants of abi.ts are those of upbeat.h", () => {
     UPBEAT_SAMPLING_FLOATS: floats,
     UPBEAT_SAMPLING_INTS: ints,
   };
+  for (const [name, { dtype }] of Object.entries(BLOCK_TYPES)) described[`UPBEAT_DTYPE_${name}`] = dtype;
   const groups = { ERROR: errors, DTYPE, SIMD, TOKEN, SAMPLING: { ...floatColumns, ...intColumns } };
   for (const [group, entries] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(entries)) described[`UPBEAT_${group}_${name}`] = value;

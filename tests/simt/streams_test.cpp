@@ -77,7 +77,7 @@ TEST("a weight that spans several staging buffers arrives whole, and so does a r
   for (size_t i = 0; i < values.size(); i++) values[i] = float(i % 65521);
   const TestFile file("weight", values);
   const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, rows, columns, UPBEAT_DTYPE_F32);
-  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, rows, file.path(), 0));
+  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, rows, file.path(), 0, 0));
   auto* tokens = test.memory<int32_t>(3);
   auto* output = test.memory<float>(3 * columns);
   const int32_t chosen[] = {0, 20'971, 39'999};
@@ -90,7 +90,7 @@ TEST("a weight that spans several staging buffers arrives whole, and so does a r
   }
 
   const int32_t row = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 1, rows * columns, UPBEAT_DTYPE_F32);
-  CHECK_OK(upbeat_weight_load(test.stream, row, 0, 1, file.path(), 0));
+  CHECK_OK(upbeat_weight_load(test.stream, row, 0, 1, file.path(), 0, 0));
   auto* copy = test.memory<float>(rows * columns);
   auto* first = test.memory<int32_t>(1);
   CHECK_OK(upbeat_embedding(test.stream, row, first, 1, copy));

@@ -1,65 +1,87 @@
 // Fills rows of a packed weight (weight_layout.h).
 #pragma once
 
+#include "abi/quantized/block_codes.h"
 #include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/packed_layout.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// Scatters rows [first, first + count) of one panel; `source` is where they start, row-major. Inputs are taken in
-// blocks, so that the panel lines of a block stay in the first-level cache for all its rows.
+// Rows of a weight within one panel.
+struct PanelRows {
+  int panel;
+  int first;  // within the panel
+  int end;
+};
+
+// The rows of `arguments` in the panel with index `task`, counted from the first that has any.
+inline PanelRows panel_rows(const RowOrder& rows, int task) {
+  const int panel = rows.first / kPanelColumns + task;
+  const int before = panel * kPanelColumns;
+  const int end = rows.first + rows.count - before;
+  return {panel, rows.first > before ? rows.first - before : 0, end < kPanelColumns ? end : kPanelColumns};
+}
+
+inline int panels_of(const RowOrder& rows) {
+  return (rows.first + rows.count + kPanelColumns - 1) / kPanelColumns - rows.first / kPanelColumns;
+}
+
+inline const uint8_t* source_row(const PackArguments& arguments, int row) {
+  const int64_t bytes = row_bytes(arguments.weight.source, arguments.weight.columns);
+  return static_cast<const uint8_t*>(arguments.source) + arguments.rows.source_of(row) * bytes;
+}
+
+// Scatters rows of one panel. Inputs are taken in blocks, so that the panel lines of a block stay in the first-level
+// cache for all its rows.
 template <typename Layout>
-void pack_panel_rows(typename Layout::Word* panel, const uint8_t* source, int first, int count, int columns) {
+void pack_panel(const PackArguments& arguments, const PanelRows& rows) {
   using Word = typename Layout::Word;
   constexpr int kBlock = 128;
+  const int columns = arguments.weight.columns;
+  const size_t panel_words = panel_bytes(arguments.weight) / sizeof(Word);
+  Word* panel = static_cast<Word*>(arguments.weight.data) + size_t(rows.panel) * panel_words;
   for (int start = 0; start < columns; start += kBlock) {
     const int end = start + kBlock < columns ? start + kBlock : columns;
-    for (int row = 0; row < count; row++) {
-      const uint8_t* from = source + (size_t(row) * columns + start) * sizeof(Word);
-      for (int k = start; k < end; k++, from += sizeof(Word)) {
-        std::memcpy(panel + Layout::at(first + row, k), from, sizeof(Word));
-      }
+    for (int lane = rows.first; lane < rows.end; lane++) {
+      const uint8_t* from = source_row(arguments, rows.panel * kPanelColumns + lane) + size_t(start) * sizeof(Word);
+      for (int k = start; k < end; k++, from += sizeof(Word))
+        std::memcpy(panel + Layout::at(lane, k), from, sizeof(Word));
     }
   }
 }
 
-template <typename Layout>
-void pack_words(const PackArguments& arguments, ThreadPool& pool) {
-  using Word = typename Layout::Word;
+// The same for rows of blocks, as F32.
+inline void pack_dequantized(const PackArguments& arguments, const PanelRows& rows) {
+  using Layout = PackedLayout<float>;
+  const BlockFormat& format = block_format(arguments.weight.source.blocks);
   const int columns = arguments.weight.columns;
-  const size_t panel_words = panel_bytes(arguments.weight) / sizeof(Word);
-  const int first_row = arguments.first_row;
-  const int end_row = first_row + arguments.row_count;
-  const int first_panel = first_row / kPanelColumns;
-  const int end_panel = (end_row + kPanelColumns - 1) / kPanelColumns;
-  Word* packed = static_cast<Word*>(arguments.weight.data);
-  const uint8_t* source = static_cast<const uint8_t*>(arguments.source);
-  pool.run(end_panel - first_panel, [&](int task, int) {
-    const int panel = first_panel + task;
-    const int panel_row = panel * kPanelColumns;
-    const int begin = panel_row > first_row ? panel_row : first_row;
-    const int end = panel_row + kPanelColumns < end_row ? panel_row + kPanelColumns : end_row;
-    pack_panel_rows<Layout>(packed + size_t(panel) * panel_words,
-                            source + size_t(begin - first_row) * columns * sizeof(Word), begin - panel_row, end - begin,
-                            columns);
-  });
+  float* panel = static_cast<float*>(arguments.weight.data) + size_t(rows.panel) * size_t(columns) * kPanelColumns;
+  for (int lane = rows.first; lane < rows.end; lane++) {
+    const uint8_t* block = source_row(arguments, rows.panel * kPanelColumns + lane);
+    for (int start = 0; start < columns; start += format.columns, block += format.bytes) {
+      float values[kMostBlockColumns];
+      dequantize(format, block, format.columns, values);
+      for (int i = 0; i < format.columns; i++) panel[Layout::at(lane, start + i)] = values[i];
+    }
+  }
 }
 
 inline bool pack(const PackArguments& arguments, ThreadPool& pool, Fault&) {
-  if (arguments.row_count == 0) return true;
-  switch (arguments.weight.dtype) {
-    case Dtype::f32:
-      pack_words<PackedLayout<float>>(arguments, pool);
-      return true;
-    case Dtype::f16:
-      pack_words<PackedLayout<F16>>(arguments, pool);
-      return true;
-    case Dtype::bf16:
-      pack_words<PackedLayout<Bf16>>(arguments, pool);
-      return true;
-  }
-  return false;
+  if (arguments.rows.count == 0) return true;
+  pool.run(panels_of(arguments.rows), [&](int task, int) {
+    const PanelRows rows = panel_rows(arguments.rows, task);
+    if (arguments.weight.source.blocks != BlockType::none) return pack_dequantized(arguments, rows);
+    switch (arguments.weight.dtype) {
+      case Dtype::f32:
+        return pack_panel<PackedLayout<float>>(arguments, rows);
+      case Dtype::f16:
+        return pack_panel<PackedLayout<F16>>(arguments, rows);
+      case Dtype::bf16:
+        return pack_panel<PackedLayout<Bf16>>(arguments, rows);
+    }
+  });
+  return true;
 }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

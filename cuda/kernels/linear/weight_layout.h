@@ -16,10 +16,11 @@ constexpr int64_t padded_rows(const PackedWeight& weight) {
   return (int64_t(weight.rows) + kWeightRowStep - 1) / kWeightRowStep * kWeightRowStep;
 }
 
-// A weight of this layout, without memory.
-constexpr PackedWeight packed_weight(Dtype dtype, int32_t rows, int32_t columns, Dtype input) {
+// A weight of this layout, without memory. Blocks are expanded to BF16.
+constexpr PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) {
+  const Dtype dtype = type.blocks == BlockType::none ? type.dtype : Dtype::bf16;
   const int64_t padded_columns = (int64_t(columns) + kWeightColumnStep - 1) / kWeightColumnStep * kWeightColumnStep;
-  return {nullptr, dtype, input, rows, columns, padded_columns};
+  return {nullptr, dtype, input, rows, columns, padded_columns, type};
 }
 
 }  // namespace upbeat

@@ -83,7 +83,7 @@ TEST("a capturing stream refuses what cannot be captured") {
            upbeat_stream_synchronize(test.stream, 0),
            upbeat_event_record(event, test.stream),
            upbeat_stream_wait_event(test.stream, event),
-           upbeat_weight_load(test.stream, weight, 0, 1, file.path(), 0),
+           upbeat_weight_load(test.stream, weight, 0, 1, file.path(), 0, 0),
            upbeat_weight_upload(test.stream, weight, 0, 1, source),
            // Graphs never write weights: kernels of the CUDA library read them without waiting.
            upbeat_weight_randomize(test.stream, weight, 0, 1, 1.0f, 0, 0),

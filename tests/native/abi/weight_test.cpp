@@ -37,7 +37,7 @@ TEST("weight_load() puts every row in its place when ranges cut panels") {
     for (const int index : {4, 0, 2, 5, 1, 3}) {
       const int32_t first = kCuts[index];
       CHECK_OK(upbeat_weight_load(test.stream, weight, first, kCuts[index + 1] - first, file.path(),
-                                  3 + int64_t(first) * kColumns * 4));
+                                  3 + int64_t(first) * kColumns * 4, 0));
     }
     CHECK(read_back(test, weight, kRows, kColumns) == values);
   }
@@ -50,8 +50,8 @@ TEST("weight_load() gives the same as the file when it is read in several pieces
   const std::vector<float> values = counted(kRows, kColumns);
   const TestFile file("pieces", values);
   const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, kRows, kColumns, UPBEAT_DTYPE_F32);
-  CHECK_OK(upbeat_weight_load(test.stream, weight, 5, kRows - 5, file.path(), 5 * kColumns * 4));
-  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 5, file.path(), 0));
+  CHECK_OK(upbeat_weight_load(test.stream, weight, 5, kRows - 5, file.path(), 5 * kColumns * 4, 0));
+  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 5, file.path(), 0, 0));
   CHECK(read_back(test, weight, kRows, kColumns) == values);
 }
 
@@ -124,13 +124,14 @@ TEST("a load fails at the call when the file is missing, short, or no file") {
   auto* memory = test.memory<float>(16);
   const TestFile missing("missing");
   const TestFile file("short", std::vector<float>(16));
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, missing.path(), 0), UPBEAT_ERROR_FILE, "-missing");
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, "/", 0), UPBEAT_ERROR_FILE, "not a regular file");
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), 1), UPBEAT_ERROR_FILE,
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, missing.path(), 0, 0), UPBEAT_ERROR_FILE, "-missing");
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, "/", 0, 0), UPBEAT_ERROR_FILE, "not a regular file");
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), 1, 0), UPBEAT_ERROR_FILE,
               "64 bytes from 1 are wanted and it has 64");
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), INT64_MAX), UPBEAT_ERROR_FILE, "-short");
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), -4), UPBEAT_ERROR_INVALID_ARGUMENT, "offset");
-  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, nullptr, 0), UPBEAT_ERROR_INVALID_ARGUMENT, "path");
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), INT64_MAX, 0), UPBEAT_ERROR_FILE, "-short");
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), -4, 0), UPBEAT_ERROR_INVALID_ARGUMENT,
+              "offset");
+  CHECK_ERROR(upbeat_weight_load(test.stream, weight, 0, 4, nullptr, 0, 0), UPBEAT_ERROR_INVALID_ARGUMENT, "path");
   CHECK_ERROR(upbeat_memory_load(test.stream, memory, file.path(), 60, UPBEAT_DTYPE_BF16, 4), UPBEAT_ERROR_FILE,
               "8 bytes from 60");
   CHECK_ERROR(upbeat_memory_load(test.stream, memory, file.path(), 0, UPBEAT_DTYPE_F32, -1),
@@ -138,7 +139,7 @@ TEST("a load fails at the call when the file is missing, short, or no file") {
   CHECK_ERROR(upbeat_memory_load(test.stream, memory, file.path(), 0, UPBEAT_DTYPE_F32, INT64_MAX / 2),
               UPBEAT_ERROR_INVALID_ARGUMENT, "overflow");
   // A failed load does not count.
-  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), 0));
+  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 4, file.path(), 0, 0));
   test.finish();
 }
 
@@ -148,7 +149,7 @@ TEST("a load faults, and the process lives, when the file is cut after the check
   const TestFile file("cut", values);
   const int32_t weight = upbeat_weight_create(test.device, UPBEAT_DTYPE_F32, 64, 1024, UPBEAT_DTYPE_F32);
   Hold hold(test.stream);
-  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 64, file.path(), 0));
+  CHECK_OK(upbeat_weight_load(test.stream, weight, 0, 64, file.path(), 0, 0));
   file.truncate(4096);
   hold.let_go();
   CHECK_ERROR(upbeat_stream_synchronize(test.stream, -1), UPBEAT_ERROR_FAULT, "was cut short");

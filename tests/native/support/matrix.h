@@ -129,7 +129,7 @@ struct Packed {
   upbeat::PackedWeight weight;
 
   Packed(const upbeat::KernelSet& kernels, upbeat::Dtype dtype, int rows, int columns)
-      : weight(kernels.packed_weight(dtype, rows, columns)) {
+      : weight(kernels.packed_weight({dtype}, rows, columns)) {
     memory.reset(std::aligned_alloc(64, upbeat::packed_bytes(weight)));  // a panel line is a multiple of 64 bytes
     std::memset(memory.get(), 0, upbeat::packed_bytes(weight));
     weight.data = memory.get();
@@ -140,6 +140,6 @@ struct Packed {
     const size_t row_bytes = size_t(matrix.columns) * upbeat::dtype_bytes(matrix.dtype);
     std::vector<uint8_t> source(1 + row_bytes * count);
     std::memcpy(source.data() + 1, &matrix.bytes[row_bytes * first], row_bytes * count);
-    run_kernel<upbeat::PackArguments>(kernels.pack, {weight, source.data() + 1, first, count}, pool);
+    run_kernel<upbeat::PackArguments>(kernels.pack, {weight, source.data() + 1, {first, count, 0}}, pool);
   }
 };

@@ -59,11 +59,12 @@ int32_t upbeat_device_close(int32_t device) {
   return REAL(upbeat_device_close, int32_t)(device);
 }
 
-int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first, int32_t rows, const char* path, int64_t offset) {
+int32_t upbeat_weight_load(int32_t stream, int32_t weight, int32_t first, int32_t rows, const char* path, int64_t offset,
+                           int32_t paired_rows) {
   hold("hold load");
   note("load");
-  return REAL(upbeat_weight_load, int32_t, int32_t, int32_t, int32_t, const char*, int64_t)(stream, weight, first, rows,
-                                                                                          path, offset);
+  return REAL(upbeat_weight_load, int32_t, int32_t, int32_t, int32_t, const char*, int64_t, int32_t)(
+      stream, weight, first, rows, path, offset, paired_rows);
 }
 
 int32_t upbeat_stream_synchronize(int32_t stream, int64_t timeout_us) {
