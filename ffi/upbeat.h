@@ -61,29 +61,15 @@ enum {
   UPBEAT_DTYPE_BF16 = 2,
 
   /* Block-quantized types of weight matrices: the types of the GGUF format, their numbers plus 64. A row is a sequence
-   * of blocks, each so many elements in so many bytes (in brackets). */
-  UPBEAT_DTYPE_Q4_0 = 66,    /* [32, 18] */
-  UPBEAT_DTYPE_Q4_1 = 67,    /* [32, 20] */
-  UPBEAT_DTYPE_Q5_0 = 70,    /* [32, 22] */
-  UPBEAT_DTYPE_Q5_1 = 71,    /* [32, 24] */
-  UPBEAT_DTYPE_Q8_0 = 72,    /* [32, 34] */
-  UPBEAT_DTYPE_Q2_K = 74,    /* [256, 84] */
-  UPBEAT_DTYPE_Q3_K = 75,    /* [256, 110] */
-  UPBEAT_DTYPE_Q4_K = 76,    /* [256, 144] */
-  UPBEAT_DTYPE_Q5_K = 77,    /* [256, 176] */
-  UPBEAT_DTYPE_Q6_K = 78,    /* [256, 210] */
-  UPBEAT_DTYPE_IQ2_XXS = 80, /* [256, 66] */
-  UPBEAT_DTYPE_IQ2_XS = 81,  /* [256, 74] */
-  UPBEAT_DTYPE_IQ3_XXS = 82, /* [256, 98] */
-  UPBEAT_DTYPE_IQ1_S = 83,   /* [256, 50] */
-  UPBEAT_DTYPE_IQ4_NL = 84,  /* [32, 18] */
-  UPBEAT_DTYPE_IQ3_S = 85,   /* [256, 110] */
-  UPBEAT_DTYPE_IQ2_S = 86,   /* [256, 82] */
-  UPBEAT_DTYPE_IQ4_XS = 87,  /* [256, 136] */
-  UPBEAT_DTYPE_IQ1_M = 93,   /* [256, 56] */
-  UPBEAT_DTYPE_TQ1_0 = 98,   /* [256, 54] */
-  UPBEAT_DTYPE_TQ2_0 = 99,   /* [256, 66] */
-  UPBEAT_DTYPE_MXFP4 = 103   /* [32, 17] */
+   * of blocks: of 32 elements, or of 256 (Q*_K, IQ* but IQ4_NL, TQ*). */
+  /* clang-format off */
+  UPBEAT_DTYPE_Q4_0 = 66, UPBEAT_DTYPE_Q4_1 = 67, UPBEAT_DTYPE_Q5_0 = 70, UPBEAT_DTYPE_Q5_1 = 71,
+  UPBEAT_DTYPE_Q8_0 = 72, UPBEAT_DTYPE_Q2_K = 74, UPBEAT_DTYPE_Q3_K = 75, UPBEAT_DTYPE_Q4_K = 76,
+  UPBEAT_DTYPE_Q5_K = 77, UPBEAT_DTYPE_Q6_K = 78, UPBEAT_DTYPE_IQ2_XXS = 80, UPBEAT_DTYPE_IQ2_XS = 81,
+  UPBEAT_DTYPE_IQ3_XXS = 82, UPBEAT_DTYPE_IQ1_S = 83, UPBEAT_DTYPE_IQ4_NL = 84, UPBEAT_DTYPE_IQ3_S = 85,
+  UPBEAT_DTYPE_IQ2_S = 86, UPBEAT_DTYPE_IQ4_XS = 87, UPBEAT_DTYPE_IQ1_M = 93, UPBEAT_DTYPE_TQ1_0 = 98,
+  UPBEAT_DTYPE_TQ2_0 = 99, UPBEAT_DTYPE_MXFP4 = 103
+  /* clang-format on */
 };
 
 /* Instruction sets of the CPU library (upbeat_device_open). Other libraries accept AUTO only. */
