@@ -165,6 +165,28 @@ testOp("upbeat_sample() selects the same tokens as the CPU library, with any par
   });
 });
 
+testOp(
+  "upbeat_sample() selects the same tokens as the CPU library from crowds of equal and almost equal logits",
+  (bench) => {
+    using cpu = new OpBench({ simd: "AUTO", threads: 1 });
+    forCases(4, (random) => {
+      const vocabulary = random.integer(3000, 12_000);
+      const rows = [0, 1, 3, 2 ** 12].map((values): BatchRow => ({
+        logits: random.floats(vocabulary, 4).map((logit, id) =>
+          values === 0 ? 1 + (id % 7) * 2 ** -23 : values === 1 ? 0 : Math.round(logit * values) / values
+        ),
+        sampling: {
+          ...randomSampling(random, vocabulary),
+          temperature: random.pick([0.5, 1, 1e-30, 1e30]),
+          topP: random.pick([0.25, 0.9, 1e-6]),
+        },
+        logprobs: -1,
+      }));
+      assertEquals(sampleBatch(bench, rows, vocabulary).tokens, sampleBatch(cpu, rows, vocabulary).tokens);
+    });
+  },
+);
+
 /** A row without a finite logit: by its logits, or by a bias that forbids every token. */
 function withoutFinite(random: Random, row: NonNullable<BatchRow>): BatchRow {
   const { logits, sampling } = row;

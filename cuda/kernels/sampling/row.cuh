@@ -8,7 +8,7 @@
 
 namespace upbeat {
 
-inline constexpr int kSampleThreads = 256;
+inline constexpr int kSampleThreads = 1024;
 inline constexpr int kSampleWarps = kSampleThreads / 32;
 
 // exp(x) exactly as the CPU library computes it (cpu/kernels/common/math.inl): within 2 ulp, exactly 1 at 0, 0 below
@@ -62,45 +62,37 @@ struct ChoiceLogits {
   Global<const float> values;
   bool infinite;
 
-  __device__ float operator()(int id) const {
-    const float value = without_nan(values[id]);
+  __device__ float of(float raw) const {
+    const float value = without_nan(raw);
     return !infinite ? value : value == INFINITY ? 0.0f : -INFINITY;
   }
+  __device__ float operator()(int id) const { return of(values[id]); }
 };
 
-// Shared memory of a block.
-struct SampleRoom {
-  Shared<float> floats;              // [kSampleWarps]
-  Shared<unsigned long long> sums;   // [256]: sums of the weights of digits, or of threads
-  Shared<unsigned long long> words;  // [4]: broadcasts from one thread
-};
+// Logits are visited in packs of four, one load each where the rows are aligned.
+inline constexpr int kPack = 4;
 
-// The largest value of all threads, for every thread. Barriers before and after.
-__device__ inline float block_max(float value, const SampleRoom& room) {
-  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-  value = warp_max(value);
-  __syncthreads();
-  if (lane == 0) room.floats[warp] = value;
-  __syncthreads();
-  return warp_max(lane < kSampleWarps ? float(room.floats[lane]) : -INFINITY);
+__host__ __device__ inline int packs_of(int vocabulary) { return (vocabulary + kPack - 1) / kPack; }
+
+// visit(id, logit) for the ids of pack `pack`, in ascending order.
+template <typename Visit>
+__device__ void visit_pack(const ChoiceLogits& logits, int vocabulary, int pack, Visit&& visit) {
+  const int first = pack * kPack;
+  if (vocabulary % kPack == 0) {
+    const Pack<float, kPack> loaded = load_pack<kPack>(logits.values + first);
+#pragma unroll
+    for (int i = 0; i < kPack; i++) visit(first + i, logits.of(loaded.v[i]));
+    return;
+  }
+  for (int id = first; id < first + kPack && id < vocabulary; id++) visit(id, logits(id));
 }
 
-// The sum of whole numbers over the threads, for every thread. Barriers before and after.
-__device__ inline uint64_t block_total(uint64_t value, const SampleRoom& room) {
-  __syncthreads();
-  if (threadIdx.x == 0) room.words[0] = 0;
-  __syncthreads();
-  if (value != 0) atomic_add(room.words, static_cast<unsigned long long>(value));
-  __syncthreads();
-  return uint64_t(room.words[0]);
-}
-
-// Thread 0's value, for every thread. Barriers before and after.
-__device__ inline uint64_t block_broadcast(uint64_t value, const SampleRoom& room) {
-  __syncthreads();
-  if (threadIdx.x == 0) room.words[0] = value;
-  __syncthreads();
-  return uint64_t(room.words[0]);
+// visit(id, logit) for all ids. A thread takes every kSampleThreads-th pack, in ascending order.
+template <typename Visit>
+__device__ void visit_logits(const ChoiceLogits& logits, int vocabulary, Visit&& visit) {
+  const int packs = packs_of(vocabulary);
+#pragma unroll 4
+  for (int pack = int(threadIdx.x); pack < packs; pack += kSampleThreads) visit_pack(logits, vocabulary, pack, visit);
 }
 
 }  // namespace upbeat

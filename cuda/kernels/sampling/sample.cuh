@@ -12,12 +12,14 @@ namespace upbeat {
 // The scratch memory of one block, in bytes: adjusted logits and counts.
 __host__ __device__ inline int64_t sample_scratch_bytes(int vocabulary) { return int64_t(vocabulary) * 8; }
 
-// The largest logit; all threads, the same for each of them.
-template <typename Logits>
-__device__ float largest_logit(const Logits& logits, int vocabulary, const SampleRoom& room) {
-  float highest = -INFINITY;
-  for (int id = int(threadIdx.x); id < vocabulary; id += kSampleThreads) highest = fmaxf(highest, logits(id));
-  return block_max(highest, room);
+// The range of the logits above -infinity; all threads, the same for each of them.
+__device__ inline LogitRange range_of(const ChoiceLogits& logits, int vocabulary, const SampleRoom& room) {
+  float largest = -INFINITY, least = INFINITY;
+  visit_logits(logits, vocabulary, [&](int, float logit) {
+    largest = fmaxf(largest, logit);
+    if (logit > -INFINITY) least = fminf(least, logit);
+  });
+  return {block_max(largest, room), -block_max(-least, room)};
 }
 
 // What choose_token returns after a fault.
@@ -36,56 +38,34 @@ __device__ inline int32_t choose_token(const SampleArguments& arguments, const S
     if (row.has_penalties() && !apply_penalties(arguments, row, counts, adjusted, faults)) return kFaulted;
     logits.values = adjusted;
   }
-  float highest = largest_logit(logits, row.vocabulary, room);
-  if (highest == -INFINITY || highest == INFINITY) {
-    int finite = 0;
-    for (int id = int(threadIdx.x); id < row.vocabulary; id += kSampleThreads) {
-      const float value = logits(id);
-      finite |= value > -INFINITY && value < INFINITY;
-    }
-    if (__syncthreads_or(finite) == 0) return UPBEAT_TOKEN_NOT_FINITE;
+  LogitRange range = range_of(logits, row.vocabulary, room);
+  if (range.largest == -INFINITY || range.largest == INFINITY) {
+    if (range.least == INFINITY) return UPBEAT_TOKEN_NOT_FINITE;
     logits.infinite = true;
-    highest = 0;
+    range = {0, 0};
   }
-  if (row.value(UPBEAT_SAMPLING_TEMPERATURE) > 0.0f) return draw(row, logits, highest, room);
+  if (row.value(UPBEAT_SAMPLING_TEMPERATURE) > 0.0f) return draw(row, logits, range, room);
   // The lowest id among those with the largest logit.
-  __syncthreads();
-  if (threadIdx.x == 0) room.words[0] = static_cast<unsigned long long>(row.vocabulary);
-  __syncthreads();
-  for (int id = int(threadIdx.x); id < row.vocabulary; id += kSampleThreads) {
-    if (logits(id) == highest) {
-      atomic_min(room.words, static_cast<unsigned long long>(id));
-      break;  // this thread's other ids are higher
-    }
-  }
-  __syncthreads();
-  return int32_t(uint64_t(room.words[0]));
+  uint64_t first = 0;  // its complement
+  visit_logits(logits, row.vocabulary, [&](int id, float logit) {
+    if (logit == range.largest && first == 0) first = ~uint64_t(uint32_t(id));
+  });
+  return int32_t(uint32_t(~block_best(first, room)));
 }
 
-// log(sum(exp(logits))) of the raw logits: each thread adds in ascending order, then thread 0 adds the threads' sums in
-// double precision. For every thread.
+// log(sum(exp(logits))) of the raw logits: each thread adds in ascending order, each warp as a tree, and the warps' sums
+// are added in double precision. For every thread.
 __device__ inline double log_sum_exp(const ChoiceLogits& logits, int vocabulary, float highest,
                                      const SampleRoom& room) {
   float sum = 0;
-  for (int id = int(threadIdx.x); id < vocabulary; id += kSampleThreads) {
-    sum += sampling_exp(logits(id) - highest);
-  }
+  visit_logits(logits, vocabulary, [&](int, float logit) { sum += sampling_exp(logit - highest); });
+  sum = warp_sum(sum);
   __syncthreads();
-  room.sums[threadIdx.x] = __float_as_uint(sum);
+  if (threadIdx.x % 32 == 0) room.floats[threadIdx.x / 32] = sum;
   __syncthreads();
-  if (threadIdx.x == 0) {
-    double total = 0;
-    for (int i = 0; i < kSampleThreads; i++) total += double(__uint_as_float(uint32_t(uint64_t(room.sums[i]))));
-    const double result = double(highest) + log(total);
-    unsigned long long bits;
-    memcpy(&bits, &result, sizeof bits);
-    room.words[0] = bits;
-  }
-  __syncthreads();
-  const unsigned long long bits = room.words[0];
-  double result;
-  memcpy(&result, &bits, sizeof result);
-  return result;
+  double total = 0;
+  for (int warp = 0; warp < kSampleWarps; warp++) total += double(float(room.floats[warp]));
+  return double(highest) + log(total);
 }
 
 // Log-probabilities of the raw logits: of the token, and of the n most likely ones, descending, ties by lower id. At
@@ -93,43 +73,38 @@ __device__ inline double log_sum_exp(const ChoiceLogits& logits, int vocabulary,
 __device__ inline void write_logprobs(const SampleRow& row, int n, int32_t token, const SampleRoom& room,
                                       Global<float> logprobs, Global<int32_t> logprob_tokens) {
   ChoiceLogits logits = {row.logits, false};
-  float highest = largest_logit(logits, row.vocabulary, room);
-  if (highest == INFINITY) {
+  LogitRange range = range_of(logits, row.vocabulary, room);
+  if (range.largest == INFINITY) {
     logits.infinite = true;
-    highest = 0;
+    range = {0, 0};
   }
-  const double total = log_sum_exp(logits, row.vocabulary, highest, room);
+  const double total = log_sum_exp(logits, row.vocabulary, range.largest, room);
   if (threadIdx.x == 0) logprobs[0] = float(double(logits(token)) - total);
   // One by one: each is the best below the one before. n is small.
   uint64_t last = ~0ull;
   for (int rank = 0; rank < n; rank++) {
     uint64_t best = 0;
-    for (int id = int(threadIdx.x); id < row.vocabulary; id += kSampleThreads) {
-      const uint64_t key = candidate_key(logits(id), id);
+    visit_logits(logits, row.vocabulary, [&](int id, float logit) {
+      const uint64_t key = candidate_key(logit, id);
       if (key < last && key > best) best = key;
-    }
-    __syncthreads();
-    room.sums[threadIdx.x] = static_cast<unsigned long long>(best);
-    __syncthreads();
+    });
+    last = block_best(best, room);
     if (threadIdx.x == 0) {
-      for (int i = 1; i < kSampleThreads; i++) {
-        const uint64_t other = room.sums[i];
-        best = other > best ? other : best;
-      }
-      logprob_tokens[rank] = key_id(best);
-      logprobs[1 + rank] = float(double(logits(key_id(best))) - total);
+      logprob_tokens[rank] = key_id(last);
+      logprobs[1 + rank] = float(double(logits(key_id(last))) - total);
     }
-    last = block_broadcast(best, room);
   }
 }
 
-__global__ void __launch_bounds__(kSampleThreads, 2)
+__global__ void __launch_bounds__(kSampleThreads, 1)
     sample_kernel(SampleArguments arguments, std::byte* scratch, FaultSlot faults) {
   __shared__ SharedArray<float, kSampleWarps> floats;
-  __shared__ SharedArray<unsigned long long, 256> sums;
-  __shared__ SharedArray<unsigned long long, 4> words;
+  __shared__ SharedArray<unsigned long long, kSampleWarps> words;
+  __shared__ SharedArray<uint32_t, kBins> low, high;
+  __shared__ SharedArray<unsigned long long, kList> keys;
+  __shared__ SharedArray<uint32_t, 1> count;
   begin_kernel();
-  const SampleRoom room = {floats, sums, words};
+  const SampleRoom room = {floats, words, low, high, keys, count};
   const int vocabulary = arguments.vocabulary;
   std::byte* own = scratch + blockIdx.x * sample_scratch_bytes(vocabulary);
   const Global<float> adjusted = reinterpret_cast<float*>(own);
