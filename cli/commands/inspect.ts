@@ -1,16 +1,18 @@
 /**
- * `upbeat inspect`: the content of a model folder and whether it fits, from headers alone.
+ * `upbeat inspect`: the content of a model and whether it fits, from headers alone.
  *
  * @module
  */
 import { boolean, choice } from "../../engine/config/option.ts";
 import { readModelConfig } from "../../engine/models/config.ts";
-import type { ModelConfig } from "../../engine/models/config.ts";
+import type { ModelConfig } from "../../engine/models/config/model_config.ts";
+import type { RopeScaling } from "../../engine/models/config/rope_config.ts";
 import { kvBytesPerToken, loadedWeightBytes } from "../../engine/models/memory.ts";
 import { planModel } from "../../engine/models/model_plan.ts";
 import { ChatTemplate } from "../../engine/text/chat_template.ts";
 import { Tokenizer } from "../../engine/text/tokenizer/tokenizer.ts";
 import { openCheckpoint } from "../../engine/weights/checkpoint.ts";
+import { isWeightDtype } from "../../engine/weights/dtypes.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "../flags/flags.ts";
 import { formatBytes } from "../terminal/format_bytes.ts";
@@ -30,7 +32,7 @@ const ENOUGH_CONTEXT = 8192;
 /** The command. */
 export const inspect: Command = {
   name: "inspect",
-  summary: "Show what is in a model folder and whether it fits.",
+  summary: "Show what is in a model and whether it fits.",
   usage: ["[MODEL]"],
   details: "Reads headers only. Without MODEL, it is the model that comes with Upbeat.\n" +
     "Exit code 1, with the reason, when the model cannot be run.",
@@ -45,7 +47,7 @@ export const inspect: Command = {
   },
 };
 
-/** Facts about a model folder. */
+/** Facts about a model. */
 type Report = Awaited<ReturnType<typeof inspectModel>>;
 
 async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
@@ -56,12 +58,15 @@ async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
   const tokenBytes = kvBytesPerToken(plan.memory, kvDtype);
   const unused = new Set(plan.unusedTensors);
   const dtypes: Record<string, number> = {};
+  const groups: Record<string, Record<string, number>> = {};
   let parameters = 0;
   for (const [name, { dtype, shape }] of checkpoint.tensors) {
     if (unused.has(name)) continue;
     const elements = shape.reduce((product, length) => product * length, 1);
     parameters += elements;
     dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
+    const group = groups[groupOf(name)] ??= {};
+    group[dtype] = (group[dtype] ?? 0) + 1;
   }
   const available = availableMemory();
   const kvTokens = Math.max(0, Math.floor((available - weightBytes) / tokenBytes));
@@ -71,6 +76,9 @@ async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
     parameters,
     /** Parameters by dtype. */
     dtypes,
+    /** Numbers of tensors by dtype, of each group of tensors with the same place in a layer. */
+    groups,
+    bitsPerWeight: plan.weightBytes * 8 / parameters,
     ...shapeOf(config),
     files: checkpoint.files.length,
     unusedTensors: plan.unusedTensors,
@@ -84,6 +92,14 @@ async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
     },
     ...await textParts(folder, config),
   };
+}
+
+/** The tensors of all layers with one name, as in `self_attn.q_proj`. */
+function groupOf(name: string): string {
+  return name.replace(/^model\.(layers\.\d+\.)?/, "").replace(
+    /\.(weight|bias)$/,
+    (_, kind) => kind === "bias" ? " bias" : "",
+  );
 }
 
 function shapeOf(config: ModelConfig) {
@@ -133,21 +149,45 @@ function count(value: number): string {
   return String(value);
 }
 
+/** A line for each set of dtypes, with the groups of tensors that have it. */
+function describeGroups(groups: Report["groups"]): [string, string][] {
+  const lines = new Map<string, string[]>();
+  for (const [name, dtypes] of Object.entries(groups)) {
+    const entries = Object.entries(dtypes).sort();
+    const types = entries.map(([dtype, tensors]) => entries.length === 1 ? dtype : `${dtype} (${tensors})`).join(", ");
+    const names = lines.get(types);
+    if (names === undefined) lines.set(types, [name]);
+    else names.push(name);
+  }
+  return [...lines].map(([types, names]) => [`  ${types}`, names.join(", ")]);
+}
+
+function describeScaling(scaling: RopeScaling): string {
+  if (scaling.type === "none") return "";
+  if (scaling.type === "factors") {
+    return `, ${scaling.factors.length} scaling factors up to ${Math.max(...scaling.factors)}`;
+  }
+  return `, ${scaling.type} scaling by ${scaling.factor}`;
+}
+
 function describe(report: Report): string {
   const { memory, tokenizer, chatTemplate, unusedTensors: unused, rope } = report;
+  const isMixed = Object.keys(report.dtypes).some((dtype) => !isWeightDtype(dtype));
   const dtypes = Object.entries(report.dtypes).map(([dtype, elements]) =>
     Object.keys(report.dtypes).length === 1 ? dtype : `${dtype} (${count(elements)})`
   );
   const window = report.slidingWindow;
-  const scaling = rope.scaling.type === "none" ? "" : `, ${rope.scaling.type} scaling by ${rope.scaling.factor}`;
+  const scaling = describeScaling(rope.scaling);
   const needed = report.weightBytes + report.kvBytesPerToken * Math.min(report.contextLength, ENOUGH_CONTEXT);
   const rows: [string, string][] = [
     ["model", report.model],
     ["family", report.family],
     [
       "parameters",
-      `${count(report.parameters)}, ${dtypes.join(", ")}, ${report.files} file${report.files === 1 ? "" : "s"}`,
+      `${count(report.parameters)}, ${dtypes.join(", ")}, ${report.files} file${report.files === 1 ? "" : "s"}` +
+      (isMixed ? `, ${report.bitsPerWeight.toFixed(2)} bits per weight` : ""),
     ],
+    ...(isMixed ? describeGroups(report.groups) : []),
     ["layers", `${report.layers} of width ${report.hiddenSize}, feed-forward ${report.ffnSize}`],
     ["attention", `${report.heads} heads, ${report.kvHeads} KV heads, head size ${report.headDim}`],
     ["rope", `theta ${rope.theta}${scaling}`],
@@ -183,5 +223,6 @@ function describe(report: Report): string {
         : `${unused.length} tensors: ${unused.slice(0, 4).join(", ")}${unused.length > 4 ? ", …" : ""}`,
     ],
   ];
-  return rows.map(([name, text]) => `${name.padEnd(15)}${text}\n`).join("");
+  const width = Math.max(15, ...rows.map(([name]) => name.length + 1));
+  return rows.map(([name, text]) => `${name.padEnd(width)}${text}\n`).join("");
 }

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
 import { BUNDLED_MODEL } from "../../engine/files/bundled_model.ts";
+import { findGguf } from "../../engine/files/gguf/gguf_model.ts";
 import { UsageError } from "../errors.ts";
 
 /** A command's model and its other arguments. */
@@ -34,6 +35,10 @@ export function bundledModel(): string {
   );
 }
 
+function isModel(path: string): boolean {
+  return findGguf(path) !== null || ["config.json", "tokenizer.json"].some((file) => existsSync(join(path, file)));
+}
+
 /**
  * Split arguments `[MODEL] [TEXT]` into model folder and text. A single argument is the text, unless a flag gives the text.
  *
@@ -52,8 +57,8 @@ export function modelAndText(
   const [first, second, third] = positional;
   if (named !== undefined) return { model: named, text: first, extra: second };
   if (second !== undefined || (first !== undefined && hasText)) return { model: first!, text: second, extra: third };
-  if (first !== undefined && ["config.json", "tokenizer.json"].some((file) => existsSync(join(first, file)))) {
-    throw new UsageError(`${JSON.stringify(first)} is a model folder, and its prompt or text is missing`);
+  if (first !== undefined && isModel(first)) {
+    throw new UsageError(`${JSON.stringify(first)} is a model, and its prompt or text is missing`);
   }
   return { model: bundledModel(), text: first, extra: undefined };
 }

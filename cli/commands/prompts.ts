@@ -26,7 +26,7 @@ export const PROMPT_USAGE = ["[[MODEL] PROMPT]", "[MODEL] --prompt-ids 1,2,3", "
 
 /** An explanation of their arguments. */
 export const PROMPT_DETAILS =
-  "MODEL is a Hugging Face model folder; without it, the small model that comes with Upbeat is used, which\n" +
+  "MODEL is a Hugging Face model folder or a GGUF file; without it, the small model that comes with Upbeat is used, which\n" +
   "tells a story without PROMPT. PROMPT - is standard input, without its last line end.";
 
 /** The prompt of the model that comes with Upbeat when none is given. */

@@ -38,12 +38,13 @@ export const tokenize: Command = {
   name: "tokenize",
   summary: "Encode text to token ids, render a chat, or decode token ids.",
   usage: [
-    "[FOLDER] TEXT",
-    "[FOLDER] --texts-file FILE.json",
-    "[FOLDER] --chat FILE.json",
-    "[FOLDER] --decode 1,2,3",
+    "[MODEL] TEXT",
+    "[MODEL] --texts-file FILE.json",
+    "[MODEL] --chat FILE.json",
+    "[MODEL] --decode 1,2,3",
   ],
-  details: "FOLDER has a model or a tokenizer; without it, it is that of the model that comes with Upbeat.\n" +
+  details:
+    "MODEL is a folder with a model or a tokenizer, or a GGUF file; without it, it is the model that comes with Upbeat.\n" +
     "Prints the ids of each text on a line, the rendered chat, or the decoded text. TEXT - is standard input.\n" +
     "No special tokens are added to a rendered chat: its text has them already.",
   flags: { Flags: FLAGS },

@@ -10,7 +10,7 @@ import type { EngineOptions, GenerateOptions } from "../../mod.ts";
 
 /** Flags of the engine. */
 export const ENGINE_FLAGS = {
-  model: text({ placeholder: "FOLDER", help: "the model folder, instead of an argument" }),
+  model: text({ placeholder: "MODEL", help: "the model, instead of an argument" }),
   ...ENGINE_OPTIONS,
   maxBatchRequests: { ...ENGINE_OPTIONS.maxBatchRequests, defaultText: "the number of prompts" },
 } as const;

@@ -103,7 +103,7 @@ export class Engine implements AsyncDisposable {
   /**
    * Load a model.
    *
-   * @param model Path of a Hugging Face model folder: `config.json`, safetensors weights, `tokenizer.json`.
+   * @param model Path of a Hugging Face model folder (`config.json`, safetensors weights, `tokenizer.json`) or of a GGUF file.
    * @param options Device, threads, sizes, tracking.
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,

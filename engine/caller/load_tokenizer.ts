@@ -6,6 +6,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
+import { findGguf } from "../files/gguf/gguf_model.ts";
 import { warmUpCaller } from "./warm_up.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
@@ -19,7 +20,7 @@ const SMALL_FILE = 262_144;
 /**
  * Load a model's tokenizer and warm it up.
  *
- * @param model The model folder.
+ * @param model The model folder or the GGUF file.
  * @param now The engine's clock.
  * @param signal Ends the work on other threads when it aborts.
  * @returns The tokenizer; null where the folder has none.
@@ -31,7 +32,7 @@ export async function loadTokenizer(
   signal: AbortSignal | undefined,
 ): Promise<Tokenizer | null> {
   try {
-    const file = await stat(join(model, "tokenizer.json")).catch(() => null);
+    const file = await stat(findGguf(model) ?? join(model, "tokenizer.json")).catch(() => null);
     if (signal?.aborted === true) return null;
     const isSmall = file === null || file.size <= SMALL_FILE;
     const tokenizer = isSmall ? await Tokenizer.load(model) : new Tokenizer(await loadOnThread(model, signal));

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceInfo, DeviceUsage } from "../../ffi/interface.ts";
-import type { ModelConfig } from "../models/config.ts";
+import type { ModelConfig } from "../models/config/model_config.ts";
 import type { CacheDtype } from "../models/memory.ts";
 import { ENGINE_OPTIONS } from "./engine_options.ts";
 import type { EngineOptionValues, ResolvedEngineOptions } from "./resolved_options.ts";

@@ -7,7 +7,7 @@
 import type { LoopOptions } from "./loop_options.ts";
 import { UpbeatError } from "../../errors.ts";
 import type { EncodedOutput } from "../channel/step_output.ts";
-import type { ModelConfig } from "../models/config.ts";
+import type { ModelConfig } from "../models/config/model_config.ts";
 import type { Clock } from "../telemetry/clock.ts";
 import { Executor } from "./executor.ts";
 import { KvBlockPool } from "../scheduler/kv_block_pool.ts";

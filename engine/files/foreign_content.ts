@@ -20,7 +20,7 @@ const SIGNATURES: readonly (readonly [start: string, text: string])[] = [
   ["<!doctype html", "a web page, probably of a failed download: download the file again"],
   ["<html", "a web page, probably of a failed download: download the file again"],
   ["<?xml", "an XML document, probably of a failed download: download the file again"],
-  ["gguf", "in GGUF format: use the model's safetensors weights"],
+  ["gguf", "in GGUF format: give this file as the model"],
   ["pk\u0003\u0004", "a ZIP archive, such as a PyTorch checkpoint: convert the model to safetensors"],
   ["\u001f\u008b", "compressed with gzip: decompress it"],
 ];

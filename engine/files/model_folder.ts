@@ -12,8 +12,8 @@ import { FILE_KINDS, isObject, parseJsonObject, readTextFileSync } from "./text_
 /** Entries of a folder that are looked at. */
 const MAX_ENTRIES = 1000;
 
-/** Where people get a model folder from. */
-const WANTED = "give the path of a Hugging Face model folder";
+/** Where people get a model from. */
+const WANTED = "give the path of a Hugging Face model folder or a GGUF file";
 
 /**
  * Check that a model is named by a path, before anything is read.
@@ -58,7 +58,7 @@ export function noWeights(folder: string, expected: readonly string[]): UpbeatEr
       ? "download the model's weights into it"
       : shards
       ? `${found}: download ${expected.at(-1)}, which says where each tensor is`
-      : `${found}, which cannot be loaded: convert the model to safetensors (transformers: save_pretrained)`
+      : `${found}, which cannot be loaded here: convert the model to safetensors (transformers: save_pretrained)`
   );
   return new UpbeatError("MODEL_NOT_FOUND", `${folder} has neither ${expected.join(" nor ")}; ${hint}`, {
     folder,
@@ -87,7 +87,7 @@ function missing(path: string): string {
 function noFolder(path: string, found: Stats): string {
   if (!found.isFile()) return `${path} is not a folder; ${WANTED}`;
   if (/\.gguf$/i.test(path)) {
-    return `${path} is a GGUF file, which cannot be loaded: give the folder of the same model in safetensors`;
+    return `${path} is named as a GGUF file and does not begin like one: download it again`;
   }
   if (/\.(safetensors|json)$/i.test(path)) return `${path} is a file: give the folder that it is in, ${dirname(path)}`;
   return `${path} is a file, not a folder; ${WANTED}`;
@@ -103,7 +103,7 @@ function incomplete(folder: string): string {
   if (below !== undefined) return `${start}; the model is probably in ${join(folder, below)}`;
   const gguf = entries.find((name) => /\.gguf$/i.test(name));
   if (gguf !== undefined) {
-    return `${start}: the folder holds ${gguf}, which cannot be loaded; give the folder of the same model in safetensors`;
+    return `${start}; the folder has several GGUF files: give one of them, as in ${join(folder, gguf)}`;
   }
   if (entries.includes("params.json")) {
     return `${start}: the model is in its authors' own format; download the one that transformers reads`;

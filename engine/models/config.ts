@@ -6,30 +6,21 @@
  *
  * @module
  */
-import type { DecoderConfig, ModelFamily } from "./config/decoder_config.ts";
 import { join } from "node:path";
+import { findGguf } from "../files/gguf/gguf_model.ts";
 import { noModel } from "../files/model_folder.ts";
 import { readFields } from "./config/config_fields.ts";
 import { findFamily } from "./families/registry.ts";
+import { readGgufConfig } from "./gguf_config.ts";
 import { readGenerationConfig } from "./config/generation_config.ts";
-import type { SamplingDefaults } from "./config/generation_config.ts";
-
-/** The contents of the two configuration files. */
-export interface ModelConfig extends DecoderConfig {
-  /** The family, which decides the defaults and the forward pass. */
-  readonly family: ModelFamily;
-  /** The model folder. */
-  readonly folder: string;
-  /** The sampling that the model's authors suggest. */
-  readonly sampling: SamplingDefaults;
-}
+import type { ModelConfig } from "./config/model_config.ts";
 
 /**
- * Read and check the configuration of a model folder.
+ * Read and check the configuration of a model folder or a GGUF file.
  *
  * BOS and EOS of `generation_config.json` win over those of `config.json`.
  *
- * @param folder Path of a Hugging Face model folder.
+ * @param folder Path of a Hugging Face model folder or a GGUF file.
  * @returns The configuration.
  * @throws {UpbeatError} `MODEL_NOT_FOUND` without a `config.json`; `MODEL_UNSUPPORTED` for a model that would not be
  * computed faithfully; `MODEL_CONFIG_INVALID` for a missing or impossible value. Each names file, field and value.
@@ -40,6 +31,8 @@ export interface ModelConfig extends DecoderConfig {
  * ```
  */
 export function readModelConfig(folder: string): ModelConfig {
+  const gguf = findGguf(folder);
+  if (gguf !== null) return readGgufConfig(gguf);
   const file = join(folder, "config.json");
   const fields = readFields(file);
   if (fields === null) throw noModel(folder);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { weightElementBytes } from "../weights/dtypes.ts";
+import { matrixBytes, weightElementBytes } from "../weights/dtypes.ts";
 import { isMatrix, type MemoryPlan } from "./memory_plan.ts";
 
 /** Element type of the KV cache. */
@@ -18,7 +18,7 @@ export type CacheDtype = "F32" | "BF16";
 export function loadedWeightBytes({ sections }: MemoryPlan): number {
   return sections.flat().reduce(
     (sum, weight) =>
-      sum + (isMatrix(weight) ? weight.rows * weight.columns * weightElementBytes(weight.dtype) : weight.length * 4),
+      sum + (isMatrix(weight) ? matrixBytes(weight.dtype, weight.rows * weight.columns) : weight.length * 4),
     0,
   );
 }

@@ -7,10 +7,10 @@
  * @module
  */
 import type { Pointer, WeightHandle } from "../../ffi/types.ts";
-import type { WeightDtype } from "../weights/dtypes.ts";
+import type { MatrixDtype, WeightDtype } from "../weights/dtypes.ts";
 
 /** Rows of a matrix (or elements of a vector: rows of one column) as stored in a file. */
-export interface WeightPart {
+export interface WeightPart<Stored extends MatrixDtype = MatrixDtype> {
   /** The tensor's name in the checkpoint. */
   readonly name: string;
   /** Path of the file; null for dummy weights, which are generated on the device. */
@@ -20,11 +20,13 @@ export interface WeightPart {
   /** Length in bytes. */
   readonly byteLength: number;
   /** Element type in the file. */
-  readonly dtype: WeightDtype;
+  readonly dtype: Stored;
   /** Rows (outputs) of this part. */
   readonly rows: number;
   /** Columns (inputs); 1 for a part of a vector. */
   readonly columns: number;
+  /** The order of the rows in the file (`paired_rows` of `upbeat_weight_load`); 0: from the first to the last. */
+  readonly pairedRows: number;
 }
 
 /** A weight matrix `[rows, columns]` made of one or more tensors of one dtype, stacked by rows in this order. */
@@ -32,7 +34,7 @@ export interface Matrix {
   /** Set when the model is loaded. */
   handle: WeightHandle;
   /** Element type of all parts. */
-  readonly dtype: WeightDtype;
+  readonly dtype: MatrixDtype;
   /** Rows (outputs) of all parts together. */
   readonly rows: number;
   /** Columns (inputs). */
@@ -54,7 +56,7 @@ export interface Vector extends Place {
   /** Elements of all parts together. */
   readonly length: number;
   /** The parts, from the first element on. */
-  readonly parts: readonly WeightPart[];
+  readonly parts: readonly WeightPart<WeightDtype>[];
 }
 
 /** A linear map with its bias; null where the model has none. */

@@ -6,7 +6,7 @@
  */
 import { UpbeatError } from "../../errors.ts";
 import type { Pointer, WeightHandle } from "../../ffi/types.ts";
-import type { WeightDtype } from "../weights/dtypes.ts";
+import type { MatrixDtype } from "../weights/dtypes.ts";
 import type {
   Activation,
   Joint,
@@ -115,7 +115,7 @@ export class ModelBuilder {
    * @param tensors Its tensors and their lengths, one after the other.
    */
   vector(...tensors: readonly ModuleRows[]): Vector {
-    const parts = tensors.map(([name, length]) => this.#tensors.find(this.#prefix + name, [length]));
+    const parts = tensors.flatMap(([name, length]) => this.#tensors.findVector(this.#prefix + name, length));
     const length = parts.reduce((sum, part) => sum + part.rows, 0);
     return this.#addWeight({ pointer: UNPLACED, length, parts });
   }
@@ -142,7 +142,7 @@ export class ModelBuilder {
    * @returns At least one projection, for the modules in order.
    */
   projections(modules: readonly ModuleRows[], columns: number, hasBias: boolean): readonly Projection[] {
-    const runs: { readonly dtype: WeightDtype; readonly parts: WeightPart[]; readonly biases: ModuleRows[] }[] = [];
+    const runs: { readonly dtype: MatrixDtype; readonly parts: WeightPart[]; readonly biases: ModuleRows[] }[] = [];
     for (const [name, rows] of modules) {
       const part = this.#tensors.find(`${this.#prefix}${name}.weight`, [rows, columns]);
       if (runs.at(-1)?.dtype !== part.dtype) runs.push({ dtype: part.dtype, parts: [], biases: [] });

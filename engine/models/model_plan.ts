@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { Checkpoint } from "../weights/tensor_info.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig } from "./config/model_config.ts";
 import { FAMILIES } from "./families/registry.ts";
 import type { Network } from "./layers/decoder.ts";
 import type { MemoryPlan } from "./memory_plan.ts";

@@ -22,17 +22,19 @@ export function inverseFrequencies(config: { readonly headDim: number; readonly 
   const { headDim, rope } = config;
   return Float64Array.from(
     { length: headDim / 2 },
-    (_, pair) => scale(1 / rope.theta ** ((2 * pair) / headDim), rope.scaling),
+    (_, pair) => scale(1 / rope.theta ** ((2 * pair) / headDim), rope.scaling, pair),
   );
 }
 
 /** One frequency after scaling (`_compute_linear_scaling_rope_parameters`, `_compute_llama3_parameters`). */
-function scale(frequency: number, scaling: RopeScaling): number {
+function scale(frequency: number, scaling: RopeScaling, pair: number): number {
   switch (scaling.type) {
     case "none":
       return frequency;
     case "linear":
       return frequency / scaling.factor;
+    case "factors":
+      return frequency / scaling.factors[pair]!;
     case "llama3": {
       const { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions } = scaling;
       const wavelength = (2 * Math.PI) / frequency;

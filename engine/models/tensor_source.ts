@@ -4,14 +4,14 @@
  * @module
  */
 import { UpbeatError } from "../../errors.ts";
-import type { Checkpoint } from "../weights/checkpoint.ts";
-import { isWeightDtype, WEIGHT_DTYPES, weightElementBytes } from "../weights/dtypes.ts";
+import type { Checkpoint } from "../weights/tensor_info.ts";
+import { isMatrixDtype, isWeightDtype, WEIGHT_DTYPES, weightElementBytes } from "../weights/dtypes.ts";
 import type { WeightDtype } from "../weights/dtypes.ts";
-import type { TensorInfo } from "../weights/safetensors.ts";
+import type { TensorInfo } from "../weights/tensor_info.ts";
 import type { WeightPart } from "./memory_plan.ts";
 
-/** The dimensions of a vector or a matrix. */
-export type TensorShape = readonly [length: number] | readonly [rows: number, columns: number];
+/** The dimensions of a matrix. */
+export type MatrixShape = readonly [rows: number, columns: number];
 
 /** Finds tensors by name and keeps account of those that were found. */
 export interface TensorSource {
@@ -23,7 +23,7 @@ export interface TensorSource {
   has(name: string): boolean;
 
   /**
-   * Find a tensor.
+   * Find a matrix.
    *
    * @param name Its name in the checkpoint.
    * @param shape The shape it must have.
@@ -31,7 +31,17 @@ export interface TensorSource {
    * @throws {UpbeatError} `WEIGHTS_MISSING_TENSOR`, `WEIGHTS_WRONG_SHAPE` or `WEIGHTS_UNSUPPORTED_DTYPE`, naming the
    * tensor and its file or folder.
    */
-  find(name: string, shape: TensorShape): WeightPart;
+  find(name: string, shape: MatrixShape): WeightPart;
+
+  /**
+   * Find a vector.
+   *
+   * @param name Its name in the checkpoint.
+   * @param length Its number of elements.
+   * @returns Its bytes, in parts where they are not stored in order.
+   * @throws {UpbeatError} As {@linkcode TensorSource.find}.
+   */
+  findVector(name: string, length: number): readonly WeightPart<WeightDtype>[];
 
   /** Bytes of all tensors that were found, each counted once, and the names of the others. */
   account(): { readonly weightBytes: number; readonly unusedTensors: readonly string[] };
@@ -51,10 +61,14 @@ export class DummyTensors implements TensorSource {
     return true;
   }
 
-  find(name: string, [rows, columns = 1]: TensorShape): WeightPart {
+  find(name: string, [rows, columns]: MatrixShape): WeightPart<WeightDtype> {
     const byteLength = rows * columns * weightElementBytes(this.#dtype);
     this.#weightBytes += byteLength;
-    return { name, file: null, offset: 0, byteLength, dtype: this.#dtype, rows, columns };
+    return { name, file: null, offset: 0, byteLength, dtype: this.#dtype, rows, columns, pairedRows: 0 };
+  }
+
+  findVector(name: string, length: number): readonly WeightPart<WeightDtype>[] {
+    return [this.find(name, [length, 1])];
   }
 
   account(): { readonly weightBytes: number; readonly unusedTensors: readonly string[] } {
@@ -76,22 +90,38 @@ export class CheckpointTensors implements TensorSource {
     return this.#checkpoint.tensors.has(name);
   }
 
-  find(name: string, shape: TensorShape): WeightPart {
+  find(name: string, shape: MatrixShape): WeightPart {
+    const tensor = this.#take(name, shape);
+    const { file, offset, byteLength, dtype, pairedRows = 0 } = tensor;
+    if (!isMatrixDtype(dtype)) throw unsupportedDtype(tensor, "or a block-quantized type of GGUF");
+    return { name, file, offset, byteLength, dtype, rows: shape[0], columns: shape[1], pairedRows };
+  }
+
+  findVector(name: string, length: number): readonly WeightPart<WeightDtype>[] {
+    const tensor = this.#take(name, [length]);
+    const { file, offset, byteLength, dtype, pairedRows = 0 } = tensor;
+    if (!isWeightDtype(dtype)) throw unsupportedDtype(tensor);
+    const part = { name, file, offset, byteLength, dtype, rows: length, columns: 1, pairedRows: 0 };
+    if (pairedRows === 0) return [part];
+    // The elements of each half of a group, which alternate in the file.
+    const elementBytes = weightElementBytes(dtype);
+    return Array.from({ length }, (_, index) => {
+      const [group, within] = [Math.floor(index / pairedRows), index % pairedRows];
+      const half = pairedRows / 2;
+      const stored = group * pairedRows + (within % half) * 2 + Math.floor(within / half);
+      return { ...part, offset: offset + stored * elementBytes, byteLength: elementBytes, rows: 1 };
+    });
+  }
+
+  /** A tensor of the given shape, which counts as used. */
+  #take(name: string, shape: readonly number[]): TensorInfo {
     const tensor = this.#checkpoint.tensors.get(name);
     if (tensor === undefined) throw this.#missing(name);
-    const { file, offset, byteLength, dtype } = tensor;
     if (tensor.shape.length !== shape.length || tensor.shape.some((length, axis) => length !== shape[axis])) {
       throw wrongShape(tensor, shape);
     }
-    if (!isWeightDtype(dtype)) {
-      throw new UpbeatError(
-        "WEIGHTS_UNSUPPORTED_DTYPE",
-        `tensor ${name} of ${file} has dtype ${dtype}; weights must be ${WEIGHT_DTYPES.join(", ")}`,
-        { tensor: name, file, dtype },
-      );
-    }
     this.#used.add(name);
-    return { name, file, offset, byteLength, dtype, rows: shape[0], columns: shape[1] ?? 1 };
+    return tensor;
   }
 
   account(): { readonly weightBytes: number; readonly unusedTensors: readonly string[] } {
@@ -117,13 +147,20 @@ export class CheckpointTensors implements TensorSource {
   }
 }
 
+function unsupportedDtype({ name, file, dtype }: TensorInfo, others = ""): UpbeatError {
+  return new UpbeatError(
+    "WEIGHTS_UNSUPPORTED_DTYPE",
+    `tensor ${name} of ${file} has dtype ${dtype}; it must be ${[WEIGHT_DTYPES.join(", "), others].join(" ").trim()}`,
+    { tensor: name, file, dtype },
+  );
+}
+
 function wrongShape(tensor: TensorInfo, expected: readonly number[]): UpbeatError {
   const { name, file, shape } = tensor;
   return new UpbeatError(
     "WEIGHTS_WRONG_SHAPE",
-    `tensor ${name} of ${file} has shape [${shape.slice(0, 8).join(", ")}]; config.json requires [${
-      expected.join(", ")
-    }]`,
+    `tensor ${name} of ${file} has shape [${shape.slice(0, 8).join(", ")}]; the model's configuration requires ` +
+      `[${expected.join(", ")}]`,
     { tensor: name, file, shape: shape.slice(0, 8).join(", "), expected: expected.join(", ") },
   );
 }

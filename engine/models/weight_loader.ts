@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { DTYPE } from "../../ffi/abi.ts";
+import { BLOCK_TYPES, DTYPE } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
 import type { StreamHandle } from "../../ffi/types.ts";
+import { isWeightDtype } from "../weights/dtypes.ts";
 import { DummyWeights } from "./dummy_weights.ts";
 import { isMatrix, type Matrix, type Vector } from "./memory_plan.ts";
 import type { ModelPlan } from "./model_plan.ts";
@@ -51,11 +52,12 @@ export function loadWeights(
   function loadMatrix(matrix: Matrix): void {
     const { dtype, rows, columns, isMultiplied, parts } = matrix;
     const input = isMultiplied && activations === "bfloat16" ? DTYPE.BF16 : DTYPE.F32;
-    const weight = matrix.handle = device.createWeight(DTYPE[dtype], rows, columns, input);
+    const code = isWeightDtype(dtype) ? DTYPE[dtype] : BLOCK_TYPES[dtype].dtype;
+    const weight = matrix.handle = device.createWeight(code, rows, columns, input);
     let row = 0;
     for (const part of parts) {
       if (part.file === null) dummies.fillRows(weight, row, part);
-      else device.loadWeight(stream, weight, row, part.rows, part.file, part.offset);
+      else device.loadWeight(stream, weight, row, part.rows, part.file, part.offset, part.pairedRows);
       row += part.rows;
       enqueuedBytes += part.byteLength;
     }

@@ -7,7 +7,7 @@ import type { DeviceInfo } from "../../ffi/interface.ts";
 import { UpbeatError } from "../../errors.ts";
 import { invalid } from "../config/checks.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
-import type { ModelConfig } from "../models/config.ts";
+import type { ModelConfig } from "../models/config/model_config.ts";
 import { activationBytes, kvBytesPerToken, loadedWeightBytes } from "../models/memory.ts";
 import type { ModelPlan } from "../models/model_plan.ts";
 import type { Clock } from "../telemetry/clock.ts";

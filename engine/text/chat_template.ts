@@ -9,12 +9,14 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UpbeatError } from "../../errors.ts";
+import { findGguf } from "../files/gguf/gguf_model.ts";
 import { noModel } from "../files/model_folder.ts";
 import { ChatContent, renderOpen } from "./chat_content.ts";
 import type { ChatMessage } from "./chat_message.ts";
+import { readGgufTokenizer } from "./gguf/gguf_tokenizer.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
-import { isObject, readChatTemplate, readOptionalObject } from "./tokenizer/tokenizer_files.ts";
+import { isObject, readChatTemplate, readOptionalObject, type TokenizerConfig } from "./tokenizer/tokenizer_files.ts";
 
 /** Variables of {@linkcode ChatTemplate.render}. */
 export interface ChatVariables {
@@ -87,20 +89,23 @@ export class ChatTemplate {
   }
 
   /**
-   * Read the template of a model folder.
+   * Read the template of a model folder or a GGUF file.
    *
-   * @param folder Folder with `chat_template.jinja`, or a `tokenizer_config.json` with `chat_template`.
+   * @param folder Folder with `chat_template.jinja`, or a `tokenizer_config.json` with `chat_template`; or a GGUF file.
    * @returns The template.
    * @throws {UpbeatError} MODEL_NOT_FOUND when the folder does not exist; CHAT_TEMPLATE_INVALID when it has no template,
    * or one that does not parse.
    */
   static async fromFolder(folder: string): Promise<ChatTemplate> {
+    const gguf = findGguf(folder);
+    if (gguf !== null) return ChatTemplate.#fromFiles(readGgufTokenizer(gguf));
     if (!(await stat(folder).catch(() => null))?.isDirectory()) throw noModel(folder);
-    const config = await readOptionalObject(join(folder, "tokenizer_config.json"));
-    const map = await readOptionalObject(join(folder, "special_tokens_map.json"));
-    const template = await readChatTemplate(folder) ?? config["chat_template"] ?? null;
-    if (template === null) throw noTemplate(folder);
-    return new ChatTemplate(template, templateTokens({ ...map, ...config }));
+    return ChatTemplate.#fromFiles({
+      folder,
+      config: await readOptionalObject(join(folder, "tokenizer_config.json")),
+      specialTokensMap: await readOptionalObject(join(folder, "special_tokens_map.json")),
+      chatTemplate: await readChatTemplate(folder),
+    });
   }
 
   /**
@@ -111,9 +116,14 @@ export class ChatTemplate {
    * @throws {UpbeatError} CHAT_TEMPLATE_INVALID when there is none or it does not parse.
    */
   static fromTokenizer(tokenizer: Tokenizer): ChatTemplate {
-    const { config, chatTemplate } = tokenizer;
-    if (chatTemplate === null) throw noTemplate(config.folder);
-    return new ChatTemplate(chatTemplate, templateTokens({ ...config.specialTokensMap, ...config.config }));
+    return ChatTemplate.#fromFiles(tokenizer.config);
+  }
+
+  static #fromFiles(files: Omit<TokenizerConfig, "path">): ChatTemplate {
+    const { folder, config, specialTokensMap, chatTemplate } = files;
+    const template = chatTemplate ?? config["chat_template"] ?? null;
+    if (template === null) throw noTemplate(folder);
+    return new ChatTemplate(template, templateTokens({ ...specialTokensMap, ...config }));
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * A model folder's weights: one `model.safetensors`, or several shards with an index.
+ * A model's weights: one `model.safetensors`, several shards with an index, or GGUF files (`gguf_checkpoint.ts`).
  *
  * The index (`model.safetensors.index.json`, written by transformers' `save_pretrained`) is
  * `{"metadata": …, "weight_map": {tensor name: file name}}`.
@@ -9,37 +9,31 @@
 import { lstatSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type ErrorDetails, showValue, UpbeatError } from "../../errors.ts";
+import { findGguf } from "../files/gguf/gguf_model.ts";
 import { noModel, noWeights } from "../files/model_folder.ts";
 import { FILE_KINDS, isObject, parseJsonObject, readTextFileSync } from "../files/text_file.ts";
+import { openGgufCheckpoint } from "./gguf_checkpoint.ts";
 import { duplicateMember } from "./header_json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
-import type { TensorInfo } from "./safetensors.ts";
-
-/** Every tensor of a model folder, from the headers alone; no file is kept open. */
-export interface Checkpoint {
-  /** The model folder. */
-  readonly folder: string;
-  /** Paths of the weight files. */
-  readonly files: readonly string[];
-  /** Every tensor by name, with the file that holds it. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-}
+import type { Checkpoint, TensorInfo } from "./tensor_info.ts";
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
 
 /**
- * Find and check the weights of a model folder.
+ * Find and check the weights of a model folder, or of a GGUF file.
  *
  * Where both a single file and an index exist the single file is used, as transformers does.
  *
- * @param folder Path of the model folder.
+ * @param folder Path of the model folder or the GGUF file.
  * @returns Every tensor with its file, dtype, shape and byte range.
  * @throws {UpbeatError} `MODEL_NOT_FOUND` when the folder or its weights are missing, naming the expected and the
  * existing files; `WEIGHTS_INVALID` when the index or a file is malformed; `WEIGHTS_MISSING_TENSOR` when the index puts
  * a tensor into a shard that does not contain it.
  */
 export function openCheckpoint(folder: string): Checkpoint {
+  const gguf = findGguf(folder);
+  if (gguf !== null) return openGgufCheckpoint(gguf);
   if (!isFolder(folder)) throw noModel(folder);
   const single = join(folder, SINGLE_FILE);
   if (entryExists(single)) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { BLOCK_TYPES, type BlockTypeName } from "../../ffi/abi.ts";
 
 /** Bits per element of every dtype of the safetensors format (its README and `Dtype` enum, version 0.6). */
 const BITS_PER_ELEMENT: ReadonlyMap<string, number> = new Map([
@@ -34,6 +35,9 @@ export const WEIGHT_DTYPES = ["F32", "F16", "BF16"] as const;
 /** A dtype weights can be loaded from. */
 export type WeightDtype = (typeof WEIGHT_DTYPES)[number];
 
+/** A dtype that weight matrices can be loaded from: also block-quantized ones. */
+export type MatrixDtype = WeightDtype | BlockTypeName;
+
 /**
  * The size of one element of a safetensors dtype.
  *
@@ -52,6 +56,29 @@ export function bitsPerElement(dtype: string): number | undefined {
  */
 export function isWeightDtype(dtype: string): dtype is WeightDtype {
   return (WEIGHT_DTYPES as readonly string[]).includes(dtype);
+}
+
+/**
+ * Whether weight matrices can be loaded from a dtype.
+ *
+ * @param dtype The dtype as the header spells it.
+ * @returns True also for block-quantized types, such as `"Q4_K"`.
+ */
+export function isMatrixDtype(dtype: string): dtype is MatrixDtype {
+  return isWeightDtype(dtype) || Object.hasOwn(BLOCK_TYPES, dtype);
+}
+
+/**
+ * The size of the elements of a matrix.
+ *
+ * @param dtype Their type.
+ * @param elements Their number, whole blocks of a block-quantized type.
+ * @returns Bytes.
+ */
+export function matrixBytes(dtype: MatrixDtype, elements: number): number {
+  if (isWeightDtype(dtype)) return elements * weightElementBytes(dtype);
+  const { columns, bytes } = BLOCK_TYPES[dtype];
+  return (elements / columns) * bytes;
 }
 
 /**

@@ -21,22 +21,7 @@ import { openRegularFile, type RegularFile } from "../files/regular_file.ts";
 import { isObject } from "../files/text_file.ts";
 import { bitsPerElement } from "./dtypes.ts";
 import { duplicateMember } from "./header_json.ts";
-
-/** One tensor of a file. */
-export interface TensorInfo {
-  /** Its name in the checkpoint, such as `model.layers.0.mlp.up_proj.weight`. */
-  readonly name: string;
-  /** Path of its file. */
-  readonly file: string;
-  /** The dtype as spelled in the header, such as `"BF16"`; not necessarily one that can be loaded. */
-  readonly dtype: string;
-  /** Lengths of its dimensions, outermost first; empty for a scalar. */
-  readonly shape: readonly number[];
-  /** Position of its first byte, from the beginning of the file. */
-  readonly offset: number;
-  /** Its length in bytes. */
-  readonly byteLength: number;
-}
+import type { TensorInfo } from "./tensor_info.ts";
 
 /** The checked header of one file. */
 export interface SafetensorsHeader {

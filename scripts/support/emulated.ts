@@ -21,6 +21,7 @@ export const EMULATED: readonly string[] = [
   "tests/engine/caller/user_callback_test.ts",
   "tests/behaviours/shutdown/failure_test.ts",
   "tests/behaviours/numerics/families_test.ts",
+  "tests/behaviours/numerics/gguf_test.ts",
   "tests/behaviours/numerics/goldens_test.ts",
   "tests/behaviours/numerics/kv_dtype_test.ts",
   "tests/engine/telemetry/log_test.ts",

@@ -23,7 +23,9 @@ export type RopeScaling =
     readonly lowFrequencyFactor: number;
     readonly highFrequencyFactor: number;
     readonly originalMaxPositions: number;
-  };
+  }
+  /** Each frequency divided by a factor of its own, as GGUF files store any scaling. F64 `[headDim / 2]` */
+  | { readonly type: "factors"; readonly factors: readonly number[] };
 
 /** The rotary embedding of a model. */
 export interface RopeConfig {

@@ -48,7 +48,8 @@ export interface SharedModel {
 /**
  * Compile a model.
  *
- * @param model The `model` field of `tokenizer.json`.
+ * @param model The `model` field of `tokenizer.json`. An Int32Array `ranks`, which JSON cannot have, holds the rank of each
+ * merge; without it, merges rank in their order.
  * @returns The compiled model.
  * @throws {UpbeatError} TOKENIZER_INVALID for a malformed vocabulary or merge list, a merge of unknown tokens, or sizes that
  * no model has.
@@ -70,7 +71,7 @@ export function compileModel(model: JsonObject): SharedModel {
   const prefix = affix("continuing_subword_prefix");
   return {
     vocabulary: vocabulary.shared,
-    pairs: readMerges(model["merges"], vocabulary, prefix.length).shared,
+    pairs: readMerges(model["merges"], model["ranks"], vocabulary, prefix.length).shared,
     unknownToken: typeof model["unk_token"] === "string" ? model["unk_token"] : null,
     fuseUnknown: model["fuse_unk"] === true,
     byteFallback: model["byte_fallback"] === true,
@@ -80,7 +81,12 @@ export function compileModel(model: JsonObject): SharedModel {
   };
 }
 
-function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: number): PairTable {
+function readMerges(
+  merges: unknown,
+  ranks: unknown,
+  vocabulary: VocabularyTable,
+  prefixLength: number,
+): PairTable {
   if (!Array.isArray(merges)) throw invalidTokenizer("model.merges", "must be a list");
   const most = MERGES_PER_TOKEN * vocabulary.count + FREE_MERGES;
   if (merges.length > most) {
@@ -90,8 +96,8 @@ function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: 
     );
   }
   const pairs = PairTable.withCapacity(merges.length);
-  for (let rank = 0; rank < merges.length; rank++) {
-    const merge: unknown = merges[rank];
+  for (let index = 0; index < merges.length; index++) {
+    const merge: unknown = merges[index];
     let left: unknown;
     let right: unknown;
     if (typeof merge === "string") {
@@ -99,19 +105,19 @@ function readMerges(merges: unknown, vocabulary: VocabularyTable, prefixLength: 
       left = merge.slice(0, space);
       right = merge.slice(space + 1);
       if (space < 0 || (right as string).includes(" ")) {
-        throw invalidTokenizer(`model.merges[${rank}]`, `must be two tokens, not ${showValue(merge)}`);
+        throw invalidTokenizer(`model.merges[${index}]`, `must be two tokens, not ${showValue(merge)}`);
       }
     } else if (Array.isArray(merge)) [left, right] = merge as unknown[];
     if (typeof left !== "string" || typeof right !== "string") {
-      throw invalidTokenizer(`model.merges[${rank}]`, "must be two tokens");
+      throw invalidTokenizer(`model.merges[${index}]`, "must be two tokens");
     }
     const leftId = vocabulary.get(left);
     const rightId = vocabulary.get(right);
     const merged = vocabulary.get(left + right.slice(prefixLength));
     if (leftId === undefined || rightId === undefined || merged === undefined) {
-      throw invalidTokenizer(`model.merges[${rank}]`, `names a token outside the vocabulary: ${left} ${right}`);
+      throw invalidTokenizer(`model.merges[${index}]`, `names a token outside the vocabulary: ${left} ${right}`);
     }
-    pairs.set(leftId, rightId, rank, merged);
+    pairs.set(leftId, rightId, ranks instanceof Int32Array ? ranks[index]! : index, merged);
   }
   if (!pairs.isSpread()) throw invalidTokenizer("model.merges", "has ids that were chosen to make it slow");
   return pairs;

@@ -20,7 +20,8 @@ import { compileTokenizer, inFile, type SharedTokenizer } from "./shared_tokeniz
 import { readSpecialTokens, type SpecialTokens } from "./special_tokens.ts";
 import { TokenTable } from "./token_table.ts";
 import { buildTokenTable } from "./token_table_builder.ts";
-import { readTokenizerFiles, type TokenizerConfig, type TokenizerFiles } from "./tokenizer_files.ts";
+import { readTokenizer } from "../read_tokenizer.ts";
+import type { TokenizerConfig, TokenizerFiles } from "./tokenizer_files.ts";
 
 /** Options of {@linkcode Tokenizer.encode}. */
 export interface EncodeOptions {
@@ -129,13 +130,14 @@ export class Tokenizer {
   /**
    * Load a tokenizer.
    *
-   * @param folder Folder with `tokenizer.json` and, optionally, `tokenizer_config.json`, `special_tokens_map.json`.
+   * @param model Folder with `tokenizer.json` and, optionally, `tokenizer_config.json`, `special_tokens_map.json`; or a GGUF
+   * file, which may have a vocabulary and no weights.
    * @returns The tokenizer.
    * @throws {UpbeatError} TOKENIZER_MISSING without `tokenizer.json`; TOKENIZER_INVALID for a file that is malformed or
    * cannot be reproduced exactly.
    */
-  static async load(folder: string): Promise<Tokenizer> {
-    return new Tokenizer(await readTokenizerFiles(folder));
+  static async load(model: string): Promise<Tokenizer> {
+    return new Tokenizer(await readTokenizer(model));
   }
 
   /**

@@ -115,7 +115,7 @@ test("upbeat generate ends with code 2 when its only argument is a model folder"
     writeRandomModel(folder, { tokenizer: true });
     const { code, stdout, stderr } = await runCli(["generate", folder]);
     assertEquals([code, stdout], [2, ""]);
-    assertStringIncludes(stderr, "is a model folder");
+    assertStringIncludes(stderr, "is a model, and its prompt or text is missing");
     assertMatch(stderr, /^upbeat: [^\n]+\n$/);
   });
 });

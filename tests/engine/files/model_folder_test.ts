@@ -35,8 +35,8 @@ for (const [path, ...parts] of NAMES) {
 /** What stands in a folder, as files with their text and folders that end in a slash; the path that is given; the message. */
 const FOLDERS: readonly (readonly [files: Record<string, string>, path: string, ...parts: string[]])[] = [
   [{}, "", "config.json does not exist", "Hugging Face model folder"],
-  [{ "model.Q4.gguf": "GGUF" }, "model.Q4.gguf", "GGUF file", "safetensors"],
-  [{ "model.Q4.gguf": "GGUF" }, "", "holds model.Q4.gguf", "safetensors"],
+  [{ "model.Q4.gguf": "GGML" }, "model.Q4.gguf", "does not begin like one", "download it again"],
+  [{ "a.Q4.gguf": "GGUF", "b.Q8.gguf": "GGUF" }, "", "several GGUF files", "a.Q4.gguf"],
   [{ "model.safetensors": "" }, "model.safetensors", "is a file", "the folder that it is in"],
   [{ "notes.txt": "" }, "notes.txt", "is a file, not a folder"],
   [

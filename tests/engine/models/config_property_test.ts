@@ -9,7 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 
-import { type ModelConfig, readModelConfig } from "../../../engine/models/config.ts";
+import { readModelConfig } from "../../../engine/models/config.ts";
+import type { ModelConfig } from "../../../engine/models/config/model_config.ts";
 import { activationBytes, kvBytesPerToken, loadedWeightBytes } from "../../../engine/models/memory.ts";
 import { planDummyModel, planModel } from "../../../engine/models/model_plan.ts";
 import { inverseFrequencies } from "../../../engine/models/rope.ts";

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode } from "../../../errors.ts";
 import { readModelConfig } from "../../../engine/models/config.ts";
-import type { ModelConfig } from "../../../engine/models/config.ts";
+import type { ModelConfig } from "../../../engine/models/config/model_config.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { sharedModels } from "../../support/models/shared_models.ts";
 import { withTemporaryFolder } from "../../support/temporary_folder.ts";

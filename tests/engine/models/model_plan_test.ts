@@ -7,8 +7,8 @@ import { isMatrix, type Matrix, type Vector } from "../../../engine/models/memor
 import { planModel } from "../../../engine/models/model_plan.ts";
 import type { ModelPlan } from "../../../engine/models/model_plan.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
-import type { Checkpoint } from "../../../engine/weights/checkpoint.ts";
-import type { TensorInfo } from "../../../engine/weights/safetensors.ts";
+import type { Checkpoint } from "../../../engine/weights/tensor_info.ts";
+import type { TensorInfo } from "../../../engine/weights/tensor_info.ts";
 import { assertUpbeatError } from "../../support/assert_upbeat_error.ts";
 import { writeRandomModel } from "../../support/models/random_model.ts";
 import type { RandomModelOptions } from "../../support/models/random_model.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import { readModelConfig } from "../../../engine/models/config.ts";
-import type { ModelConfig } from "../../../engine/models/config.ts";
+import type { ModelConfig } from "../../../engine/models/config/model_config.ts";
 import { inverseFrequencies } from "../../../engine/models/rope.ts";
 import { openCheckpoint } from "../../../engine/weights/checkpoint.ts";
 import { readTensor } from "./reference_tensor.ts";

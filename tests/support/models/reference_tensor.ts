@@ -4,7 +4,7 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import type { TensorInfo } from "../../../engine/weights/safetensors.ts";
+import type { TensorInfo } from "../../../engine/weights/tensor_info.ts";
 
 /**
  * Read one tensor.

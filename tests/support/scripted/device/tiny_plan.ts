@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ModelConfig } from "../../../../engine/models/config.ts";
+import type { ModelConfig } from "../../../../engine/models/config/model_config.ts";
 import { type ModelPlan, planDummyModel } from "../../../../engine/models/model_plan.ts";
 import { VOCABULARY_SIZE } from "./toy_model.ts";
 
