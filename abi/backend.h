@@ -148,10 +148,10 @@ class Device {
 
   // An empty matrix of rows (outputs) x columns (inputs), all zeros, in the layout of this library's kernels. `input`
   // is what linear rounds its inputs to. Called only where multiplies() is true.
-  virtual std::unique_ptr<Weight> make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) = 0;
+  virtual std::unique_ptr<Weight> make_weight(WeightType type, int32_t rows, int32_t columns, InputType input) = 0;
 
   // Whether linear has kernels for weights and inputs of these types. Always true of F32 inputs.
-  virtual bool multiplies(WeightType weight, Dtype input) const = 0;
+  virtual bool multiplies(WeightType weight, InputType input) const = 0;
 
   // Whether kernels of graphs captured from here on may begin before the kernel before them has ended. Throws
   // UNAVAILABLE where the device cannot do it. May block.

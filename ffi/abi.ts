@@ -31,6 +31,12 @@ export type DtypeName = keyof typeof DTYPE;
 /** The code of an element type. */
 export type Dtype = typeof DTYPE[DtypeName];
 
+/** What linear takes its inputs as (`UPBEAT_DTYPE_*`): as they are, rounded to BF16, or as 8-bit integers with scales. */
+export const INPUT_DTYPE = { F32: 0, BF16: 2, I8: 88 } as const;
+
+/** The code of a type of inputs. */
+export type InputDtype = typeof INPUT_DTYPE[keyof typeof INPUT_DTYPE];
+
 /**
  * Block-quantized element types of weight matrices: their code (`UPBEAT_DTYPE_*`: the type's number in GGUF, plus 64), and
  * how many elements of a row are a block of how many bytes.

@@ -5,7 +5,7 @@
  */
 
 import { type ErrorCode, UpbeatError } from "../errors.ts";
-import { type BlockDtype, DTYPE, type Dtype, SIMD, STATUS, type Symbols } from "./abi.ts";
+import { type BlockDtype, DTYPE, type Dtype, type InputDtype, SIMD, STATUS, type Symbols } from "./abi.ts";
 import type { Device, DeviceInfo, DeviceLibrary, DeviceUsage, OpenDeviceOptions } from "./interface.ts";
 import { findLibrary, openDeviceLibrary } from "./library.ts";
 import { Memory, PinnedMemory } from "./memory.ts";
@@ -221,7 +221,12 @@ class LibraryDevice implements Device {
     this.check(this.symbols.upbeat_graph_destroy(graph));
   }
 
-  createWeight(dtype: Dtype | BlockDtype, rows: number, columns: number, inputDtype: Dtype = DTYPE.F32): WeightHandle {
+  createWeight(
+    dtype: Dtype | BlockDtype,
+    rows: number,
+    columns: number,
+    inputDtype: InputDtype = DTYPE.F32,
+  ): WeightHandle {
     return this.check(
       this.symbols.upbeat_weight_create(this.handle, dtype, rows, columns, inputDtype),
     ) as WeightHandle;

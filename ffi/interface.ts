@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { BlockDtype, Dtype, SimdName, SymbolName, Symbols } from "./abi.ts";
+import type { BlockDtype, Dtype, InputDtype, SimdName, SymbolName, Symbols } from "./abi.ts";
 import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, WeightHandle } from "./types.ts";
 
 /** Foreign functions and memory, as a JavaScript runtime provides them. */
@@ -193,7 +193,7 @@ export interface Device extends Disposable {
    * Create an empty weight matrix of `rows` (outputs) x `columns` (inputs). Its products take F32 inputs as they are (the
    * default) or rounded to BF16, where the library has kernels for that.
    */
-  createWeight(dtype: Dtype | BlockDtype, rows: number, columns: number, inputDtype?: Dtype): WeightHandle;
+  createWeight(dtype: Dtype | BlockDtype, rows: number, columns: number, inputDtype?: InputDtype): WeightHandle;
   /**
    * Enqueue: fill rows of a weight matrix from byte `offset` of a file. With `pairedRows` above 0 the file's rows come in
    * groups of that many, in which row 2j + t is the matrix's row j + t * pairedRows / 2: q and k of Llama models in GGUF

@@ -59,6 +59,7 @@ enum {
   UPBEAT_DTYPE_F32 = 0,
   UPBEAT_DTYPE_F16 = 1,
   UPBEAT_DTYPE_BF16 = 2,
+  UPBEAT_DTYPE_I8 = 88, /* of inputs only */
 
   /* Block-quantized types of weight matrices: the types of the GGUF format, their numbers plus 64. A row is a sequence
    * of blocks: of 32 elements, or of 256 (Q*_K, IQ* but IQ4_NL, TQ*). */
@@ -215,9 +216,12 @@ UPBEAT_API int32_t upbeat_range_pop(void);
  * library's kernels. Rows are filled by the calls below, in any order, each row once: matrices that share an input
  * (q, k, v; gate, up) are stacked into one. Of a block-quantized dtype, columns are a multiple of the block.
  * input_dtype: how upbeat_linear takes its inputs with this weight. UPBEAT_DTYPE_F32: as they are. UPBEAT_DTYPE_BF16:
- * each rounded to BF16 (to nearest, ties to even), which needs a third of the products of a tensor core. UNAVAILABLE
- * where the library has no kernels for the pair: every library has them for F32 inputs; for BF16 inputs the CUDA
- * library with F16 and BF16 weights, and UPBEAT_SIMD_AMX with BF16 weights. */
+ * each rounded to BF16 (to nearest, ties to even), which needs a third of the products of a tensor core.
+ * UPBEAT_DTYPE_I8: 32 inputs at a time as integers, with s the largest magnitude / 127 (all in F32), each input x is
+ * round(x * (127 / largest)) * s; of a row with an infinity or a NaN all outputs are NaN. UNAVAILABLE where the library
+ * has no kernels for the pair: every library has them for F32 inputs; for BF16 inputs the CUDA library with F16, BF16
+ * and block-quantized weights, and UPBEAT_SIMD_AMX with BF16 weights; for I8 inputs the CPU library with
+ * block-quantized weights. The CUDA library keeps these as BF16. */
 UPBEAT_API int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_t columns,
                                         int32_t input_dtype);
 
@@ -263,7 +267,9 @@ UPBEAT_API int32_t upbeat_rms_norm(int32_t stream, const void* input, const void
  * exact sum of three BF16 numbers, and products are added 32 inputs at a time; numbers below 2^-126 count as zero. The
  * CUDA library splits inputs and weights in the same way and adds 16 inputs at a time, in eight slices of the inputs
  * whose sums it then adds. Each order is the same for any number of rows.) A weight created with BF16 inputs rounds
- * each input to one BF16 number. */
+ * each input to one BF16 number. With I8 inputs, products are added exactly, those of 32 inputs (16 where a scale of
+ * the weights belongs to 16); then sum = products * (weight scale * s) + sum in one rounding, and where the weights
+ * have offsets sum = offset * (s * sum of the integers) + sum. */
 UPBEAT_API int32_t upbeat_linear(int32_t stream, int32_t weight, const void* input, const void* bias,
                                  const void* residual, int32_t rows, void* output);
 

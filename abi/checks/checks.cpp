@@ -93,6 +93,13 @@ WeightType check_weight_type(const char* argument, int32_t dtype) {
   return {.dtype = Dtype(dtype)};
 }
 
+InputType check_input_type(const char* argument, int32_t dtype) {
+  if (dtype != UPBEAT_DTYPE_F32 && dtype != UPBEAT_DTYPE_BF16 && dtype != UPBEAT_DTYPE_I8) {
+    throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s: must be F32 (0), BF16 (2) or I8 (88), is %d", argument, dtype);
+  }
+  return InputType(dtype);
+}
+
 Dtype check_cache_dtype(const char* argument, int32_t dtype) {
   if (dtype != UPBEAT_DTYPE_F32 && dtype != UPBEAT_DTYPE_BF16) {
     throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "%s: a cache must be F32 (0) or BF16 (2), is %d", argument, dtype);

@@ -45,6 +45,7 @@ void check_epsilon(float epsilon);
 void check_finite(const char* argument, float value);
 Dtype check_dtype(const char* argument, int32_t dtype);
 WeightType check_weight_type(const char* argument, int32_t dtype);
+InputType check_input_type(const char* argument, int32_t dtype);
 Dtype check_cache_dtype(const char* argument, int32_t dtype);
 void check_heads(int32_t heads, int32_t kv_heads, int32_t head_dim);
 void check_both_or_none(const char* first_argument, const void* first, const char* second_argument, const void* second);

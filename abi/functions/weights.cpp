@@ -45,13 +45,13 @@ int32_t upbeat_weight_create(int32_t device, int32_t dtype, int32_t rows, int32_
     check_positive("rows", rows);
     check_positive("columns", columns);
     check_blocks(type, columns);
-    const Dtype input = check_dtype("input_dtype", input_dtype);
+    const InputType input = check_input_type("input_dtype", input_dtype);
     if (!owner.multiplies(type, input)) {
       throw_error(
           UPBEAT_ERROR_UNAVAILABLE,
           "input_dtype: this library has no kernels for %s weights with %s inputs: ask for F32 inputs (the engine's "
-          "activations \"float32\"); BF16 inputs need BF16 weights and AMX, or the CUDA library and F16 or BF16 "
-          "weights",
+          "activations \"float32\"); BF16 inputs need BF16 weights and AMX, or the CUDA library and weights of "
+          "16 bits or blocks; I8 inputs need the CPU library and weights of blocks",
           name_of(type), name_of(input));
     }
     return owner.objects().add(owner.make_weight(type, rows, columns, input));

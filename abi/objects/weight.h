@@ -13,8 +13,8 @@ class Device;
 
 class Weight {
  public:
-  // Allocates padded_rows x layout.padded_columns elements. Throws ApiError OUT_OF_MEMORY.
-  Weight(Device& device, const PackedWeight& layout, int64_t padded_rows);
+  // Allocates `bytes` for the matrix; -1 for more than there can be. Throws ApiError OUT_OF_MEMORY.
+  Weight(Device& device, const PackedWeight& layout, int64_t bytes);
 
   Device& device() const { return device_; }
   const PackedWeight& packed() const { return packed_; }
@@ -27,5 +27,8 @@ class Weight {
   Memory memory_;
   RowRanges loaded_;
 };
+
+// Bytes of padded_rows x layout.padded_columns elements; -1 where they do not fit 64 bits.
+int64_t dense_weight_bytes(const PackedWeight& layout, int64_t padded_rows);
 
 }  // namespace upbeat

@@ -50,8 +50,8 @@ constexpr Entry kFormats[] = {
     entry(BlockType::iq1_m, {.bits = 4, .run = 16, .levels = kIq1Levels, .factor = 0.125f, .read = read_iq1_m}),
     entry(BlockType::iq4_nl, {.bits = 4, .run = 32, .levels = kIq4Levels, .read = read_q4_0}),
     entry(BlockType::iq4_xs, {.bits = 4, .run = 32, .levels = kIq4Levels, .read = read_iq4_xs}),
-    entry(BlockType::tq1_0, {.bits = 2, .run = 16, .zero = 1, .read = read_tq1_0}),
-    entry(BlockType::tq2_0, {.bits = 2, .run = 16, .zero = 1, .read = read_tq2_0}),
+    entry(BlockType::tq1_0, {.bits = 2, .run = 32, .zero = 1, .read = read_tq1_0}),
+    entry(BlockType::tq2_0, {.bits = 2, .run = 32, .zero = 1, .read = read_tq2_0}),
     entry(BlockType::mxfp4, {.bits = 4, .run = 32, .levels = kMxfp4Levels, .bf16_scale = true, .read = read_mxfp4}),
 };
 

@@ -82,11 +82,10 @@ void read_q5_k(const uint8_t* block, BlockCodes& codes) {
 // 128 bytes of nibbles; 64 bytes of upper two bits; 16 signed scales; F16 scale. Each half of the block has 64 bytes of
 // nibbles, whose low ones are its first 64 elements, and 32 bytes of upper bits.
 void read_q6_k(const uint8_t* block, BlockCodes& codes) {
-  read_fields(block + 128, 2, codes.codes);
-  for (int i = 0; i < 256; i++) {
-    const uint8_t nibbles = block[i / 128 * 64 + i % 64];
-    codes.codes[i] = uint8_t(codes.codes[i] << 4 | (i % 128 < 64 ? nibbles & 15 : nibbles >> 4));
-  }
+  uint8_t upper[256];
+  read_fields(block + 128, 2, upper);
+  for (int half = 0; half < 2; half++) read_halves(block + half * 64, 64, codes.codes + half * 128);
+  for (int i = 0; i < 256; i++) codes.codes[i] = uint8_t(codes.codes[i] | upper[i] << 4);
   std::memcpy(codes.scales, block + 192, 16);
   codes.scale = read_u16(block + 208);
 }
@@ -100,9 +99,7 @@ void read_iq4_xs(const uint8_t* block, BlockCodes& codes) {
     const int low = block[4 + i / 2] >> (4 * (i % 2)) & 15;
     codes.scales[i] = int8_t((low | (high >> (2 * i) & 3) << 4) - 32);
   }
-  for (int i = 0; i < 256; i++) {
-    codes.codes[i] = uint8_t(block[8 + i / 32 * 16 + i % 16] >> (i % 32 < 16 ? 0 : 4) & 15);
-  }
+  for (int run = 0; run < 8; run++) read_halves(block + 8 + run * 16, 16, codes.codes + run * 32);
 }
 
 // Base 3, five digits a byte as a fraction of 256: 32 bytes, then 16, digit by digit; then four digits of four bytes;

@@ -11,6 +11,14 @@ namespace upbeat {
 inline uint16_t read_u16(const uint8_t* bytes) { return uint16_t(bytes[0] | bytes[1] << 8); }
 inline uint32_t read_u32(const uint8_t* bytes) { return read_u16(bytes) | uint32_t(read_u16(bytes + 2)) << 16; }
 
+// Nibbles in halves: the low ones of `count` bytes are the first elements, the high ones as many more.
+inline void read_halves(const uint8_t* bytes, int count, uint8_t* codes) {
+  for (int i = 0; i < count; i++) {
+    codes[i] = bytes[i] & 15;
+    codes[i + count] = bytes[i] >> 4;
+  }
+}
+
 // Blocks of 32 elements (simple_blocks.cpp).
 void read_q4_0(const uint8_t* block, BlockCodes& codes);
 void read_q4_1(const uint8_t* block, BlockCodes& codes);

@@ -1,16 +1,9 @@
-// Blocks of 32 elements. Nibbles come in halves: the low ones of 16 bytes are elements 0 to 15, the high ones 16 to 31.
+// Blocks of 32 elements.
 #include "abi/quantized/read_blocks.h"
 
 namespace upbeat {
 
 namespace {
-
-void read_nibbles(const uint8_t* bytes, uint8_t* codes) {
-  for (int i = 0; i < 16; i++) {
-    codes[i] = bytes[i] & 15;
-    codes[i + 16] = bytes[i] >> 4;
-  }
-}
 
 // Adds bit `i` of the mask to code `i`, above the nibble.
 void add_fifth_bits(uint32_t mask, uint8_t* codes) {
@@ -32,20 +25,20 @@ void set_offset(BlockCodes& codes, uint16_t offset) {
 // F16 scale; 16 bytes of nibbles.
 void read_q4_0(const uint8_t* block, BlockCodes& codes) {
   set_scale(codes, read_u16(block));
-  read_nibbles(block + 2, codes.codes);
+  read_halves(block + 2, 16, codes.codes);
 }
 
 // F16 scale; F16 offset; 16 bytes of nibbles.
 void read_q4_1(const uint8_t* block, BlockCodes& codes) {
   set_scale(codes, read_u16(block));
   set_offset(codes, read_u16(block + 2));
-  read_nibbles(block + 4, codes.codes);
+  read_halves(block + 4, 16, codes.codes);
 }
 
 // F16 scale; 32 fifth bits; 16 bytes of nibbles.
 void read_q5_0(const uint8_t* block, BlockCodes& codes) {
   set_scale(codes, read_u16(block));
-  read_nibbles(block + 6, codes.codes);
+  read_halves(block + 6, 16, codes.codes);
   add_fifth_bits(read_u32(block + 2), codes.codes);
 }
 
@@ -53,7 +46,7 @@ void read_q5_0(const uint8_t* block, BlockCodes& codes) {
 void read_q5_1(const uint8_t* block, BlockCodes& codes) {
   set_scale(codes, read_u16(block));
   set_offset(codes, read_u16(block + 2));
-  read_nibbles(block + 8, codes.codes);
+  read_halves(block + 8, 16, codes.codes);
   add_fifth_bits(read_u32(block + 4), codes.codes);
 }
 
@@ -68,7 +61,7 @@ void read_q8_0(const uint8_t* block, BlockCodes& codes) {
 void read_mxfp4(const uint8_t* block, BlockCodes& codes) {
   const int exponent = block[0];
   set_scale(codes, uint16_t(exponent >= 2 ? (exponent - 1) << 7 : 0x20 << exponent));
-  read_nibbles(block + 1, codes.codes);
+  read_halves(block + 1, 16, codes.codes);
 }
 
 }  // namespace upbeat

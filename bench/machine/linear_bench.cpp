@@ -1,5 +1,7 @@
-// upbeat_linear_bench [threads [rounds [rows ...]]]: the linear kernels on the shapes of Qwen2.5-0.5B (BF16 weights, 24
-// layers and the output layer, each layer with weights of its own), compared with the peaks of the machine.
+// upbeat_linear_bench [threads [rounds [rows ...]]]: the linear kernels on the shapes of Qwen2.5-0.5B (24 layers and
+// the output layer, each layer with weights of its own), compared with the peaks of the machine. The environment
+// chooses the weights: UPBEAT_BENCH_WEIGHTS is BF16 or a block-quantized type, whose inputs are int8 then;
+// UPBEAT_BENCH_SHAPE=llama takes the shapes of Llama-3.2-1B, which are multiples of 256.
 //
 // The floor of a call is the larger of (operations / FMA peak) and (weight bytes / read bandwidth). Both are measured
 // again in every round, next to the kernels, and a round's ratio uses that round's peaks: on a shared machine the ratio
@@ -8,11 +10,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 #include <vector>
 
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/weight_layout.h"
+#include "cpu/kernels/quantized/block_layout.h"
 #include "ffi/upbeat.h"
 #include "machine_peak.h"
 
@@ -31,11 +35,23 @@ struct Shape {
   int count;  // per step
 };
 
-constexpr Shape kShapes[] = {
+constexpr int kShapeCount = 5;
+constexpr Shape kQwenShapes[kShapeCount] = {
     {"qkv", 1152, 896, 24},  {"attention output", 896, 896, 24}, {"gate_up", 9728, 896, 24},
     {"down", 896, 4864, 24}, {"vocabulary", 151936, 896, 1},
 };
-constexpr int kShapeCount = int(sizeof kShapes / sizeof kShapes[0]);
+constexpr Shape kLlamaShapes[kShapeCount] = {
+    {"qkv", 3072, 2048, 16},  {"attention output", 2048, 2048, 16}, {"gate_up", 16384, 2048, 16},
+    {"down", 2048, 8192, 16}, {"vocabulary", 128256, 2048, 1},
+};
+
+// The type of the weights by its name, BF16 where there is none.
+upbeat::WeightType weight_type(const char* name) {
+  for (const upbeat::BlockSize& size : upbeat::kBlockSizes) {
+    if (name != nullptr && std::strcmp(name, size.name) == 0) return {.blocks = size.type};
+  }
+  return {.dtype = upbeat::Dtype::bf16};
+}
 
 void* allocate_huge(size_t bytes) {
   constexpr size_t kHugePage = size_t(2) << 20;
@@ -58,9 +74,19 @@ uint32_t next_random(uint32_t& state) {
   return state;
 }
 
-// Weights of both signs and of a magnitude near 0.01.
-upbeat::PackedWeight random_weight(const upbeat::KernelSet& kernels, int outputs, int inputs, uint32_t& state) {
-  upbeat::PackedWeight weight = kernels.packed_weight({upbeat::Dtype::bf16}, outputs, inputs);
+// Weights of both signs and of a magnitude near 0.01; of blocks, any bits.
+upbeat::PackedWeight random_weight(const upbeat::KernelSet& kernels, upbeat::WeightType type, int outputs, int inputs,
+                                   uint32_t& state) {
+  const bool has_blocks = type.blocks != upbeat::BlockType::none;
+  upbeat::PackedWeight weight =
+      kernels.packed_weight(type, outputs, inputs, has_blocks ? upbeat::InputType::i8 : upbeat::InputType::f32);
+  if (has_blocks) {
+    const size_t bytes = size_t(upbeat::panel_count(weight)) * upbeat::block_panel_bytes(weight);
+    weight.data = allocate_huge(bytes);
+    uint32_t* words = static_cast<uint32_t*>(weight.data);
+    for (size_t i = 0; i < bytes / 4; i++) words[i] = next_random(state) & 0xbfffbfff;  // no infinite scales
+    return weight;
+  }
   weight.data = allocate_huge(upbeat::packed_bytes(weight));
   uint16_t* words = static_cast<uint16_t*>(weight.data);
   for (size_t i = 0; i < upbeat::packed_bytes(weight) / 2; i++) {
@@ -100,21 +126,25 @@ int main(int argc, char** argv) {
   upbeat::ThreadPool pool(threads);
   upbeat::machine::ReadBandwidth bandwidth(threads, int64_t(1) << 30);
 
+  const upbeat::WeightType type = weight_type(std::getenv("UPBEAT_BENCH_WEIGHTS"));
+  const char* shape_name = std::getenv("UPBEAT_BENCH_SHAPE");
+  const Shape* kShapes = shape_name != nullptr && std::strcmp(shape_name, "llama") == 0 ? kLlamaShapes : kQwenShapes;
+  const auto run = type.blocks != upbeat::BlockType::none ? kernels->linear_blocks : kernels->linear;
   uint32_t random = 1;
   std::vector<upbeat::PackedWeight> weights[kShapeCount];
   for (int shape = 0; shape < kShapeCount; shape++) {
     for (int i = 0; i < kShapes[shape].count; i++) {
-      weights[shape].push_back(random_weight(*kernels, kShapes[shape].outputs, kShapes[shape].inputs, random));
+      weights[shape].push_back(random_weight(*kernels, type, kShapes[shape].outputs, kShapes[shape].inputs, random));
     }
   }
   const int most_rows = *std::max_element(all_rows.begin(), all_rows.end());
-  const size_t input_floats = size_t(most_rows) * 4864;
-  const size_t output_floats = std::max(size_t(most_rows) * 9728, size_t(std::min(most_rows, 64)) * 151936);
+  const size_t input_floats = size_t(most_rows) * 8192;
+  const size_t output_floats = std::max(size_t(most_rows) * 16384, size_t(std::min(most_rows, 64)) * 151936);
   float* input = static_cast<float*>(allocate_huge(input_floats * 4));
   float* output = static_cast<float*>(allocate_huge(output_floats * 4));
   for (size_t i = 0; i < input_floats; i++) input[i] = float(int32_t(next_random(random))) * 0x1p-31f;
 
-  std::printf("kernels %s, %d threads, %d rounds\n", kernels->name, threads, rounds);
+  std::printf("kernels %s, %s weights, %d threads, %d rounds\n", kernels->name, name_of(type), threads, rounds);
   for (const int rows : all_rows) {
     Samples seconds[kShapeCount + 1], ratios[kShapeCount + 1], fma_rates, read_rates;
     double operations[kShapeCount], bytes[kShapeCount];
@@ -129,12 +159,12 @@ int main(int argc, char** argv) {
         // A prefill needs the logits of its last row only.
         const int shape_rows = kShapes[shape].count == 1 && rows > 64 ? 1 : rows;
         operations[shape] = 2.0 * shape_rows * kShapes[shape].outputs * kShapes[shape].inputs * kShapes[shape].count;
-        bytes[shape] = double(upbeat::packed_bytes(weights[shape][0])) * kShapes[shape].count;
+        bytes[shape] = double(row_bytes(type, kShapes[shape].inputs)) * kShapes[shape].outputs * kShapes[shape].count;
         upbeat::Fault fault;
         const upbeat::machine::Stopwatch stopwatch(threads);
         for (const upbeat::PackedWeight& weight : weights[shape]) {
           const upbeat::LinearArguments arguments = {weight, input, nullptr, nullptr, shape_rows, output};
-          if (!kernels->linear(arguments, pool, fault)) {
+          if (!run(arguments, pool, fault)) {
             std::fprintf(stderr, "%s\n", fault.message);
             return 1;
           }

@@ -6,6 +6,7 @@
 
 #include "abi/checks/error.h"
 #include "cpu/kernels/linear/weight_layout.h"
+#include "cpu/kernels/quantized/block_layout.h"
 #include "cpu/machine/machine.h"
 #include "cpu/memory/allocate.h"
 #include "cpu/streams/event.h"
@@ -49,14 +50,18 @@ std::unique_ptr<Stream> CpuDevice::make_stream() { return std::make_unique<CpuSt
 
 Ref<Event> CpuDevice::make_event() { return Ref<Event>(new CpuEvent(*this)); }
 
-std::unique_ptr<Weight> CpuDevice::make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) {
+std::unique_ptr<Weight> CpuDevice::make_weight(WeightType type, int32_t rows, int32_t columns, InputType input) {
   const PackedWeight layout = kernels_.packed_weight(type, rows, columns, input);
-  return std::make_unique<Weight>(*this, layout, padded_rows(layout));
+  const bool has_blocks = type.blocks != BlockType::none;
+  const int64_t bytes = has_blocks ? int64_t(panel_count(layout)) * int64_t(block_panel_bytes(layout))
+                                   : dense_weight_bytes(layout, padded_rows(layout));
+  return std::make_unique<Weight>(*this, layout, bytes);
 }
 
-bool CpuDevice::multiplies(WeightType weight, Dtype input) const {
-  const bool is_bf16 = weight.blocks == BlockType::none && weight.dtype == Dtype::bf16;
-  return input == Dtype::f32 || (input == Dtype::bf16 && is_bf16 && kernels_.rounds_inputs);
+bool CpuDevice::multiplies(WeightType weight, InputType input) const {
+  const bool has_blocks = weight.blocks != BlockType::none;
+  if (input == InputType::i8) return has_blocks;
+  return input == InputType::f32 || (!has_blocks && weight.dtype == Dtype::bf16 && kernels_.rounds_inputs);
 }
 
 std::string CpuDevice::info() {

@@ -28,8 +28,8 @@ class CpuDevice final : public Device {
   Memory allocate(MemoryKind kind, int64_t bytes, const char* what) override;
   std::unique_ptr<Stream> make_stream() override;
   Ref<Event> make_event() override;
-  std::unique_ptr<Weight> make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) override;
-  bool multiplies(WeightType weight, Dtype input) const override;
+  std::unique_ptr<Weight> make_weight(WeightType type, int32_t rows, int32_t columns, InputType input) override;
+  bool multiplies(WeightType weight, InputType input) const override;
   // Commands of a graph run one after the other here: throws when `wanted`.
   void use_dependent_launches(bool wanted) override;
   std::string info() override;

@@ -42,6 +42,7 @@ struct KernelSet {
   Kernel<EmbeddingArguments> embedding;
   Kernel<RmsNormArguments> rms_norm;
   Kernel<LinearArguments> linear;
+  Kernel<LinearArguments> linear_blocks;  // of weights with int8 inputs
   Kernel<RotaryTableArguments> rotary_table;
   Kernel<RotaryCacheArguments> rotary_cache;
   Kernel<AttentionArguments> attention;
@@ -52,10 +53,10 @@ struct KernelSet {
   Kernel<SampleArguments> sample;
 
   // A weight of this set's layout, without memory.
-  PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, Dtype input = Dtype::f32) const {
-    const Dtype dtype = type.blocks == BlockType::none ? type.dtype : Dtype::f32;
-    const int64_t step = dtype == Dtype::bf16 ? bf16_column_step : 1;
-    return {nullptr, dtype, input, rows, columns, (columns + step - 1) / step * step, type};
+  PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, InputType input = InputType::f32) const {
+    const bool has_blocks = type.blocks != BlockType::none;
+    const int64_t step = !has_blocks && type.dtype == Dtype::bf16 ? bf16_column_step : 1;
+    return {nullptr, type.dtype, input, rows, columns, (columns + step - 1) / step * step, type};
   }
 };
 

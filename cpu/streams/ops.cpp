@@ -15,7 +15,10 @@ void enqueue_op(CpuStream& stream, const Arguments& arguments) {
 
 void CpuStream::enqueue(const EmbeddingArguments& arguments) { enqueue_op<&KernelSet::embedding>(*this, arguments); }
 void CpuStream::enqueue(const RmsNormArguments& arguments) { enqueue_op<&KernelSet::rms_norm>(*this, arguments); }
-void CpuStream::enqueue(const LinearArguments& arguments) { enqueue_op<&KernelSet::linear>(*this, arguments); }
+void CpuStream::enqueue(const LinearArguments& arguments) {
+  if (arguments.weight.input == InputType::i8) return enqueue_op<&KernelSet::linear_blocks>(*this, arguments);
+  enqueue_op<&KernelSet::linear>(*this, arguments);
+}
 void CpuStream::enqueue(const RotaryTableArguments& arguments) {
   enqueue_op<&KernelSet::rotary_table>(*this, arguments);
 }

@@ -122,16 +122,16 @@ std::unique_ptr<Stream> CudaDevice::make_stream() { return std::make_unique<Cuda
 
 Ref<Event> CudaDevice::make_event() { return Ref<Event>(new CudaEvent(*this)); }
 
-std::unique_ptr<Weight> CudaDevice::make_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) {
+std::unique_ptr<Weight> CudaDevice::make_weight(WeightType type, int32_t rows, int32_t columns, InputType input) {
   const PackedWeight layout = packed_weight(type, rows, columns, input);
-  auto weight = std::make_unique<Weight>(*this, layout, padded_rows(layout));
+  auto weight = std::make_unique<Weight>(*this, layout, dense_weight_bytes(layout, padded_rows(layout)));
   note_weight_memory(weight->packed().data, size_t(weight->bytes()));
   return weight;
 }
 
-bool CudaDevice::multiplies(WeightType weight, Dtype input) const {
+bool CudaDevice::multiplies(WeightType weight, InputType input) const {
   const bool is_f32 = weight.blocks == BlockType::none && weight.dtype == Dtype::f32;
-  return input == Dtype::f32 || (input == Dtype::bf16 && !is_f32);
+  return input == InputType::f32 || (input == InputType::bf16 && !is_f32);
 }
 
 Staging& CudaDevice::staging() {

@@ -6,6 +6,7 @@ import {
   type ArgumentType,
   BLOCK_TYPES,
   DTYPE,
+  INPUT_DTYPE,
   parseParameter,
   SAMPLING_FLOATS,
   SAMPLING_INTS,
@@ -102,6 +103,7 @@ test("the constants of abi.ts are those of upbeat.h", () => {
     UPBEAT_SAMPLING_INTS: ints,
   };
   for (const [name, { dtype }] of Object.entries(BLOCK_TYPES)) described[`UPBEAT_DTYPE_${name}`] = dtype;
+  described["UPBEAT_DTYPE_I8"] = INPUT_DTYPE.I8;
   const groups = { ERROR: errors, DTYPE, SIMD, TOKEN, SAMPLING: { ...floatColumns, ...intColumns } };
   for (const [group, entries] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(entries)) described[`UPBEAT_${group}_${name}`] = value;

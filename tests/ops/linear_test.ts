@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UpbeatError } from "../../errors.ts";
-import { DTYPE, type DtypeName, type SimdName } from "../../ffi/abi.ts";
+import { DTYPE, type DtypeName, INPUT_DTYPE, type SimdName } from "../../ffi/abi.ts";
 import type { Pointer } from "../../ffi/types.ts";
 import {
   ascending,
@@ -161,18 +161,20 @@ testOp("upbeat_linear() computes the same in a graph, with the graph's own memor
 
 testOp("upbeat_weight_create() refuses inputs without kernels, and names the remedy", (bench) => {
   const dtypes = ["F32", "F16", "BF16"] as const;
-  const all = dtypes.flatMap((dtype) => dtypes.map((inputs) => ({ dtype, inputs })));
+  const all = dtypes.flatMap((dtype) => (["F32", "BF16", "I8"] as const).map((inputs) => ({ dtype, inputs })));
   const known = pairs(bench).map(({ dtype, inputs = "F32" }) => `${dtype}, ${inputs}`);
   for (const { dtype, inputs } of all) {
     if (known.includes(`${dtype}, ${inputs}`)) continue;
-    const error = assertThrows(() => bench.device.createWeight(DTYPE[dtype], 4, 4, DTYPE[inputs]), UpbeatError);
+    const error = assertThrows(() => bench.device.createWeight(DTYPE[dtype], 4, 4, INPUT_DTYPE[inputs]), UpbeatError);
     assertEquals(error.code, "DEVICE_UNAVAILABLE");
     for (const words of [`${dtype} weights with ${inputs} inputs`, "ask for F32 inputs", 'activations "float32"']) {
       assertStringIncludes(error.message, words);
     }
   }
   assert(all.length > known.length);
-  const error = assertThrows(() => bench.device.createWeight(DTYPE.BF16, 4, 4, 3 as 0), UpbeatError);
-  assertEquals(error.code, "DEVICE_INVALID_ARGUMENT");
-  assertStringIncludes(error.message, "input_dtype");
+  for (const unknown of [1, 3]) {
+    const error = assertThrows(() => bench.device.createWeight(DTYPE.BF16, 4, 4, unknown as 0), UpbeatError);
+    assertEquals(error.code, "DEVICE_INVALID_ARGUMENT");
+    assertStringIncludes(error.message, "input_dtype");
+  }
 });

@@ -11,6 +11,7 @@ import {
   type Device,
   DTYPE,
   type DtypeName,
+  INPUT_DTYPE,
   openDevice,
   type Pointer,
   SIMD,
@@ -116,11 +117,11 @@ export class OpBench implements Disposable {
     elements: Float32Array,
     columns: number,
     dtype: DtypeName = "F32",
-    inputs: DtypeName = "F32",
+    inputs: keyof typeof INPUT_DTYPE = "F32",
   ): { handle: WeightHandle; values: Float32Array } {
     const { bytes, values } = encode(elements, dtype);
     const rows = elements.length / columns;
-    const handle = this.device.createWeight(DTYPE[dtype], rows, columns, DTYPE[inputs]);
+    const handle = this.device.createWeight(DTYPE[dtype], rows, columns, INPUT_DTYPE[inputs]);
     using source = this.pinned(bytes);
     this.check(this.symbols.upbeat_weight_upload(this.stream, handle, 0, rows, source.pointer));
     this.device.synchronize(this.stream);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cpu/kernels/attention/blocks.inl"
+#include "cpu/kernels/common/read_element.inl"
 #include "cpu/kernels/common/scratch.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {

@@ -16,12 +16,19 @@
 #define UPBEAT_KERNELS_NAMESPACE amx_emulated
 #elif defined(UPBEAT_KERNELS_AMX)
 #define UPBEAT_KERNELS_NAMESPACE amx
+#elif defined(__AVX512VNNI__)
+#define UPBEAT_KERNELS_NAMESPACE avx512_vnni
 #else
 #define UPBEAT_KERNELS_NAMESPACE avx512
 #endif
 #elif defined(UPBEAT_KERNELS_AVX2)
 #include <immintrin.h>
+#if defined(UPBEAT_KERNELS_NAMESPACE)  // an emulation's own
+#elif defined(__AVXVNNI__)
+#define UPBEAT_KERNELS_NAMESPACE avx_vnni
+#else
 #define UPBEAT_KERNELS_NAMESPACE avx2
+#endif
 #elif defined(UPBEAT_KERNELS_NEON)
 #include <arm_neon.h>
 #define UPBEAT_KERNELS_NAMESPACE neon
@@ -388,10 +395,5 @@ inline void in_column_order<Bf16>(F32x16& a, F32x16& b) {
 }
 
 #endif
-
-// One element as a float.
-inline float read_element(const float* p) { return *p; }
-inline float read_element(const Bf16* p) { return f32_from_bf16(p->bits); }
-inline float read_element(const F16* p) { return f32_from_f16(p->bits); }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

@@ -3,24 +3,22 @@
 // microseconds per token, while the output layer reads the whole matrix.
 #pragma once
 
+#include "cpu/kernels/common/read_element.inl"
 #include "cpu/kernels/common/scratch.inl"
 #include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/packed_layout.inl"
 #include "cpu/kernels/linear/weight_layout.h"
+#include "cpu/kernels/quantized/pack_blocks.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
-
-inline float to_f32(float value) { return value; }
-inline float to_f32(Bf16 value) { return f32_from_bf16(value.bits); }
-inline float to_f32(F16 value) { return f32_from_f16(value.bits); }
 
 template <typename Element>
 void embed_row(const PackedWeight& weight, int32_t token, float* output) {
   const Element* panel = static_cast<const Element*>(weight.data) +
                          size_t(token / kPanelColumns) * (panel_bytes(weight) / sizeof(Element));
   const int lane = token % kPanelColumns;
-  for (int k = 0; k < weight.columns; k++) output[k] = to_f32(panel[PackedLayout<Element>::at(lane, k)]);
+  for (int k = 0; k < weight.columns; k++) output[k] = read_element(panel + PackedLayout<Element>::at(lane, k));
 }
 
 inline bool embedding(const EmbeddingArguments& arguments, ThreadPool& pool, Fault& fault) {
@@ -38,6 +36,7 @@ inline bool embedding(const EmbeddingArguments& arguments, ThreadPool& pool, Fau
       std::memset(output, 0, size_t(weight.columns) * sizeof(float));
       return;
     }
+    if (weight.source.blocks != BlockType::none) return unpack_block_row(weight, token, output);
     switch (weight.dtype) {
       case Dtype::f32:
         embed_row<float>(weight, token, output);

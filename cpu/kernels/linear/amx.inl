@@ -235,8 +235,8 @@ bool linear_amx_terms(const LinearArguments& arguments, ThreadPool& pool, Fault&
 }
 
 inline bool linear_amx(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
-  return arguments.weight.input == Dtype::bf16 ? linear_amx_terms<1>(arguments, pool, fault)
-                                               : linear_amx_terms<kExactTerms>(arguments, pool, fault);
+  return arguments.weight.input == InputType::bf16 ? linear_amx_terms<1>(arguments, pool, fault)
+                                                   : linear_amx_terms<kExactTerms>(arguments, pool, fault);
 }
 
 }  // namespace upbeat::UPBEAT_KERNELS_NAMESPACE

@@ -8,10 +8,13 @@
 // memory in flight, and the arithmetic's own misses need some of them.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/kernels/common/scratch.inl"
 #include "cpu/kernels/linear/gemm_scratch.inl"
 #include "cpu/kernels/linear/panels.inl"
 #include "cpu/kernels/linear/partition.inl"
+#include "cpu/kernels/quantized/expand_blocks.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -143,9 +146,17 @@ TileFunction tile_function(int rows) {
   return multiply_tile<Element, kConvert, R>;
 }
 
+// In place of an element type: weights of quantized blocks, which are expanded to F32 before the first tile.
+struct Blocks {
+  uint8_t byte;
+};
+
 // One call: how it is cut, and the work of its tasks.
 template <typename Element>
 struct Gemm {
+  static constexpr bool kBlocks = std::is_same_v<Element, Blocks>;
+  static constexpr int kInputStep = kBlocks ? kStepColumns : 1;
+
   const LinearArguments& arguments;
   LinearOutput output;
   float* packed;
@@ -167,7 +178,16 @@ struct Gemm {
     return fitting < 64 ? fitting : 64;
   }
 
+  // Block `block` of inputs.
+  EvenPart inputs_of(int block) const {
+    EvenPart inputs(arguments.weight.columns / kInputStep, depth_blocks, block);
+    inputs.start *= kInputStep;
+    inputs.size *= kInputStep;
+    return inputs;
+  }
+
   const Element* weights(int panel, int input) const {
+    if (kBlocks) return nullptr;
     const size_t line = size_t(panel) * size_t(arguments.weight.columns) + size_t(input);
     return static_cast<const Element*>(arguments.weight.data) + line * kPanelColumns;
   }
@@ -189,15 +209,26 @@ struct Gemm {
     const int row = rows.start + part.start;
     const size_t stride = size_t(arguments.weight.columns);
     for (int block = 0; block < depth_blocks; block++) {
-      const EvenPart inputs(arguments.weight.columns, depth_blocks, block);
+      const EvenPart inputs = inputs_of(block);
       const float* from = arguments.input + size_t(row) * stride + size_t(inputs.start);
       interleave_rows(from, stride, part.size, inputs.size, packed_tile(row, inputs));
     }
   }
 
   static TileFunction multiply(int tile, int rows) {
-    if (tile == 0) return tile_function<Element, true, kTileRows>(rows);
+    if constexpr (!kBlocks) {
+      if (tile == 0) return tile_function<Element, true, kTileRows>(rows);
+    }
     return tile_function<float, false, kTileRows>(rows);
+  }
+
+  // A panel's weights of a block of inputs as F32.
+  void expand(int panel, const EvenPart& inputs, float* values) const {
+    const PackedWeight& weight = arguments.weight;
+    const BlockFormat& format = block_format(weight.source.blocks);
+    const uint8_t* packed = static_cast<const uint8_t*>(weight.data) + size_t(panel) * block_panel_bytes(weight);
+    with_codes(weight.source.blocks,
+               [&]<typename C>() { expand_panel<C>(format, packed, inputs.start, inputs.size, kTileColumns, values); });
   }
 
   // Panels [first, end) of one block of rows. `following`: the panel that this worker takes next, or -1.
@@ -205,7 +236,7 @@ struct Gemm {
     const EvenPart rows(arguments.rows, row_blocks, row_block);
     const int tiles = ceil_divide(rows.size, kTileRows);
     for (int block = 0; block < depth_blocks; block++) {
-      const EvenPart inputs(arguments.weight.columns, depth_blocks, block);
+      const EvenPart inputs = inputs_of(block);
       GemmTile tile;
       tile.depth = inputs.size;
       tile.first = block == 0;
@@ -219,6 +250,7 @@ struct Gemm {
                                                : nullptr;
         tile.ahead = reinterpret_cast<const char*>(next);
         const char* ahead_end = next != nullptr ? tile.ahead + size_t(panel_lines) * 64 : nullptr;
+        if constexpr (kBlocks) expand(panel, inputs, scratch.panel);
         float* panel_sums = scratch.sums + (panel - first) * rows.size * kPanelColumns;
         for (int column = 0; column < kPanelColumns; column += kTileColumns) {
           tile.weights = weights(panel, inputs.start) + column;

@@ -18,6 +18,7 @@ bool linear_elements(const LinearArguments& arguments, ThreadPool& pool, Fault& 
 
 inline bool linear(const LinearArguments& arguments, ThreadPool& pool, Fault& fault) {
   if (arguments.rows == 0) return true;
+  if (arguments.weight.source.blocks != BlockType::none) return gemm<Blocks>(arguments, pool, fault);
   switch (arguments.weight.dtype) {
     case Dtype::f32:
       return linear_elements<float>(arguments, pool, fault);

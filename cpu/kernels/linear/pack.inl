@@ -1,10 +1,10 @@
 // Fills rows of a packed weight (weight_layout.h).
 #pragma once
 
-#include "abi/quantized/block_codes.h"
 #include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 #include "cpu/kernels/linear/packed_layout.inl"
+#include "cpu/kernels/quantized/pack_blocks.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
@@ -51,19 +51,10 @@ void pack_panel(const PackArguments& arguments, const PanelRows& rows) {
   }
 }
 
-// The same for rows of blocks, as F32.
-inline void pack_dequantized(const PackArguments& arguments, const PanelRows& rows) {
-  using Layout = PackedLayout<float>;
-  const BlockFormat& format = block_format(arguments.weight.source.blocks);
-  const int columns = arguments.weight.columns;
-  float* panel = static_cast<float*>(arguments.weight.data) + size_t(rows.panel) * size_t(columns) * kPanelColumns;
-  for (int lane = rows.first; lane < rows.end; lane++) {
-    const uint8_t* block = source_row(arguments, rows.panel * kPanelColumns + lane);
-    for (int start = 0; start < columns; start += format.columns, block += format.bytes) {
-      float values[kMostBlockColumns];
-      dequantize(format, block, format.columns, values);
-      for (int i = 0; i < format.columns; i++) panel[Layout::at(lane, start + i)] = values[i];
-    }
+// The same for rows of blocks.
+inline void pack_block_rows(const PackArguments& arguments, const PanelRows& rows) {
+  for (int row = rows.panel * kPanelColumns + rows.first; row < rows.panel * kPanelColumns + rows.end; row++) {
+    pack_block_row(arguments.weight, row, source_row(arguments, row));
   }
 }
 
@@ -71,7 +62,7 @@ inline bool pack(const PackArguments& arguments, ThreadPool& pool, Fault&) {
   if (arguments.rows.count == 0) return true;
   pool.run(panels_of(arguments.rows), [&](int task, int) {
     const PanelRows rows = panel_rows(arguments.rows, task);
-    if (arguments.weight.source.blocks != BlockType::none) return pack_dequantized(arguments, rows);
+    if (arguments.weight.source.blocks != BlockType::none) return pack_block_rows(arguments, rows);
     switch (arguments.weight.dtype) {
       case Dtype::f32:
         return pack_panel<PackedLayout<float>>(arguments, rows);

@@ -20,6 +20,12 @@ extern const KernelSet kernels;
 namespace avx2 {
 extern const KernelSet kernels;
 }
+namespace avx_vnni {
+extern const Kernel<LinearArguments> int8_products;
+}
+namespace avx512_vnni {
+extern const Kernel<LinearArguments> int8_products;
+}
 namespace avx512 {
 extern const KernelSet kernels;
 }
@@ -63,6 +69,37 @@ bool has_amx() {
 #endif
 }
 
+bool has_avx_vnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1u << 4) != 0;
+}
+
+bool has_avx512_vnni() { return __builtin_cpu_supports("avx512vnni"); }
+
+// A set with another kernel for int8 products.
+KernelSet with(const KernelSet& base, Kernel<LinearArguments> int8_products) {
+  KernelSet kernels = base;
+  kernels.linear_blocks = int8_products;
+  return kernels;
+}
+
+// The sets with the fastest int8 products of this machine.
+const KernelSet& avx2_kernels() {
+  static const KernelSet kernels = has_avx_vnni() ? with(avx2::kernels, avx_vnni::int8_products) : avx2::kernels;
+  return kernels;
+}
+
+const KernelSet& avx512_kernels() {
+  static const KernelSet kernels =
+      has_avx512_vnni() ? with(avx512::kernels, avx512_vnni::int8_products) : avx512::kernels;
+  return kernels;
+}
+
+const KernelSet& amx_kernels() {
+  static const KernelSet kernels = has_avx512_vnni() ? with(amx::kernels, avx512_vnni::int8_products) : amx::kernels;
+  return kernels;
+}
+
 #endif
 
 }  // namespace
@@ -78,11 +115,11 @@ const KernelSet* kernel_set(int32_t simd) {
       return &portable::kernels;
 #if defined(__x86_64__)
     case UPBEAT_SIMD_AVX2:
-      return has_avx2() ? &avx2::kernels : nullptr;
+      return has_avx2() ? &avx2_kernels() : nullptr;
     case UPBEAT_SIMD_AVX512:
-      return has_avx512() ? &avx512::kernels : nullptr;
+      return has_avx512() ? &avx512_kernels() : nullptr;
     case UPBEAT_SIMD_AMX:
-      return has_amx() ? &amx::kernels : nullptr;
+      return has_amx() ? &amx_kernels() : nullptr;
 #elif defined(__aarch64__)
     case UPBEAT_SIMD_NEON:
       return &neon::kernels;

@@ -17,6 +17,7 @@
 #include "cpu/kernels/elementwise/silu_multiply.inl"
 #include "cpu/kernels/linear/linear.inl"
 #include "cpu/kernels/linear/pack.inl"
+#include "cpu/kernels/quantized/linear_blocks.inl"
 #include "cpu/kernels/sampling/sample.inl"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
@@ -46,6 +47,7 @@ extern const KernelSet kernels = {
     .embedding = embedding,
     .rms_norm = rms_norm,
     .linear = linear,
+    .linear_blocks = linear_blocks,
     .rotary_table = rotary_table,
     .rotary_cache = rotary_cache,
     .attention = attention,

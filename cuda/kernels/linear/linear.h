@@ -18,7 +18,7 @@ cudaError_t launch_linear_prefill(const LinearArguments& arguments, const Launch
 // Calls launcher.template operator()<Element, terms of an input>().
 template <typename Launcher>
 cudaError_t with_linear_types(const PackedWeight& weight, Launcher&& launcher) {
-  const bool rounded = weight.input == Dtype::bf16;
+  const bool rounded = weight.input == InputType::bf16;
   return with_element(weight.dtype, [&]<typename Element>() {
     // F32 weights never round their inputs (CudaDevice::multiplies).
     if constexpr (sizeof(Element) == 2) {

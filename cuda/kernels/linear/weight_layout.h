@@ -17,7 +17,7 @@ constexpr int64_t padded_rows(const PackedWeight& weight) {
 }
 
 // A weight of this layout, without memory. Blocks are expanded to BF16.
-constexpr PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, Dtype input) {
+constexpr PackedWeight packed_weight(WeightType type, int32_t rows, int32_t columns, InputType input) {
   const Dtype dtype = type.blocks == BlockType::none ? type.dtype : Dtype::bf16;
   const int64_t padded_columns = (int64_t(columns) + kWeightColumnStep - 1) / kWeightColumnStep * kWeightColumnStep;
   return {nullptr, dtype, input, rows, columns, padded_columns, type};

@@ -27,7 +27,7 @@ float tile_sum(const float* input, const float* weights, int columns, int terms)
     for (int k = start; k < start + 32 && k < columns; k++) {
       float rest = input[k];
       for (int i = 0; i < terms; i++) {
-        float (&chain)[2] = chains[i];
+        float(&chain)[2] = chains[i];
         const float term = bits_to_float(float_to_bits(rest) & 0xffff0000u);
         chain[k % 2] = std::fmaf(term, weights[k], chain[k % 2]);
         rest = std::isfinite(rest) ? rest - term : 0.0f;
@@ -88,7 +88,7 @@ struct Run {
       input.set(size_t(random.below(c.rows * c.inputs)), c.special);
     }
     Packed packed(kernels, c.dtype, c.outputs, c.inputs);
-    packed.weight.input = c.rounded ? Dtype::bf16 : Dtype::f32;
+    packed.weight.input = c.rounded ? upbeat::InputType::bf16 : upbeat::InputType::f32;
     packed.fill(kernels, pool_of(c.threads), matrix, 0, c.outputs);
     const bool in_place = c.extras == Extras::both_in_place;
     if (in_place) std::copy_n(residual.floats(), output.size(), output.data());

@@ -9,15 +9,9 @@ import { withTemporaryFolder } from "../../support/temporary_folder.ts";
 import { bfloat16 } from "../dtypes.ts";
 import { assertSameBits, type OpBench, testOp } from "../op_bench.ts";
 import { Random } from "../random.ts";
+import { randomBlocks } from "./random_blocks.ts";
 
 const TYPES = Object.keys(BLOCK_TYPES) as BlockTypeName[];
-
-/** Random blocks: every bit pattern of codes and scales, and finite scales of all sizes, as files have them. */
-function randomBlocks(type: BlockTypeName, blocks: number, random: Random): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(blocks * BLOCK_TYPES[type].bytes);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = random.integer(0, 255);
-  return bytes;
-}
 
 /** Rows of a weight, read by looking all of them up. */
 function rowsOf(bench: OpBench, weight: WeightHandle, rows: number, columns: number): Float32Array {
