@@ -80,10 +80,11 @@ export const ENGINE_OPTIONS = {
   blockSize: integer({ min: 1, max: 1024, default: 16, help: "tokens per KV block" }),
   /**
    * Inputs of matrix products: `"float32"` as computed, or rounded to `"bfloat16"`, as other engines do, which costs matrix
-   * units a third of the products. The latter needs CUDA and weights in F16 or BF16, or a CPU with AMX and weights in BF16;
-   * elsewhere loading fails with `DEVICE_UNAVAILABLE`. Default: `"float32"`.
+   * units a third of the products. The latter needs CUDA and weights in F16, BF16 or a quantized type, or a CPU with AMX and
+   * weights in BF16; elsewhere loading fails with `DEVICE_UNAVAILABLE`. `"auto"` is `"float32"`, but with quantized weights
+   * on a CPU inputs are 8-bit integers with a scale for every 32 (docs/formats.md). Default: `"auto"`.
    */
-  activations: choice(["float32", "bfloat16"], { default: "float32", help: "inputs of matrix products" }),
+  activations: choice(["auto", "float32", "bfloat16"], { default: "auto", help: "inputs of matrix products" }),
   /**
    * Source of the weights: `"files"` of the model folder, or `"dummy"`: random BF16 weights made on the device, for which the
    * folder needs only a `config.json`. For benchmarks of a model's shape. Default: `"files"`.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BLOCK_TYPES, DTYPE } from "../../ffi/abi.ts";
+import { BLOCK_TYPES, DTYPE, INPUT_DTYPE, type InputDtype } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
 import type { StreamHandle } from "../../ffi/types.ts";
 import { isWeightDtype } from "../weights/dtypes.ts";
@@ -11,8 +11,11 @@ import { DummyWeights } from "./dummy_weights.ts";
 import { isMatrix, type Matrix, type Vector } from "./memory_plan.ts";
 import type { ModelPlan } from "./model_plan.ts";
 
-/** What weight matrices are multiplied with: activations as they are, or rounded to bfloat16. */
-export type ActivationType = "float32" | "bfloat16";
+/**
+ * What weight matrices are multiplied with: activations as they are, rounded to bfloat16, or (`"auto"`) as 8-bit integers
+ * with scales where the weights are block-quantized and the library is the CPU's, else as they are.
+ */
+export type ActivationType = "auto" | "float32" | "bfloat16";
 
 /** Called as weights arrive on the device. */
 export type WeightProgress = (loadedBytes: number, totalBytes: number) => void;
@@ -49,9 +52,16 @@ export function loadWeights(
   const dummies = new DummyWeights(device, stream, dummySeed);
   let enqueuedBytes = 0;
 
+  const takesIntegers = activations === "auto" && device.info().library === "cpu";
+
+  function inputDtype(weights: Matrix["dtype"]): InputDtype {
+    if (activations === "bfloat16") return INPUT_DTYPE.BF16;
+    return takesIntegers && !isWeightDtype(weights) ? INPUT_DTYPE.I8 : INPUT_DTYPE.F32;
+  }
+
   function loadMatrix(matrix: Matrix): void {
     const { dtype, rows, columns, isMultiplied, parts } = matrix;
-    const input = isMultiplied && activations === "bfloat16" ? DTYPE.BF16 : DTYPE.F32;
+    const input = isMultiplied ? inputDtype(dtype) : INPUT_DTYPE.F32;
     const code = isWeightDtype(dtype) ? DTYPE[dtype] : BLOCK_TYPES[dtype].dtype;
     const weight = matrix.handle = device.createWeight(code, rows, columns, input);
     let row = 0;

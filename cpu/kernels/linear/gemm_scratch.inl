@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/kernels/linear/packed_input.inl"
+#include "cpu/kernels/linear/weight_layout.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 

@@ -11,7 +11,7 @@ const PROMPT = Array.from({ length: 12 }, (_, index) => 3 + index * 7 % 300);
 /** Log-probabilities of the likeliest tokens, which reveal smaller differences than tokens do. */
 function logprobs(options: EngineOptions): Promise<number[]> {
   return withRandomEngine({ layers: 1 }, options, async (engine) => {
-    assertEquals(engine.info.activations, options.activations ?? "float32");
+    assertEquals(engine.info.activations, options.activations ?? "auto");
     const generation = engine.generate(PROMPT, { maxTokens: 1, logprobs: 5, ignoreEos: true });
     const { logprobs: places } = await generation.result;
     return places![0]!.top.map(({ logprob }) => logprob);

@@ -283,7 +283,7 @@ test("padding rows write nothing and get no token", () => {
     kvBlocks: 4,
     blockSize: 4,
     kvDtype: "F32",
-    activations: "float32",
+    activations: "auto",
   };
   const model = loadModel(device, stream, tinyPlan(config), limits, inputs, () => {});
   const floats = pointerTo(...new Array<number>(16).fill(0));

@@ -72,7 +72,7 @@ test("describeOptions() has every option in effect, some of them as fields of th
   assertEquals([maxContext, maxBatchRequests, kvBlocks, kvDtype, streamInterval], [64, 8, 4, "bf16", 3]);
   assertEquals(fields, {
     ...{ maxContext: 64, maxBatchTokens: 512, maxBatchRequests: 8, kvBlocks: 4, blockSize: 16, kvDtype: "BF16" },
-    ...{ activations: "float32", ...loop, streamInterval: 3 },
+    ...{ activations: "auto", ...loop, streamInterval: 3 },
   });
 });
 
