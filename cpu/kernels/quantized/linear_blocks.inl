@@ -20,7 +20,7 @@
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
 // How far ahead a panel is prefetched.
-inline constexpr size_t kBlockPrefetchBytes = 4096;
+inline constexpr size_t kBlockPrefetchBytes = 16384;
 
 struct BlockScratch {
   alignas(64) float sums[kInt8BlockRows * kPanelColumns];  // [row][32]
@@ -76,8 +76,11 @@ template <typename C>
     const uint8_t* header = step;
     step += layout.header_bytes;
     for (int i = 0; i < layout.steps; i++, step += kStepBytes, inputs += rows) {
-      for (size_t line = 0; line < kStepBytes + 64; line += 64) __builtin_prefetch(step + kBlockPrefetchBytes + line);
       for (int lanes = 0; lanes < kPanelColumns; lanes += kVectors * kOutputs) {
+        // A few lines at a time: more than a core can have in flight would delay the loads behind them.
+        constexpr size_t kPart = (kStepBytes + 64) * kVectors * kOutputs / kPanelColumns;
+        const uint8_t* ahead = step + kBlockPrefetchBytes + kPart * size_t(lanes / (kVectors * kOutputs));
+        for (size_t line = 0; line < kPart; line += 64) __builtin_prefetch(ahead + line);
         StepRegisters<C> registers;
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; v++) {
