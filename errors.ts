@@ -7,6 +7,7 @@
 
 /** All values of {@linkcode ErrorCode}. */
 export const ERROR_CODES = [
+  "RUNTIME_UNSUPPORTED",
   "LIBRARY_NOT_FOUND",
   "LIBRARY_VERSION_MISMATCH",
   "LIBRARY_INVALID",

@@ -49,4 +49,4 @@ export const foreign: ForeignInterface = {
 };
 
 /** The runtime this program runs in. */
-export const runtime: "bun" | "deno" = foreign.runtime;
+export const runtime: ForeignInterface["runtime"] = foreign.runtime;

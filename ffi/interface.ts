@@ -1,6 +1,6 @@
 /**
  * The two interfaces of the device layer: {@linkcode ForeignInterface} is implemented per JavaScript runtime (`bun.ts`,
- * `deno.ts`); {@linkcode Device} is what the engine uses.
+ * `deno.ts`, `node.ts`); {@linkcode Device} is what the engine uses.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, Wei
 /** Foreign functions and memory, as a JavaScript runtime provides them. */
 export interface ForeignInterface {
   /** The runtime. */
-  readonly runtime: "bun" | "deno";
+  readonly runtime: "bun" | "deno" | "node";
 
   /**
    * Open a shared library and bind functions of the ABI.

@@ -132,7 +132,7 @@ const opened = new Map<string, DeviceLibrary>();
  * @param expectedVersion The required ABI version.
  * @returns The library.
  * @throws {UpbeatError} `LIBRARY_INVALID` when the file is not a library for this machine or lacks a function;
- * `LIBRARY_VERSION_MISMATCH` when it was built for another version of Upbeat.
+ * `LIBRARY_VERSION_MISMATCH` when it was built for another version of Upbeat; `RUNTIME_UNSUPPORTED`.
  */
 export function openDeviceLibrary(path: string, expectedVersion: number = ABI_VERSION): DeviceLibrary {
   // Checked first and alone: a library of another version may lack functions, and the version is the clearer error.
@@ -159,11 +159,13 @@ function open<Name extends SymbolName>(path: string, names: readonly Name[]): Op
   try {
     return foreign.openLibrary(path, names);
   } catch (error) {
+    if (error instanceof UpbeatError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    // Deno's errors for a missing permission.
-    const denied = error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied");
+    const denied = error instanceof Error && isDenied(error);
     const command = buildCommand(path);
-    const remedy = denied ? "allow it with --allow-ffi (or -A)" : `rebuild it with \`${command}\``;
+    const remedy = denied
+      ? `allow it with --allow-ffi${foreign.runtime === "deno" ? " (or -A)" : ""}`
+      : `rebuild it with \`${command}\``;
     throw new UpbeatError(
       "LIBRARY_INVALID",
       `The library ${path} cannot be opened (${reason}): ${remedy}.`,
@@ -171,4 +173,10 @@ function open<Name extends SymbolName>(path: string, names: readonly Name[]): Op
       { cause: error },
     );
   }
+}
+
+/** Whether a permission is missing: Deno's names of errors, and Node's code. */
+function isDenied(error: Error): boolean {
+  return error.name === "NotCapable" || error.name === "PermissionDenied" ||
+    (error as NodeJS.ErrnoException).code === "ERR_ACCESS_DENIED";
 }

@@ -8,8 +8,8 @@ declare const pointerBrand: unique symbol;
 declare const handleBrand: unique symbol;
 
 /**
- * An address of device or host memory in the form of the runtime's FFI: a number in Bun, a pointer object in Deno (the
- * only form that its fast calls accept). It is opaque, and created once, at allocation, from the numeric address by
+ * An address of device or host memory in the form of the runtime's FFI: a number in Bun, a bigint in Node, a pointer
+ * object in Deno (the only form that its fast calls accept). It is opaque, and created once, at allocation, from the numeric address by
  * {@linkcode ForeignInterface.pointerFrom}. A null address is `null`.
  */
 export interface Pointer {

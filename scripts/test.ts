@@ -1,21 +1,22 @@
-/** `bun run test`: install and build what is missing, then all tests, natively, on Bun and on Deno. */
+/** `bun run test`: install and build what is missing, then all tests, natively and on each runtime. */
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { Failure, main } from "./support/failure.ts";
 import { ensureInstalled } from "./support/install.ts";
 import { emulatedTests } from "./support/emulated.ts";
-import { secondRuntimeTests } from "./support/one_runtime.ts";
+import { findNode, NO_NODE } from "./support/node.ts";
+import { fullRunTests } from "./support/one_runtime.ts";
 import { EMULATED, ensureBuilt, RELEASE, TESTS_ASAN, TESTS_RELEASE, TESTS_TSAN } from "./support/native.ts";
 import { countLine, findTestFiles, printSuite, runNative, runOnRuntime, RUNTIME_SUITES } from "./support/suites.ts";
 import type { SuiteResult } from "./support/suites.ts";
 
-const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [--emulated] [FILTER...]
+const HELP = `Usage: bun run test [--native] [--tsan] [--bun] [--deno] [--node] [--emulated] [FILTER...]
 
 Runs the native tests (as users run them, and with address and undefined-behaviour
-checks) and the tests under tests/ on Bun and on Deno; on Linux, tests that compute run
+checks) and the tests under tests/ on Bun, Deno and Node; on Linux, tests that compute run
 again on the emulated CUDA library. Without flags and filters, Deno leaves out tests that
-cannot differ between runtimes. --native, --bun and --deno run only those suites, whole,
-without the emulator; --emulated runs only the tests on it. --tsan runs the native tests
+cannot differ between runtimes, and Node runs a few. --native, --bun, --deno and --node
+run only those suites, whole, without the emulator; --emulated runs only the tests on it. --tsan runs the native tests
 with data-race checks, which need a machine whose address layout the compiler's
 ThreadSanitizer supports. A FILTER is a part of a test file's path; with filters alone,
 the native tests are left out.
@@ -27,7 +28,7 @@ await main(async () => {
   const filters = args.filter((arg) => !arg.startsWith("-"));
   const flags = new Set(args.filter((arg) => arg.startsWith("-")));
   for (const flag of flags) {
-    if (!["--native", "--tsan", "--bun", "--deno", "--emulated"].includes(flag)) {
+    if (!["--native", "--tsan", "--bun", "--deno", "--node", "--emulated"].includes(flag)) {
       process.stderr.write(`upbeat: unknown flag ${flag}\n${HELP}`);
       return 2;
     }
@@ -58,16 +59,18 @@ await main(async () => {
       return await runNative(build);
     });
   }
-  const both = !flags.has("--bun") && !flags.has("--deno");
+  const anyRuntime = !flags.has("--bun") && !flags.has("--deno") && !flags.has("--node");
   for (const suite of RUNTIME_SUITES) {
     const candidates = suite.emulated ? emulatedTests(files) : files;
-    const chosen = suite.runtime === "deno" && all && filters.length === 0
-      ? secondRuntimeTests(candidates, suite.emulated)
-      : candidates;
+    const chosen = all && filters.length === 0 ? fullRunTests(suite.runtime, candidates, suite.emulated) : candidates;
     const isWanted = all ||
-      ((flags.has(`--${suite.runtime}`) || (both && flags.has("--emulated"))) &&
+      ((flags.has(`--${suite.runtime}`) || (anyRuntime && flags.has("--emulated"))) &&
         suite.emulated === flags.has("--emulated"));
     if (!isWanted || chosen.length === 0 || (suite.emulated && process.platform !== "linux")) continue;
+    if (suite.runtime === "node" && findNode() === null) {
+      process.stdout.write(`node: left out, there is ${NO_NODE}\n`);
+      continue;
+    }
     await run(suite.title, async () => {
       await ensureBuilt(RELEASE);
       // Tests that run on every available library include the emulated one: it must be up to date.

@@ -1,4 +1,4 @@
-/** The tests that the full run leaves out on its second runtime, Deno, and the ones of their kind that it keeps. */
+/** The tests that the full run leaves out on Deno and on Node, and the ones of their kind that it keeps. */
 
 /**
  * Prefixes of tests that a full run does on Bun only, by reason. `bun run test --deno` and runs with filters leave nothing
@@ -43,15 +43,26 @@ export const EMULATED_ON_BOTH_RUNTIMES: readonly string[] = [
   "tests/ffi/",
 ];
 
+/** The tests that Node runs: its adapter, the engine's threads on it, and tokens from end to end. */
+export const ON_NODE: readonly string[] = [
+  "tests/behaviours/loading/bundled_model_test.ts",
+  "tests/engine/caller/engine_test.ts",
+  "tests/engine/channel/output_ring_test.ts",
+  "tests/ffi/",
+];
+
 /**
- * The test files that a full run does on Deno.
+ * The test files that a full run does on a runtime.
  *
+ * @param runtime The runtime.
  * @param files Paths relative to the root.
  * @param emulated Whether they run on the emulated CUDA library.
  * @returns Those that do, in their order.
  */
-export function secondRuntimeTests(files: readonly string[], emulated: boolean): string[] {
+export function fullRunTests(runtime: "bun" | "deno" | "node", files: readonly string[], emulated: boolean): string[] {
   const starts = (file: string, prefixes: readonly string[]) => prefixes.some((prefix) => file.startsWith(prefix));
+  if (runtime === "bun") return [...files];
+  if (runtime === "node") return files.filter((file) => starts(file, ON_NODE));
   if (emulated) return files.filter((file) => starts(file, EMULATED_ON_BOTH_RUNTIMES));
   const once = Object.values(ON_ONE_RUNTIME).flat();
   return files.filter((file) => !starts(file, once) || starts(file, ON_BOTH_RUNTIMES));

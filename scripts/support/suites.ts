@@ -1,12 +1,14 @@
-/** Test suites: the native tests, and the TypeScript tests on Bun and Deno, with the CPU library and the emulated one. */
+/** Test suites: the native tests, and the TypeScript tests on each runtime, with the CPU library and the emulated one. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { capture, describeEnd } from "./command.ts";
 import type { CommandOptions, Outcome } from "./command.ts";
 import { parseJunit } from "./junit.ts";
 import type { TestCase } from "./junit.ts";
 import type { NativeBuild } from "./native.ts";
+import { findNode } from "./node.ts";
 import { BUN, DENO, EMULATED_LIBRARY, REPORTS, ROOT } from "./paths.ts";
 import { Progress } from "./progress.ts";
 
@@ -47,21 +49,43 @@ export function findTestFiles(filters: readonly string[]): string[] {
 export interface RuntimeSuite {
   /** As in "bun" or "bun, emulated CUDA". */
   readonly title: string;
-  readonly runtime: "bun" | "deno";
+  readonly runtime: "bun" | "deno" | "node";
   /** Whether tests compute on the emulated CUDA library. */
   readonly emulated: boolean;
 }
 
-/** The suites of both runtimes. */
+/** The suites of all runtimes. */
 export const RUNTIME_SUITES: readonly RuntimeSuite[] = [
   { title: "bun", runtime: "bun", emulated: false },
   { title: "deno", runtime: "deno", emulated: false },
+  { title: "node", runtime: "node", emulated: false },
   { title: "bun, emulated CUDA", runtime: "bun", emulated: true },
   { title: "deno, emulated CUDA", runtime: "deno", emulated: true },
 ];
 
+/** Resolves `@std/assert` and `@std/cli` on Node. */
+const NODE_IMPORTS = pathToFileURL(join(ROOT, "scripts/support/node_imports.mjs")).href;
+
+/** The command that runs test files, which follow it, and writes a report. */
+function testCommand(runtime: RuntimeSuite["runtime"], report: string): string[] {
+  switch (runtime) {
+    case "bun":
+      return [BUN, "test", `--timeout=${TEST_TIMEOUT}`, "--reporter=junit", `--reporter-outfile=${report}`];
+    case "deno":
+      return [DENO, "test", "-A", "--no-check", `--junit-path=${report}`];
+    case "node": {
+      const reporters = ["junit", report, "spec", "stdout"].map((value, index) =>
+        `--test-reporter${index % 2 === 0 ? "" : "-destination"}=${value}`
+      );
+      // One file at a time, as on the other runtimes: tests measure times.
+      const limits = ["--test-concurrency=1", `--test-timeout=${TEST_TIMEOUT}`];
+      return [findNode() ?? "node", "--test", ...limits, ...reporters];
+    }
+  }
+}
+
 /**
- * Run test files on a runtime. Deno does not check their types; `bun run check` does.
+ * Run test files on a runtime. Deno and Node do not check their types; `bun run check` does.
  *
  * @param suite The suite.
  * @param files Paths relative to the root.
@@ -70,21 +94,16 @@ export const RUNTIME_SUITES: readonly RuntimeSuite[] = [
 export async function runOnRuntime(suite: RuntimeSuite, files: readonly string[]): Promise<SuiteResult> {
   const { title, runtime, emulated } = suite;
   const report = freshReport(emulated ? `${runtime}-emulated` : runtime);
+  const [program, ...args] = testCommand(runtime, report);
   const env = {
     DENO_NO_UPDATE_CHECK: "1",
+    // For the programs that tests start, too. The warning is that of node:ffi.
+    ...(runtime === "node" ? { NODE_OPTIONS: `--import=${NODE_IMPORTS} --disable-warning=ExperimentalWarning` } : {}),
     ...(emulated ? { UPBEAT_LIBRARY: EMULATED_LIBRARY } : {}),
   };
-  const outcome = runtime === "bun"
-    ? await follow(`testing on ${title}`, BUN, [
-      "test",
-      `--timeout=${TEST_TIMEOUT}`,
-      "--reporter=junit",
-      `--reporter-outfile=${report}`,
-      ...files.map((file) => `./${file}`),
-    ], { env })
-    : await follow(`testing on ${title}`, DENO, ["test", "-A", "--no-check", `--junit-path=${report}`, ...files], {
-      env,
-    });
+  const outcome = await follow(`testing on ${title}`, program!, [...args, ...files.map((file) => `./${file}`)], {
+    env,
+  });
   return judge(title, outcome, report, files);
 }
 
@@ -131,7 +150,9 @@ async function follow(
   const progress = new Progress(title);
   let done = 0;
   const onLine = (line: string) => {
-    if (/^\(pass\)|^\(fail\)|\.\.\. (?:ok|FAILED)\b|^\s*\d+\/\d+ Test /.test(line)) progress.update(`${++done} tests`);
+    if (/^\(pass\)|^\(fail\)|^\s*[✔✖] |\.\.\. (?:ok|FAILED)\b|^\s*\d+\/\d+ Test /.test(line)) {
+      progress.update(`${++done} tests`);
+    }
   };
   const outcome = await capture(program, args, { ...options, env: { NO_COLOR: "1", ...options.env }, onLine });
   progress.end("");
@@ -144,7 +165,8 @@ function judge(title: string, outcome: Outcome, report: string, files: readonly 
   const failures = cases.filter((test) => test.outcome === "failed").map((test) => `${test.file} > ${test.name}`);
   if (!existsSync(report)) failures.push(`the runner ended without a report (${describeEnd(outcome)})`);
   else {
-    const ran = new Set(cases.map((test) => test.file.replaceAll("\\", "/")));
+    // Node reports absolute paths.
+    const ran = new Set(cases.map((test) => test.file.replace(ROOT, "").replaceAll("\\", "/")));
     // Deno's report names the file that calls test(), which may be a helper of the test file; its log names the test file.
     for (const [, file] of outcome.log.matchAll(/^running [1-9]\d* tests? from \.\/(.+)$/gm)) ran.add(file!);
     for (const file of files) if (!ran.has(file)) failures.push(`${file} ran no test`);
@@ -170,7 +192,7 @@ function judge(title: string, outcome: Outcome, report: string, files: readonly 
 export function printSuite(result: SuiteResult, seconds: number): void {
   const counts = countLine(result);
   if (result.failed > 0) {
-    const noise = /^\(pass\)|^\(skip\)|\.\.\. (?:ok|ignored)\b/;
+    const noise = /^\(pass\)|^\(skip\)|\.\.\. (?:ok|ignored)\b|^\s*[✔﹣] /;
     const lines = result.log.split("\n").filter((line) => !noise.test(line));
     process.stdout.write(`${lines.join("\n").trimEnd()}\n\n`);
     for (const failure of result.failures) process.stdout.write(`failed: ${failure}\n`);

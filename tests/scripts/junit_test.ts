@@ -37,6 +37,19 @@ line2">Error</failure>
   ]);
 });
 
+test("parseJunit() reads Node's reports", () => {
+  const cases = parseJunit(`<testsuites>
+	<testcase name="bad" time="0.1" classname="test" file="/upbeat/tests/c_test.ts" failure="x">
+		<failure type="testCodeFailure" message="x">at TestContext.&lt;anonymous> (c_test.ts:2:51)</failure>
+	</testcase>
+	<testcase name="later" time="0.1" classname="test" file="/upbeat/tests/c_test.ts">
+		<skipped type="skipped" message="true"/>
+	</testcase>
+	<!-- tests 2 -->
+</testsuites>`);
+  assertEquals(cases.map(({ name, outcome }) => [name, outcome]), [["bad", "failed"], ["later", "skipped"]]);
+});
+
 test("parseJunit() reads CTest's reports and ignores the output of programs", () => {
   const cases = parseJunit(`<testsuite name="Linux" tests="3" failures="1" disabled="1" skipped="0">
 	<testcase name="thread_pool" classname="thread_pool" time="0.5" status="run">
