@@ -1,10 +1,10 @@
 // The checks and their messages.
 #include "abi/checks/checks.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cmath>
+
+#include "abi/platform/platform.h"
 
 namespace upbeat {
 
@@ -17,7 +17,10 @@ using Long = long long;
 }  // namespace
 
 void refuse_after_fork() {
-  static const int installed = pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
+  static const bool installed = [] {
+    platform::on_fork([] { forked.store(true); });
+    return true;
+  }();
   (void)installed;
 }
 

@@ -1,39 +1,22 @@
 // The library and its devices.
-#include <pthread.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/syscall.h>
-#endif
-
 #include "abi/checks/checks.h"
+#include "abi/platform/platform.h"
 
 using namespace upbeat;
 
 namespace {
-
-// Whether the calling thread ends together with the process, where nothing needs to be freed and nothing may wait.
-bool is_main_thread() {
-#if defined(__linux__)
-  return syscall(SYS_gettid) == getpid();
-#elif defined(__APPLE__)
-  return pthread_main_np() != 0;
-#else
-  return false;
-#endif
-}
 
 // The open devices of a thread. A worker of a JavaScript runtime may be terminated at any point, after which no code of
 // the program can close them.
 struct OpenedDevices {
   std::vector<int32_t> handles;
   ~OpenedDevices() {
-    if (is_main_thread()) return;
+    if (platform::ends_with_process()) return;
     while (!handles.empty()) {
       const int32_t handle = handles.back();
       handles.pop_back();
@@ -78,6 +61,7 @@ int32_t upbeat_device_open(int32_t index, int32_t threads, int32_t simd) {
       throw_error(UPBEAT_ERROR_INVALID_ARGUMENT, "simd: %d is none of UPBEAT_SIMD_*", simd);
     }
     refuse_after_fork();
+    platform::stay_loaded();
     std::vector<int32_t>& opened = opened_here.handles;
     opened.reserve(opened.size() + 1);
     std::unique_ptr<Device> device = open_device(index, threads, simd);

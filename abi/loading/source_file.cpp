@@ -1,17 +1,12 @@
 // Opening, sharing and reading source files.
 #include "abi/loading/source_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <mutex>
 #include <vector>
 
 #include "abi/checks/error.h"
+#include "abi/platform/platform.h"
 
 namespace upbeat {
 
@@ -28,37 +23,40 @@ OpenFiles& open_files() {
   return *files;
 }
 
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) close(number);
+struct Opened : platform::File {
+  Opened() : File{-1, 0, 0, 0} {}
+  ~Opened() {
+    if (handle != -1) platform::close_file(handle);
   }
 };
 
 }  // namespace
 
 Ref<SourceFile> SourceFile::open(const char* path, int64_t offset, int64_t bytes) {
-  // O_NONBLOCK: a named pipe must not block the caller; regular files ignore it.
-  Descriptor opened{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  struct stat status;
-  if (opened.number < 0 || fstat(opened.number, &status) != 0) {
-    throw_error(UPBEAT_ERROR_FILE, "path: cannot open %s: %s", path, std::strerror(errno));
+  Opened opened;
+  char reason[256] = {0};
+  switch (platform::open_file(path, opened, reason, sizeof reason)) {
+    case platform::OpenResult::opened:
+      break;
+    case platform::OpenResult::failed:
+      throw_error(UPBEAT_ERROR_FILE, "path: cannot open %s: %s", path, reason);
+    case platform::OpenResult::not_regular:
+      throw_error(UPBEAT_ERROR_FILE, "path: %s is not a regular file", path);
   }
-  if (!S_ISREG(status.st_mode)) throw_error(UPBEAT_ERROR_FILE, "path: %s is not a regular file", path);
-  if (offset > status.st_size || bytes > status.st_size - offset) {
+  if (offset > opened.bytes || bytes > opened.bytes - offset) {
     throw_error(UPBEAT_ERROR_FILE, "path: %s is too short: %lld bytes from %lld are wanted and it has %lld", path,
-                static_cast<long long>(bytes), static_cast<long long>(offset), static_cast<long long>(status.st_size));
+                static_cast<long long>(bytes), static_cast<long long>(offset), static_cast<long long>(opened.bytes));
   }
   OpenFiles& table = open_files();
   const std::lock_guard lock(table.mutex);
   for (SourceFile* file : table.files) {
-    if (file->volume_ == status.st_dev && file->number_ == status.st_ino && file->try_retain()) {
+    if (file->volume_ == opened.volume && file->number_ == opened.number && file->try_retain()) {
       return Ref<SourceFile>(file);
     }
   }
   table.files.reserve(table.files.size() + 1);
-  auto* file = new SourceFile(opened.number, path, status.st_dev, status.st_ino);
-  opened.number = -1;
+  auto* file = new SourceFile(opened.handle, path, opened.volume, opened.number);
+  opened.handle = -1;
   table.files.push_back(file);
   return Ref<SourceFile>(file);
 }
@@ -67,24 +65,15 @@ SourceFile::~SourceFile() {
   OpenFiles& table = open_files();
   const std::lock_guard lock(table.mutex);
   std::erase(table.files, this);
-  close(descriptor_);
+  platform::close_file(handle_);
 }
 
-void SourceFile::expect(int64_t offset, int64_t bytes) const {
-#if defined(POSIX_FADV_WILLNEED)
-  posix_fadvise(descriptor_, offset, bytes, POSIX_FADV_SEQUENTIAL);
-  posix_fadvise(descriptor_, offset, bytes, POSIX_FADV_WILLNEED);
-#else
-  (void)offset;
-  (void)bytes;
-#endif
-}
+void SourceFile::expect(int64_t offset, int64_t bytes) const { platform::expect_reads(handle_, offset, bytes); }
 
 int SourceFile::read(int64_t offset, int64_t bytes, std::byte* destination) const {
   while (bytes > 0) {
-    const ssize_t count = pread(descriptor_, destination, size_t(bytes), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno;
+    const int64_t count = platform::read_file(handle_, offset, destination, bytes);
+    if (count < 0) return int(-count);
     if (count == 0) return -1;
     destination += count;
     offset += count;

@@ -4,8 +4,6 @@
 // read comes back short, which can be reported as a fault. The cost is one pass through the cache.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,21 +22,21 @@ class SourceFile : public RefCounted {
   // Advises the system that this range will be read soon, in order.
   void expect(int64_t offset, int64_t bytes) const;
 
-  // Reads exactly `bytes`. Returns 0, an errno, or -1 when the file ends early. Any thread.
+  // Reads exactly `bytes`. Returns 0, the system's error code, or -1 when the file ends early. Any thread.
   int read(int64_t offset, int64_t bytes, std::byte* destination) const;
 
   // Describes a failed read().
   void describe(int status, Fault& fault) const;
 
  private:
-  SourceFile(int descriptor, const char* path, dev_t volume, ino_t number)
-      : descriptor_(descriptor), path_(path), volume_(volume), number_(number) {}
+  SourceFile(intptr_t handle, const char* path, uint64_t volume, uint64_t number)
+      : handle_(handle), path_(path), volume_(volume), number_(number) {}
   ~SourceFile() override;
 
-  int descriptor_;
+  intptr_t handle_;
   std::string path_;
-  dev_t volume_;
-  ino_t number_;
+  uint64_t volume_;
+  uint64_t number_;
 };
 
 }  // namespace upbeat

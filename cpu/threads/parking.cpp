@@ -1,4 +1,5 @@
-// park and unpark: the futex on Linux; elsewhere a small table of condition variables, indexed by address.
+// park and unpark: the futex on Linux, its like on Windows; on macOS, whose own is private, a small table of condition
+// variables, indexed by address.
 #include "cpu/threads/parking.h"
 
 #include "abi/types/clock.h"
@@ -8,6 +9,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+
+#include <algorithm>
 #else
 #include <algorithm>
 #include <chrono>
@@ -33,6 +40,23 @@ void park(std::atomic<uint32_t>& word, uint32_t expected, int64_t deadline) {
 
 void unpark(std::atomic<uint32_t>& word, int count) {
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+}
+
+#elif defined(_WIN32)
+
+void park(std::atomic<uint32_t>& word, uint32_t expected, int64_t deadline) {
+  DWORD limit = INFINITE;
+  if (deadline != kNoDeadline) {
+    const int64_t left = deadline - now_ns();
+    if (left <= 0) return;
+    limit = DWORD(std::min<int64_t>((left + 999'999) / 1'000'000, INFINITE - 1));
+  }
+  WaitOnAddress(&word, &expected, sizeof expected, limit);
+}
+
+void unpark(std::atomic<uint32_t>& word, int count) {
+  if (count == 1) WakeByAddressSingle(&word);
+  if (count > 1) WakeByAddressAll(&word);
 }
 
 #else

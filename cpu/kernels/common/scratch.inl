@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "abi/platform/platform.h"
 #include "cpu/kernels/common/simd.h"
 #include "cpu/kernels/kernels.h"
 
@@ -20,15 +20,15 @@ struct Scratch {
   Scratch() = default;
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { free(data); }
+  ~Scratch() { platform::free_aligned(data); }
 
   // At least `bytes`, 64-byte aligned, with undefined contents, or null. `zeroed`: fresh memory is zeros, and the
   // kernel leaves zeros behind.
   uint8_t* reserve(size_t bytes, bool zeroed = false) {
     if (bytes <= capacity) return data;
     const size_t rounded = (bytes + bytes / 4 + 4095) / 4096 * 4096;
-    free(data);
-    data = static_cast<uint8_t*>(aligned_alloc(4096, rounded));
+    platform::free_aligned(data);
+    data = static_cast<uint8_t*>(platform::allocate_aligned(4096, rounded));
     capacity = data ? rounded : 0;
     if (data && zeroed) __builtin_memset(data, 0, capacity);
     return data;

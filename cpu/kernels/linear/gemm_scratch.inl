@@ -24,7 +24,7 @@ template <typename Scratch>
 Scratch* worker_scratch() {
   struct Owner {
     Scratch* scratch = nullptr;
-    ~Owner() { free(scratch); }
+    ~Owner() { platform::free_aligned(scratch); }
   };
   static thread_local Owner owner;
   if (owner.scratch == nullptr) owner.scratch = static_cast<Scratch*>(allocate_huge(sizeof(Scratch)));

@@ -3,24 +3,17 @@
 // by all workers, then read by all.
 #pragma once
 
-#include <stdlib.h>
-
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
+#include "abi/platform/platform.h"
 #include "cpu/kernels/common/simd.h"
 
 namespace upbeat::UPBEAT_KERNELS_NAMESPACE {
 
-// `bytes` in huge pages where the system provides them, or null. To be freed with free().
+// `bytes` in huge pages where the system provides them, or null. To be freed with free_aligned().
 inline void* allocate_huge(size_t bytes) {
   constexpr size_t kHugePage = size_t(2) << 20;
   const size_t rounded = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-  void* memory = aligned_alloc(kHugePage, rounded);
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  if (memory != nullptr) madvise(memory, rounded, MADV_HUGEPAGE);
-#endif
+  void* memory = platform::allocate_aligned(kHugePage, rounded);
+  if (memory != nullptr) platform::advise_huge_pages(memory, rounded);
   return memory;
 }
 
@@ -32,11 +25,11 @@ struct PackedInputMemory {
   PackedInputMemory() = default;
   PackedInputMemory(const PackedInputMemory&) = delete;
   PackedInputMemory& operator=(const PackedInputMemory&) = delete;
-  ~PackedInputMemory() { free(data); }
+  ~PackedInputMemory() { platform::free_aligned(data); }
 
   float* reserve(size_t bytes) {
     if (bytes <= capacity) return data;
-    free(data);
+    platform::free_aligned(data);
     data = static_cast<float*>(allocate_huge(bytes));
     capacity = data != nullptr ? bytes : 0;
     return data;

@@ -1,6 +1,7 @@
-// Queries the operating system for cores and memory.
-#include "cpu/machine/machine.h"
+// Linux: cores and memory, within the limits of control groups.
+#if defined(__linux__)
 
+#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -11,18 +12,11 @@
 #include <sstream>
 #include <thread>
 
-#if defined(__linux__)
-#include <sched.h>
-#elif defined(__APPLE__)
-#include <mach/mach.h>
-#include <sys/sysctl.h>
-#endif
+#include "cpu/machine/machine.h"
 
 namespace upbeat {
 
 namespace {
-
-#if defined(__linux__)
 
 CgroupLimits own_limits() { return read_cgroup_limits("/proc/self/cgroup", "/sys/fs/cgroup"); }
 
@@ -46,26 +40,19 @@ int64_t meminfo(const std::string& text, const char* name) {
   return std::atoll(text.c_str() + at + std::char_traits<char>::length(name)) * 1024;
 }
 
-#endif
-
 }  // namespace
 
 int usable_cores() {
-#if defined(__linux__)
   int cores = affinity_cores();
   const double quota = own_limits().cores;
   if (quota > 0) cores = std::min(cores, int(std::ceil(std::min(quota, 65536.0))));
   return std::max(1, cores);
-#else
-  return std::max(1, int(std::thread::hardware_concurrency()));
-#endif
 }
 
 MemoryAmount machine_memory() {
   MemoryAmount memory;
   memory.total = int64_t(sysconf(_SC_PHYS_PAGES)) * int64_t(sysconf(_SC_PAGESIZE));
   memory.free = memory.total;
-#if defined(__linux__)
   std::ifstream file("/proc/meminfo");
   std::stringstream text;
   text << file.rdbuf();
@@ -78,19 +65,11 @@ MemoryAmount machine_memory() {
     memory.total = std::min(memory.total, limits.memory_total);
     memory.free = std::min(memory.free, limits.memory_room);
   }
-#elif defined(__APPLE__)
-  vm_statistics64_data_t statistics;
-  mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
-  if (host_statistics64(mach_host_self(), HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&statistics), &count) == 0) {
-    memory.free = int64_t(statistics.free_count + statistics.inactive_count) * int64_t(sysconf(_SC_PAGESIZE));
-  }
-#endif
   memory.free = std::clamp<int64_t>(memory.free, 0, memory.total);
   return memory;
 }
 
 std::string processor_name() {
-#if defined(__linux__)
   std::ifstream file("/proc/cpuinfo");
   std::string line;
   while (std::getline(file, line)) {
@@ -98,13 +77,10 @@ std::string processor_name() {
     const size_t start = line.find_first_not_of(" \t:", 10);
     if (start != std::string::npos) return line.substr(start);
   }
-#elif defined(__APPLE__)
-  char name[256] = {0};
-  size_t length = sizeof name;
-  if (sysctlbyname("machdep.cpu.brand_string", name, &length, nullptr, 0) == 0) return name;
-#endif
   utsname system;
   return uname(&system) == 0 ? std::string(system.machine) + " processor" : "processor";
 }
 
 }  // namespace upbeat
+
+#endif
