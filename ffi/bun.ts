@@ -5,6 +5,7 @@
  */
 
 import { dlopen, type FFIFunction, toArrayBuffer } from "bun:ffi";
+import process from "node:process";
 import { type ArgumentType, parseParameter, type SymbolName, SYMBOLS, type Symbols } from "./abi.ts";
 import type { ForeignInterface, OpenLibrary } from "./interface.ts";
 import type { Pointer } from "./types.ts";
@@ -38,9 +39,18 @@ function openLibrary<Name extends SymbolName>(path: string, names: readonly Name
   };
 }
 
+/** Calls `memfd_create(2)`. */
+function createMemoryFile(name: string): number {
+  const libc = dlopen("libc.so.6", { memfd_create: { args: ["ptr", "u32"], returns: "i32" } });
+  const descriptor = libc.symbols.memfd_create(new TextEncoder().encode(`${name}\0`), 0);
+  libc.close();
+  return descriptor;
+}
+
 /** Bun's foreign functions. */
 export const foreign: ForeignInterface = {
   runtime: "bun",
+  ...(process.platform === "linux" ? { createMemoryFile } : {}),
   openLibrary,
   pointerFrom: (address) => address as unknown as Pointer,
   // Without a deallocator argument the ArrayBuffer does not own the memory (checked with Bun 1.4.5: collecting or

@@ -10,6 +10,13 @@ import type { DeviceHandle, EventHandle, GraphHandle, Pointer, StreamHandle, Wei
 
 /** Foreign functions and memory, as a JavaScript runtime provides them. */
 export interface ForeignInterface {
+  /**
+   * Create a file in memory, where the system can do that and a compiled program needs it (Linux, Bun).
+   *
+   * @param name Its name, as `/proc` shows it.
+   * @returns Its descriptor, open for writing until the process ends; negative after an error.
+   */
+  readonly createMemoryFile?: (name: string) => number;
   /** The runtime. */
   readonly runtime: "bun" | "deno" | "node";
 

@@ -12,6 +12,7 @@ import { foreign } from "#ffi";
 import { UpbeatError } from "../errors.ts";
 import { ABI_VERSION, type SymbolName, SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary, OpenLibrary } from "./interface.ts";
+import { realFile, VIRTUAL_ROOT } from "./virtual_file.ts";
 
 /** The kinds of libraries. */
 export type LibraryKind = "cpu" | "cuda";
@@ -45,8 +46,8 @@ export function libraryFileName(device: LibraryKind): string {
 
 /**
  * Find a library's file: at `path`, else at the environment variable `UPBEAT_LIBRARY` (a file or a folder), else in the
- * first of these folders that has it: `lib/` and `build/` next to the `ffi/` folder of this module, and for a compiled
- * program its own folder and `lib/` in it. There is no fallback from a path or variable that is set.
+ * first of these folders that has it: `lib/` and `build/` next to the `ffi/` folder of this module; the folder of a bundle
+ * or a compiled program, and `lib/` in it; the files in a compiled program. There is no fallback from a path or variable that is set.
  *
  * @param options The library, and where.
  * @returns The absolute path of an existing file.
@@ -113,13 +114,21 @@ function defaultFolders(): string[] {
   if (module.protocol === "file:") {
     const root = dirname(dirname(fileURLToPath(module)));
     folders.push(join(root, "lib"), join(root, "build"));
+    // A bundle is a single file in place of all modules.
+    if (basename(dirname(fileURLToPath(module))) !== "ffi") {
+      folders.push(...folderAndLib(dirname(fileURLToPath(module))));
+    }
   }
   // In a compiled program the module's folder is virtual.
-  if (!/^(bun|deno)/.test(basename(process.execPath))) {
-    const folder = dirname(process.execPath);
-    folders.push(folder, join(folder, "lib"));
+  if (!/^(bun|deno|node)/.test(basename(process.execPath))) {
+    folders.push(...folderAndLib(dirname(process.execPath)), `${VIRTUAL_ROOT}/build`);
+    folders.push(`${VIRTUAL_ROOT}/build/${process.platform}-${process.arch}`);
   }
   return folders;
+}
+
+function folderAndLib(folder: string): string[] {
+  return [folder, join(folder, "lib")];
 }
 
 const opened = new Map<string, DeviceLibrary>();
@@ -157,7 +166,7 @@ export function openDeviceLibrary(path: string, expectedVersion: number = ABI_VE
 
 function open<Name extends SymbolName>(path: string, names: readonly Name[]): OpenLibrary<Name> {
   try {
-    return foreign.openLibrary(path, names);
+    return foreign.openLibrary(realFile(path), names);
   } catch (error) {
     if (error instanceof UpbeatError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -22,7 +22,9 @@ const LAYERS: Layers = [
   ["engine/events/"],
   ["engine/channel/", "engine/scheduler/"],
   ["engine/runner/"],
-  ["engine/executor/", "engine/caller/"],
+  ["engine/executor/"],
+  ["engine/threads/"],
+  ["engine/caller/"],
   ["mod.ts"],
   ["cli/"],
 ];

@@ -13,6 +13,7 @@ import type { InboxMessage, OutboxMessage, WorkerStart } from "../channel/messag
 import { type OutputSink, readOutput } from "../channel/step_output.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import type { ResolvedEngineOptions } from "../config/resolved_options.ts";
+import { startThread } from "../threads/start_thread.ts";
 
 /** The start parameters of the thread. */
 export interface ExecutorThreadStart {
@@ -24,7 +25,7 @@ export interface ExecutorThreadStart {
   readonly log: Log | null;
   /** Called with the executor's entries; null: they are not sent. */
   readonly onLog: ((entry: LogEntry) => void) | null;
-  /** The thread's module; default `engine/executor/worker.ts`. */
+  /** The thread's module, for tests; default `engine/executor/worker.ts`. */
   readonly module?: URL;
 }
 
@@ -77,11 +78,13 @@ export class ExecutorThread {
     this.#onLog = start.onLog;
     this.#log = start.log;
     this.ready = this.#ready.promise;
-    const { modelFolder, options, clockOrigin, module = new URL("../executor/worker.ts", import.meta.url) } = start;
+    const { modelFolder, options, clockOrigin, module } = start;
     const outputs = createOutputRing();
     this.#outputs = new OutputReceiver(outputs, (output) => this.sink !== null && readOutput(output, this.sink));
     const workerData: WorkerStart = { modelFolder, options, clockOrigin, doorbell, inbox: port2, outputs };
-    this.#worker = new Worker(module, { workerData, transferList: [port2] });
+    this.#worker = module === undefined
+      ? startThread("executor", workerData, [port2])
+      : new Worker(module, { workerData, transferList: [port2] });
     this.#worker.on("message", (message: OutboxMessage) => this.#receive(message));
     this.#worker.on("error", (error: Error) => this.#end(died(error.message)));
     this.#worker.on("exit", (code: number) => {

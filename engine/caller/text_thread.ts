@@ -4,11 +4,12 @@
  * @module
  */
 import { clearTimeout, setTimeout } from "node:timers";
-import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import { deserializeError, UpbeatError } from "../../errors.ts";
 import type { TextPrompt } from "../text/prompt_encoder.ts";
 import type { EncodeMessage, TextWorkerMessage, TextWorkerStart } from "../text/text_worker.ts";
 import type { SharedTokenizer } from "../text/tokenizer/shared_tokenizer.ts";
+import { startThread } from "../threads/start_thread.ts";
 
 /** Milliseconds without work after which the thread ends; the next long prompt starts another. */
 const IDLE_TIMEOUT = 30_000;
@@ -17,7 +18,7 @@ const IDLE_TIMEOUT = 30_000;
 const LOAD_TIMEOUT = 120_000;
 
 function startWorker(workerData: TextWorkerStart, transferList: MessagePort[] = []): Worker {
-  return new Worker(new URL("../text/text_worker.ts", import.meta.url), { workerData, transferList });
+  return startThread("text", workerData, transferList);
 }
 
 /**

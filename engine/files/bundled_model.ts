@@ -3,10 +3,18 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { VIRTUAL_ROOT } from "../../ffi/virtual_file.ts";
+
+/** Its folder, from the root of the project. */
+const FOLDER = "assets/story-2m";
 
 /**
- * The folder of a Llama of two million parameters that tells short stories; `assets/README.md` describes it.
+ * The folder of a Llama of two million parameters that tells short stories; `assets/README.md` describes it. In a compiled
+ * program it is inside the program, if it was put there, or beside it.
  *
  * @example
  * ```ts
@@ -16,6 +24,11 @@ import { fileURLToPath } from "node:url";
  * console.log((await engine.generate("Once upon a time").result).text);
  * ```
  */
-export const BUNDLED_MODEL: string = import.meta.url.startsWith("file:")
-  ? fileURLToPath(new URL("../../assets/story-2m", import.meta.url))
-  : "assets/story-2m";
+export const BUNDLED_MODEL: string = findBundledModel();
+
+function findBundledModel(): string {
+  const module = import.meta.url.startsWith("file:") ? fileURLToPath(import.meta.url) : "";
+  const own = join(dirname(module), "../..", FOLDER);
+  const others = [join(dirname(module), FOLDER), join(VIRTUAL_ROOT, FOLDER), join(dirname(process.execPath), FOLDER)];
+  return [own, ...others].find((folder) => existsSync(join(folder, "config.json"))) ?? own;
+}

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, lstat, open, stat } from "node:fs/promises";
 import { type ErrorCode, shorten, UpbeatError } from "../../errors.ts";
+import { realFile } from "../../ffi/virtual_file.ts";
 
 /** Opening a pipe without a writer returns at once instead of waiting for one. Windows has no such flag, nor such pipes. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
@@ -51,7 +52,7 @@ export function openRegularFile(path: string, code: ErrorCode, danglingCode: Err
     if (found === undefined) return requireNoLink(path, danglingCode, lstatSync(path, { throwIfNoEntry: false }));
     // Checked before it is opened, as opening a device can do things, and afterwards, as it may have been replaced.
     requireRegular(path, code, found);
-    const descriptor = openSync(path, OPEN_FLAGS);
+    const descriptor = openSync(realFile(path), OPEN_FLAGS);
     const close = () => closeSync(descriptor);
     try {
       const { size } = requireRegular(path, code, fstatSync(descriptor));
@@ -109,7 +110,7 @@ export async function readRegularFile(path: string, kind: FileKind, signal?: Abo
     if (found === null) return requireNoLink(path, kind.code, await lstat(path).catch(absent) ?? undefined);
     requireRegular(path, kind.code, found);
     signal?.throwIfAborted();
-    handle = await open(path, OPEN_FLAGS);
+    handle = await open(realFile(path), OPEN_FLAGS);
     const { size } = requireRegular(path, kind.code, await handle.stat());
     requireSize(path, kind, size);
     const bytes = Buffer.alloc(size);

@@ -6,6 +6,7 @@
 import { BLOCK_TYPES, DTYPE, INPUT_DTYPE, type InputDtype } from "../../ffi/abi.ts";
 import type { Device } from "../../ffi/interface.ts";
 import type { StreamHandle } from "../../ffi/types.ts";
+import { realFile } from "../../ffi/virtual_file.ts";
 import { isWeightDtype } from "../weights/dtypes.ts";
 import { DummyWeights } from "./dummy_weights.ts";
 import { isMatrix, type Matrix, type Vector } from "./memory_plan.ts";
@@ -67,7 +68,7 @@ export function loadWeights(
     let row = 0;
     for (const part of parts) {
       if (part.file === null) dummies.fillRows(weight, row, part);
-      else device.loadWeight(stream, weight, row, part.rows, part.file, part.offset, part.pairedRows);
+      else device.loadWeight(stream, weight, row, part.rows, realFile(part.file), part.offset, part.pairedRows);
       row += part.rows;
       enqueuedBytes += part.byteLength;
     }
@@ -79,7 +80,7 @@ export function loadWeights(
     for (const part of vector.parts) {
       const destination = vectorMemory.at(offset);
       if (part.file === null) dummies.fillVector(destination, part);
-      else device.loadMemory(stream, destination, part.file, part.offset, DTYPE[part.dtype], part.rows);
+      else device.loadMemory(stream, destination, realFile(part.file), part.offset, DTYPE[part.dtype], part.rows);
       offset += part.rows * 4;
       enqueuedBytes += part.byteLength;
     }

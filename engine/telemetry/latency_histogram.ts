@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DDSketch } from "@datadog/sketches-js";
+import { QuantileSketch } from "./quantile_sketch.ts";
 
 /** The relative error of a quantile in a {@linkcode LatencySummary}, at most. */
 export const LATENCY_RELATIVE_ERROR = 0.01;
@@ -36,8 +36,7 @@ const NOTHING: LatencySummary = {
 };
 
 /**
- * Counts times in logarithmic bins (DDSketch, Masson et al. 2019). From a microsecond to a day there are some 1300
- * bins, so bins are never merged, and the error bound holds for all times.
+ * Counts times, as {@linkcode QuantileSketch} does.
  *
  * @example
  * ```ts
@@ -47,7 +46,10 @@ const NOTHING: LatencySummary = {
  * ```
  */
 export class LatencyHistogram {
-  readonly #sketch = new DDSketch({ relativeAccuracy: LATENCY_RELATIVE_ERROR });
+  readonly #sketch = new QuantileSketch(LATENCY_RELATIVE_ERROR);
+  #sum = 0;
+  #min = Infinity;
+  #max = -Infinity;
 
   /**
    * Record a time.
@@ -55,20 +57,24 @@ export class LatencyHistogram {
    * @param milliseconds The time, 0 or more, in whole microseconds.
    */
   record(milliseconds: number): void {
-    this.#sketch.accept(milliseconds);
+    this.#sketch.record(milliseconds);
+    this.#sum += milliseconds;
+    this.#min = Math.min(this.#min, milliseconds);
+    this.#max = Math.max(this.#max, milliseconds);
   }
 
   /** The distribution so far. */
   summary(): LatencySummary {
-    const { count, min, max, sum } = this.#sketch;
+    const { count } = this.#sketch;
     if (count === 0) return NOTHING;
+    const [min, max] = [this.#min, this.#max];
     // The middle of a bin may lie beyond its last value.
-    const quantile = (q: number) => Math.min(Math.max(this.#sketch.getValueAtQuantile(q), min), max);
+    const quantile = (q: number) => Math.min(Math.max(this.#sketch.quantile(q), min), max);
     return {
       count,
       min,
       max,
-      mean: sum / count,
+      mean: this.#sum / count,
       p50: quantile(0.5),
       p90: quantile(0.9),
       p95: quantile(0.95),

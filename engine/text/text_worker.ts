@@ -49,9 +49,14 @@ async function load(folder: string): Promise<void> {
   }
 }
 
-function serve(tokenizer: Tokenizer, inbox: MessagePort): void {
+/** Encodes prompts; resolves when the last message has arrived. */
+function serve(tokenizer: Tokenizer, inbox: MessagePort): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
   inbox.on("message", (message: EncodeMessage | null) => {
-    if (message === null) return inbox.close();
+    if (message === null) {
+      inbox.close();
+      return resolve();
+    }
     const { id, text, canceled } = message;
     const flag = new Int32Array(canceled);
     const checkWanted = (): void => {
@@ -64,6 +69,7 @@ function serve(tokenizer: Tokenizer, inbox: MessagePort): void {
       post({ type: "rejected", id, error: serializeError(toUpbeatError(error)) });
     }
   });
+  return promise;
 }
 
 /** Lets other threads go first, where priorities are per thread: streams must not wait for a long prompt. */
@@ -76,9 +82,11 @@ function yieldToOthers(): void {
   }
 }
 
-const start = workerData as TextWorkerStart;
-if ("folder" in start) await load(start.folder);
-else {
+function run(start: TextWorkerStart): Promise<void> {
+  if ("folder" in start) return load(start.folder);
   yieldToOthers();
-  serve(new Tokenizer(start.tokenizer), start.inbox as MessagePort);
+  return serve(new Tokenizer(start.tokenizer), start.inbox as MessagePort);
 }
+
+/** Resolves when the thread has nothing more to do. */
+export const ended: Promise<void> = run(workerData as TextWorkerStart);
