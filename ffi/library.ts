@@ -5,11 +5,13 @@
  */
 
 import { existsSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { foreign } from "#ffi";
 import { UpbeatError } from "../errors.ts";
+import { environmentVariable } from "./environment.ts";
 import { ABI_VERSION, type SymbolName, SYMBOLS } from "./abi.ts";
 import type { DeviceLibrary, OpenLibrary } from "./interface.ts";
 import { realFile, VIRTUAL_ROOT } from "./virtual_file.ts";
@@ -46,8 +48,9 @@ export function libraryFileName(device: LibraryKind): string {
 
 /**
  * Find a library's file: at `path`, else at the environment variable `UPBEAT_LIBRARY` (a file or a folder), else in the
- * first of these folders that has it: `lib/` and `build/` next to the `ffi/` folder of this module; the folder of a bundle
- * or a compiled program, and `lib/` in it; the files in a compiled program. There is no fallback from a path or variable that is set.
+ * first of these places that has it: `lib/` and `build/` next to the `ffi/` folder of this module; the npm package of this
+ * platform; the folder of a bundle or a compiled program, and `lib/` in it; the files in a compiled program. There is no
+ * fallback from a path or variable that is set.
  *
  * @param options The library, and where.
  * @returns The absolute path of an existing file.
@@ -61,7 +64,9 @@ export function libraryFileName(device: LibraryKind): string {
 export function findLibrary(options: FindLibraryOptions): string {
   const name = libraryFileName(options.device);
   const given = options.path ?? fromEnvironment();
-  const places = given === undefined ? defaultFolders().map((folder) => join(folder, name)) : [fileAt(given, name)];
+  const places = given === undefined
+    ? [...defaultFolders().map((folder) => join(folder, name)), ...fromPackage(options.device, name)]
+    : [fileAt(given, name)];
   for (const place of places) if (existsSync(place)) return requireFile(place);
   const command = BUILD_COMMANDS[options.device];
   const source = given === undefined ? "" : options.path === undefined ? " (from UPBEAT_LIBRARY)" : " (as given)";
@@ -98,9 +103,19 @@ export function namedLibrary(path: string | undefined): string | null {
   return existsSync(absolute) && statSync(absolute).isDirectory() ? null : absolute;
 }
 
+/** The library in the npm package of this platform, where that is installed. */
+function fromPackage(device: LibraryKind, name: string): string[] {
+  const platform = `${process.platform}-${process.arch}`;
+  const packageName = device === "cuda" ? `upbeat-llm-cuda-${platform}` : `upbeat-llm-${platform}`;
+  try {
+    return [createRequire(import.meta.url).resolve(`${packageName}/${name}`)];
+  } catch {
+    return [];
+  }
+}
+
 function fromEnvironment(): string | undefined {
-  const variable = process.env["UPBEAT_LIBRARY"];
-  return variable === "" ? undefined : variable;
+  return environmentVariable("UPBEAT_LIBRARY");
 }
 
 function fileAt(path: string, name: string): string {

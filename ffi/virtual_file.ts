@@ -21,6 +21,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { foreign } from "#ffi";
 import { UpbeatError } from "../errors.ts";
+import { environmentVariable } from "./environment.ts";
 
 /** Where Bun puts them, on Linux and macOS and on Windows. */
 const VIRTUAL_FOLDERS = /^(?:\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/;
@@ -84,9 +85,9 @@ function linkOf(path: string): string | null {
 
 /** A file in the user's cache folder, or else in one of this user's for temporary files. */
 function inCache(hash: string, name: string, content: Uint8Array): string {
-  const { XDG_CACHE_HOME: cache, HOME: home, LOCALAPPDATA: local } = process.env;
+  const [cache, home, local] = ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"].map(environmentVariable);
   const user = process.getuid?.() ?? "user";
-  const places = [cache, local, home && join(home, ".cache")].filter((place) => place !== undefined && place !== "");
+  const places = [cache, local, home && join(home, ".cache")].filter((place) => place !== undefined);
   let cause: unknown;
   for (const folder of [...places.map((place) => join(place!, "upbeat")), join(tmpdir(), `upbeat-${user}`)]) {
     const path = join(folder, hash, name);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { environmentVariable } from "../../ffi/environment.ts";
 import { isLogEnabled } from "../telemetry/log.ts";
 import { ENGINE_HOOKS, ENGINE_OPTIONS, type EngineOptions } from "./engine_options.ts";
 import { pickOptions, readOptions, type Resolved, resolveOptions } from "./option.ts";
@@ -56,8 +56,8 @@ export function checkEngineOptions(given: EngineOptions): CheckedEngineOptions {
     trackSteps: hooks.onStep !== null,
     logToCaller: hooks.onLog !== null,
     logToStandardError: isLogEnabled(),
-    ranges: process.env["UPBEAT_NVTX"] === "1",
-    dependentLaunches: process.env["UPBEAT_CUDA_DEPENDENT_LAUNCH"] === "1",
+    ranges: environmentVariable("UPBEAT_NVTX") === "1",
+    dependentLaunches: environmentVariable("UPBEAT_CUDA_DEPENDENT_LAUNCH") === "1",
   };
   return { options, hooks, wantsEarlyFirstToken: read.earlyFirstToken === true };
 }

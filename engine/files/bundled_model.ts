@@ -30,5 +30,14 @@ function findBundledModel(): string {
   const module = import.meta.url.startsWith("file:") ? fileURLToPath(import.meta.url) : "";
   const own = join(dirname(module), "../..", FOLDER);
   const others = [join(dirname(module), FOLDER), join(VIRTUAL_ROOT, FOLDER), join(dirname(process.execPath), FOLDER)];
-  return [own, ...others].find((folder) => existsSync(join(folder, "config.json"))) ?? own;
+  return [own, ...others].find(hasModel) ?? own;
+}
+
+function hasModel(folder: string): boolean {
+  try {
+    return existsSync(join(folder, "config.json"));
+  } catch {
+    // Deno without --allow-read: loading the model says so.
+    return false;
+  }
 }

@@ -9,18 +9,13 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type St
 import { type FileHandle, lstat, open, stat } from "node:fs/promises";
 import { type ErrorCode, shorten, UpbeatError } from "../../errors.ts";
 import { realFile } from "../../ffi/virtual_file.ts";
+import type { FileKind } from "./file_kind.ts";
 
 /** Opening a pipe without a writer returns at once instead of waiting for one. Windows has no such flag, nor such pipes. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** Bytes per read of {@linkcode readRegularFile}; between two, an abort is noticed. */
 const CHUNK_BYTES = 4 * 2 ** 20;
-
-/** What a file is for, which decides how large it may be, and the code of its errors. */
-export interface FileKind {
-  readonly code: ErrorCode;
-  readonly maxBytes: number;
-}
 
 /** A regular file, open for reading. */
 export interface RegularFile extends Disposable {

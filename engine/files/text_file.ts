@@ -6,7 +6,8 @@
 import { shorten, UpbeatError } from "../../errors.ts";
 import { foreignContent } from "./foreign_content.ts";
 import { jsonExcess } from "./json_bounds.ts";
-import { type FileKind, readRegularFile, readRegularFileSync } from "./regular_file.ts";
+import type { FileKind } from "./file_kind.ts";
+import { readRegularFile, readRegularFileSync } from "./regular_file.ts";
 
 const MEBIBYTE = 2 ** 20;
 

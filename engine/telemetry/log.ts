@@ -6,8 +6,8 @@
  *
  * @module
  */
+import { environmentVariable } from "../../ffi/environment.ts";
 import { writeSync } from "node:fs";
-import process from "node:process";
 import type { Clock } from "./clock.ts";
 
 /** Facts about a point, as plain values. */
@@ -113,7 +113,7 @@ function isTakenBy(onLog: (entry: LogEntry) => void, entry: LogEntry): boolean {
 
 /** Whether the environment enables the log on standard error: `UPBEAT_LOG=debug`. */
 export function isLogEnabled(): boolean {
-  return process.env["UPBEAT_LOG"] === "debug";
+  return environmentVariable("UPBEAT_LOG") === "debug";
 }
 
 /**

@@ -20,6 +20,8 @@ export interface CommandOptions {
   readonly env?: Record<string, string>;
   /** Called with each line of output. */
   readonly onLine?: (line: string) => void;
+  /** The folder that it runs in; the project's by default. */
+  readonly cwd?: string;
   /** How to install the program, for the error when it is missing. */
   readonly remedy?: string;
 }
@@ -36,7 +38,7 @@ export interface CommandOptions {
 export function capture(program: string, args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args], {
-      cwd: ROOT,
+      cwd: options.cwd ?? ROOT,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     });

@@ -61,6 +61,7 @@ export const NOT_EMULATED: Readonly<Record<string, readonly string[]>> = {
     "tests/bench/ttft_test.ts",
     "tests/behaviours/shutdown/worker_end_test.ts",
     "tests/scripts/compile_test.ts",
+    "tests/scripts/pack_test.ts",
   ],
   "they use a scripted device": [
     "tests/behaviours/loading/library_module_test.ts",
