@@ -15,6 +15,7 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const LAYERS: Layers = [
   ["errors.ts"],
   ["ffi/"],
+  ["hub/"],
   ["engine/files/"],
   ["engine/telemetry/", "engine/text/", "engine/weights/"],
   ["engine/models/"],

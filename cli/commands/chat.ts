@@ -13,6 +13,7 @@ import type { Command } from "./command.ts";
 import { ENGINE_FLAGS, engineOptions, generateOptions, GENERATION_FLAGS } from "../flags/engine_flags.ts";
 import { parseFlags } from "../flags/flags.ts";
 import { Interrupt } from "../terminal/interrupt.ts";
+import { locateModel } from "../../hub/locate_model.ts";
 import { bundledModel } from "./model_folder.ts";
 import { summary } from "../terminal/summary.ts";
 import { errorText } from "../terminal/error_text.ts";
@@ -42,7 +43,7 @@ export const chat: Command = {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; messages are read from standard input`);
     }
     // Checked first: loading the weights takes longer.
-    await ChatTemplate.fromFolder(model);
+    await ChatTemplate.fromFolder(locateModel(model));
 
     const { loadEngine } = await import("./load.ts");
     const engine = await loadEngine(model, engineOptions(values, 1));

@@ -16,6 +16,7 @@ import { isWeightDtype } from "../../engine/weights/dtypes.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "../flags/flags.ts";
 import { formatBytes } from "../terminal/format_bytes.ts";
+import { locateModel } from "../../hub/locate_model.ts";
 import { availableMemory } from "./machine_memory.ts";
 import { bundledModel } from "./model_folder.ts";
 import { print } from "../terminal/terminal.ts";
@@ -41,7 +42,7 @@ export const inspect: Command = {
     const { values, positional } = parseFlags(args, FLAGS);
     const [model = bundledModel(), extra] = positional;
     if (extra !== undefined) throw new UsageError(`unexpected argument ${JSON.stringify(extra)}`);
-    const report = await inspectModel(model, values.kvDtype === "bf16" ? "BF16" : "F32");
+    const report = await inspectModel(locateModel(model), values.kvDtype === "bf16" ? "BF16" : "F32");
     print(values.json ? `${JSON.stringify(report)}\n` : describe(report));
     return 0;
   },

@@ -26,8 +26,9 @@ export const PROMPT_USAGE = ["[[MODEL] PROMPT]", "[MODEL] --prompt-ids 1,2,3", "
 
 /** An explanation of their arguments. */
 export const PROMPT_DETAILS =
-  "MODEL is a Hugging Face model folder or a GGUF file; without it, the small model that comes with Upbeat is used, which\n" +
-  "tells a story without PROMPT. PROMPT - is standard input, without its last line end.";
+  "MODEL is a Hugging Face model folder, a GGUF file, or a model of another program on this machine: ORG/NAME in the\n" +
+  "Hugging Face cache, ollama:NAME:TAG, lmstudio:PUBLISHER/NAME. Without it, the small model that comes with Upbeat is\n" +
+  "used, which tells a story without PROMPT. PROMPT - is standard input, without its last line end.";
 
 /** The prompt of the model that comes with Upbeat when none is given. */
 const STORY: Prompt = [{ role: "user", content: "Tell me a story." }];

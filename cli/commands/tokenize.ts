@@ -11,6 +11,7 @@ import { Tokenizer } from "../../engine/text/tokenizer/tokenizer.ts";
 import { UpbeatError } from "../../errors.ts";
 import type { Command } from "./command.ts";
 import { parseFlags } from "../flags/flags.ts";
+import { locateModel } from "../../hub/locate_model.ts";
 import { modelAndText } from "./model_folder.ts";
 import { print, readText } from "../terminal/terminal.ts";
 import { InputError, UsageError } from "../errors.ts";
@@ -51,7 +52,8 @@ export const tokenize: Command = {
   async run(args) {
     const { values, positional } = parseFlags(args, FLAGS);
     const given = [values.textsFile, values.chat, values.decode].filter((source) => source !== undefined);
-    const { model: folder, text: argument, extra } = modelAndText(undefined, positional, given.length > 0);
+    const { model, text: argument, extra } = modelAndText(undefined, positional, given.length > 0);
+    const folder = locateModel(model);
     if (extra !== undefined) {
       throw new UsageError(`unexpected argument ${JSON.stringify(extra)}; quote a text with spaces`);
     }

@@ -28,6 +28,7 @@ import { LongPrompts } from "./long_prompts.ts";
 import type { Prompt } from "./prompt.ts";
 import type { EngineInfo } from "../config/engine_info.ts";
 import { checkModelPath } from "../files/model_folder.ts";
+import { locateModel } from "../../hub/locate_model.ts";
 import type { SegmentRequest } from "../events/request_record.ts";
 import { type EngineStats, engineStats, RequestTotals } from "../telemetry/engine_stats.ts";
 import { beginsWithTwoBos } from "../text/tokenizer/special_tokens.ts";
@@ -103,7 +104,9 @@ export class Engine implements AsyncDisposable {
   /**
    * Load a model.
    *
-   * @param model Path of a Hugging Face model folder (`config.json`, safetensors weights, `tokenizer.json`) or of a GGUF file.
+   * @param model Path of a Hugging Face model folder (`config.json`, safetensors weights, `tokenizer.json`) or of a GGUF file,
+   * or the name of a model in another program's store: `org/name` (Hugging Face cache), `ollama:name:tag`,
+   * `lmstudio:publisher/name`. Nothing is downloaded.
    * @param options Device, threads, sizes, tracking.
    * @returns The engine. Declare it with `await using`, or call {@linkcode Engine.dispose}.
    * @throws {UpbeatError} `MODEL_NOT_FOUND`, `MODEL_CONFIG_INVALID`, `MODEL_UNSUPPORTED`, `WEIGHTS_…`, `TOKENIZER_…`,
@@ -115,6 +118,7 @@ export class Engine implements AsyncDisposable {
     const timeOrigin = clockOrigin();
     const now = createClock(timeOrigin);
     checkModelPath(model);
+    const modelFolder = locateModel(model);
     const { options: resolved, hooks, wantsEarlyFirstToken } = checkEngineOptions(options);
     const signal = hooks.signal ?? undefined;
     const onStep = guardCallback(hooks.onStep, warnOnce("onStep")) ?? undefined;
@@ -126,7 +130,7 @@ export class Engine implements AsyncDisposable {
     const what = `loading ${model}`;
     checkNotAborted(signal, what);
     const thread = new ExecutorThread({
-      modelFolder: model,
+      modelFolder,
       options: resolved,
       clockOrigin: clockOriginForThread(timeOrigin),
       onProgress: guardCallback(hooks.onProgress, (thrown) => interrupt(callbackError("onProgress", thrown))),
@@ -135,7 +139,7 @@ export class Engine implements AsyncDisposable {
     });
     try {
       // The tokenizer is read and warmed up while the worker reads the weights.
-      const loading = Promise.all([thread.ready, loadTokenizer(model, now, signal)]);
+      const loading = Promise.all([thread.ready, loadTokenizer(modelFolder, now, signal)]);
       const [info, tokenizer] = await unlessAborted(Promise.race([loading, interrupted]), signal, what);
       checkTokenizer(tokenizer, info);
       if (wantsEarlyFirstToken && !info.overlap) {

@@ -80,7 +80,7 @@ test("upbeat reports errors without names of the library's functions, arguments 
       "a larger --kv-blocks (now 1, of 16 tokens each)",
     ],
     [["generate", "--kv-blocks", "1", "a ".repeat(5000)], "a larger --max-context, and --kv-blocks for it"],
-    [["generate", "org/name", "text"], "org/name is not a folder on this machine"],
+    [["generate", "org/name", "text"], "org/name is no path that exists, and is not in the Hugging Face cache"],
     [["inspect", "model.gguf"], "model.gguf does not exist"],
   ];
   await Promise.all(errors.map(async ([args, message]) => {

@@ -103,7 +103,18 @@ test("a package has what users need and nothing else", async () => {
   await withPackages((folder) => {
     const main = join(ROOT, "build/packages/upbeat-llm");
     const names = readdirSync(main).sort();
-    const expected = ["LICENSE", "README.md", "assets", "cli", "engine", "errors.d.ts", "errors.js", "ffi", "mod.d.ts"];
+    const expected = [
+      "LICENSE",
+      "README.md",
+      "assets",
+      "cli",
+      "engine",
+      "errors.d.ts",
+      "errors.js",
+      "ffi",
+      "hub",
+      "mod.d.ts",
+    ];
     assertEquals(names, [...expected, "mod.js", "package.json", "std"]);
     const files = readdirSync(main, { recursive: true }) as string[];
     assertEquals(files.filter((file) => /(?<!\.d)\.ts$|_test\.|\.so$/.test(file)), []);
