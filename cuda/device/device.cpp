@@ -32,7 +32,7 @@ OpenDevices& open_devices() {
 }  // namespace
 
 CudaDevice::Context::Context(int32_t index) : index_(index) {
-  check_cuda(cudaSetDevice(index), "opening the GPU");
+  check_open(cudaSetDevice(index), "opening the GPU");
   OpenDevices& devices = open_devices();
   const std::lock_guard lock(devices.mutex);
   ++devices.counts[index];
@@ -54,7 +54,7 @@ CudaDevice::CudaDevice(int32_t index) : context_(index) {
   multiprocessors_ = properties.multiProcessorCount;
   compute_capability_ = std::to_string(properties.major) + "." + std::to_string(properties.minor);
   try {
-    check_cuda(cudaStreamCreateWithFlags(&setup_stream_, cudaStreamNonBlocking), "opening the GPU");
+    check_open(cudaStreamCreateWithFlags(&setup_stream_, cudaStreamNonBlocking), "opening the GPU");
     fault_flag_ = allocate(MemoryKind::device, sizeof(int32_t), "the fault flag");
     fault_words_ = allocate(MemoryKind::host, (1 + kFaultNumbers) * sizeof(int32_t), "the fault record");
     // The first kernel: a library without code for this GPU fails here.

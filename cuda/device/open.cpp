@@ -17,7 +17,7 @@ constexpr int kOldestMajor = 8;
 // there are none.
 std::vector<int32_t> usable_gpus() {
   int count = 0;
-  check_cuda(cudaGetDeviceCount(&count), "looking for NVIDIA GPUs");
+  check_open(cudaGetDeviceCount(&count), "looking for NVIDIA GPUs");
   std::vector<int32_t> usable;
   std::string refused;
   for (int index = 0; index < count; index++) {

@@ -4,21 +4,44 @@
 namespace upbeat {
 
 bool is_sticky(cudaError_t status) {
-  switch (status) {
-    case cudaSuccess:
-    case cudaErrorNotReady:
-    case cudaErrorInvalidValue:
-    case cudaErrorMemoryAllocation:
-    case cudaErrorInsufficientDriver:
-    case cudaErrorNoDevice:
-    case cudaErrorInvalidDevice:
-    case cudaErrorNoKernelImageForDevice:
-    case cudaErrorNotSupported:
-    case cudaErrorStreamCaptureUnsupported:
-    case cudaErrorStreamCaptureInvalidated:
-      return false;
-    default:
+  // Those of which CUDA's reference says that the process is inconsistent afterwards. By number: not all are known to
+  // every version, nor to the emulator.
+  switch (int(status)) {
+    case 214:  // cudaErrorECCUncorrectable
+    case 220:  // cudaErrorNvlinkUncorrectable
+    case 700:  // cudaErrorIllegalAddress
+    case 702:  // cudaErrorLaunchTimeout
+    case 709:  // cudaErrorContextIsDestroyed
+    case 710:  // cudaErrorAssert
+    case 714:  // cudaErrorHardwareStackError
+    case 715:  // cudaErrorIllegalInstruction
+    case 716:  // cudaErrorMisalignedAddress
+    case 717:  // cudaErrorInvalidAddressSpace
+    case 718:  // cudaErrorInvalidPc
+    case 719:  // cudaErrorLaunchFailure
+    case 721:  // cudaErrorContained
+    case 722:  // cudaErrorTensorMemoryLeak
+    case 999:  // cudaErrorUnknown
       return true;
+    default:
+      return false;
+  }
+}
+
+void check_open(cudaError_t status, const char* doing) {
+  switch (int(status)) {
+    case 3:    // cudaErrorInitializationError
+    case 46:   // cudaErrorDevicesUnavailable
+    case 802:  // cudaErrorSystemNotReady
+    case 803:  // cudaErrorSystemDriverMismatch
+    case 804:  // cudaErrorCompatNotSupportedOnDevice
+    case 805:  // cudaErrorMpsConnectionFailed
+    case 999:  // cudaErrorUnknown
+      throw_error(UPBEAT_ERROR_UNAVAILABLE,
+                  "%s: %s (%s): another program may hold the GPU, or its driver needs a restart (`nvidia-smi` shows it)",
+                  doing, cudaGetErrorString(status), cudaGetErrorName(status));
+    default:
+      check_cuda(status, doing);
   }
 }
 

@@ -38,6 +38,7 @@ void CudaEvent::block(Stream& stream) {
 
 double CudaEvent::microseconds_since(Event& start) {
   float milliseconds = 0;
+  device_.make_current();
   device_.check(cudaEventElapsedTime(&milliseconds, static_cast<CudaEvent&>(start).event_, event_), "measuring time");
   return double(milliseconds) * 1000.0;
 }

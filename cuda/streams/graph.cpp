@@ -21,6 +21,7 @@ CudaGraph::~CudaGraph() {
 
 void CudaGraph::launch(Stream& stream) {
   if (device_.faulted()) return;
+  device_.make_current();
   device_.check(cudaGraphLaunch(executable_, cuda_stream(stream).cuda()), "launching a graph");
 }
 

@@ -16,6 +16,8 @@ class CudaGraph final : public Graph {
   CudaGraph(CudaDevice& device, cudaGraph_t captured, Scratch scratch);
   ~CudaGraph() override;
 
+  const Scratch& scratch() const { return scratch_; }
+
   // CUDA runs launches of one graph one after the other, on whatever streams.
   void launch(Stream& stream) override;
 

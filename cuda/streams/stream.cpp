@@ -48,8 +48,8 @@ void CudaStream::enqueue_launch(const Operation& operation, const void* argument
   // Outside a capture every kernel waits for all earlier work: that may be loads of weights, which kernels read without
   // waiting.
   const bool dependent = after_kernel_ && device_.dependent_launches();
-  after_kernel_ = capturing();
   device_.check(operation.launch(arguments, launch_context(dependent)), operation.name);
+  after_kernel_ = capturing();
 }
 
 void CudaStream::begin_capture() {
@@ -67,9 +67,10 @@ Ref<Graph> CudaStream::end_capture() {
   after_kernel_ = false;
   cudaGraph_t graph = nullptr;
   device_.check(cudaStreamEndCapture(stream_, &graph), "ending a capture");
+  Ref<CudaGraph> made(new CudaGraph(device_, graph, std::move(scratch)));
   // The same work may be enqueued without a graph later, when there is no time to allocate.
-  scratch_.reserve_like(device_, scratch);
-  return Ref<Graph>(new CudaGraph(device_, graph, std::move(scratch)));
+  scratch_.reserve_like(device_, made->scratch());
+  return made;
 }
 
 bool CudaStream::synchronize(int64_t deadline) {
