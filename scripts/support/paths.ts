@@ -12,6 +12,8 @@ export const REPORTS = join(BUILD, "reports");
 
 /** The Bun that runs this script. */
 export const BUN = process.execPath;
+/** The installed Bun, whatever runs a script or a test. */
+export const INSTALLED_BUN = join(ROOT, "node_modules/bun/bin/bun.exe");
 /** The installed Deno: the program itself, not its Node launcher. */
 export const DENO = join(ROOT, "node_modules/deno", process.platform === "win32" ? "deno.exe" : "deno");
 /** The installed TypeScript compiler's launcher; started with {@linkcode BUN}. */

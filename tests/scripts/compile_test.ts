@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileS
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { BUN, CPU_LIBRARY, DENO, ROOT } from "../../scripts/support/paths.ts";
+import { CPU_LIBRARY, DENO, INSTALLED_BUN as BUN, ROOT } from "../../scripts/support/paths.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
 /** Milliseconds after which a program counts as hanging. */

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { BUN, DENO, ROOT, TSC } from "../../scripts/support/paths.ts";
+import { DENO, INSTALLED_BUN as BUN, ROOT, TSC } from "../../scripts/support/paths.ts";
 import { type PackageRegistry, servePackages } from "../support/package_registry.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
