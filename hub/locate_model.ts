@@ -18,6 +18,9 @@ const MAX_BYTES = 2 ** 20;
 /** The layer of an Ollama manifest that has the weights. */
 const OLLAMA_WEIGHTS = "application/vnd.ollama.image.model";
 
+/** The layer of one that has an adapter: the weights alone would be another model. */
+const OLLAMA_ADAPTER = "application/vnd.ollama.image.adapter";
+
 /**
  * Find the files of a model.
  *
@@ -73,6 +76,9 @@ function inOllama(model: string, { host, namespace, name, tag }: OllamaName): st
     const path = join(store, "manifests", host, namespace, name, tag);
     const manifest = readSmall(path);
     if (manifest === null) continue;
+    if (manifest.includes(OLLAMA_ADAPTER)) {
+      throw notFound(model, "has an adapter (LoRA), which cannot be applied: use the model without it");
+    }
     const digest = weightsDigest(manifest);
     if (digest === null) {
       throw new UpbeatError("MODEL_CONFIG_INVALID", `${path} names no weights: pull the model again (ollama pull)`, {
@@ -85,7 +91,7 @@ function inOllama(model: string, { host, namespace, name, tag }: OllamaName): st
   }
   throw notFound(
     model,
-    `is not in Ollama's store, ${stores.join(" or ")}: pull it with \`ollama pull ${name}:${tag}\``,
+    `is not in Ollama's store, ${stores.join(" or ")}: pull it with \`${model.replace(":", " pull ")}\``,
   );
 }
 

@@ -115,6 +115,9 @@ test("locateModel() finds models of Ollama and of LM Studio", () => {
     const blob = write(join(store, "blobs", `sha256-${digest}`));
     assertEquals(locateModel("ollama:tiny"), blob);
     assertEquals(locateModel("ollama:hf.co/ada/tiny:Q8_0"), blob);
+    const adapted = { layers: [...manifest.layers, { mediaType: "application/vnd.ollama.image.adapter" }] };
+    write(join(store, "manifests/registry.ollama.ai/library/adapted/latest"), JSON.stringify(adapted));
+    assertStringIncludes(refusal("ollama:adapted").message, "has an adapter");
     const file = write(join(home, ".lmstudio/models/ada/tiny-GGUF/tiny-Q4_K_M.gguf"));
     assertEquals(locateModel("lmstudio:ada/tiny-GGUF"), file);
     assertEquals(locateModel("lmstudio:ada/tiny-GGUF:q4_k_m"), file);
@@ -140,6 +143,7 @@ test("locateModel() says what to do for a model that is not there, and returns w
       ["ada/tiny", "hf download ada/tiny"],
       ["ada/tiny@v2", "hf download ada/tiny --revision v2"],
       ["ollama:tiny:1b", "ollama pull tiny:1b"],
+      ["ollama:hf.co/ada/tiny:Q8_0", "ollama pull hf.co/ada/tiny:Q8_0"],
       ["lmstudio:ada/tiny", "is not in LM Studio's folder"],
     ];
     for (const [model, message] of cases) {
