@@ -4,6 +4,7 @@
  * @module
  */
 import { boolean, choice } from "../../engine/config/option.ts";
+import { openGguf } from "../../engine/files/gguf/gguf_model.ts";
 import { readModelConfig } from "../../engine/models/config.ts";
 import type { ModelConfig } from "../../engine/models/config/model_config.ts";
 import type { RopeScaling } from "../../engine/models/config/rope_config.ts";
@@ -52,8 +53,9 @@ export const inspect: Command = {
 type Report = Awaited<ReturnType<typeof inspectModel>>;
 
 async function inspectModel(folder: string, kvDtype: "F32" | "BF16") {
-  const config = readModelConfig(folder);
-  const checkpoint = openCheckpoint(folder);
+  const gguf = openGguf(folder);
+  const config = readModelConfig(folder, gguf);
+  const checkpoint = openCheckpoint(folder, gguf);
   const plan = planModel(config, checkpoint);
   const weightBytes = loadedWeightBytes(plan.memory);
   const tokenBytes = kvBytesPerToken(plan.memory, kvDtype);

@@ -26,6 +26,7 @@ import { NvtxRunner } from "../runner/nvtx_runner.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import { StepReports } from "./step_reports.ts";
 import { warmUp } from "./warm_up.ts";
+import { openGguf } from "../files/gguf/gguf_model.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
 
 const start = workerData as WorkerStart;
@@ -98,8 +99,9 @@ function checkWanted(): void {
 
 /** Reads the model's headers. Every fault in its files is found here, before any memory is allocated. */
 function readModel(folder: string, { weights }: ResolvedEngineOptions): { config: ModelConfig; plan: ModelPlan } {
-  const config = readModelConfig(folder);
-  const plan = weights === "dummy" ? planDummyModel(config, "BF16") : planModel(config, openCheckpoint(folder));
+  const gguf = openGguf(folder);
+  const config = readModelConfig(folder, gguf);
+  const plan = weights === "dummy" ? planDummyModel(config, "BF16") : planModel(config, openCheckpoint(folder, gguf));
   return { config, plan };
 }
 

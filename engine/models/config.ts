@@ -7,7 +7,7 @@
  * @module
  */
 import { join } from "node:path";
-import { findGguf } from "../files/gguf/gguf_model.ts";
+import { openGguf } from "../files/gguf/gguf_model.ts";
 import { noModel } from "../files/model_folder.ts";
 import { readFields } from "./config/config_fields.ts";
 import { findFamily } from "./families/registry.ts";
@@ -21,6 +21,7 @@ import type { ModelConfig } from "./config/model_config.ts";
  * BOS and EOS of `generation_config.json` win over those of `config.json`.
  *
  * @param folder Path of a Hugging Face model folder or a GGUF file.
+ * @param gguf The headers of the GGUF file, where they have been read; null for a folder.
  * @returns The configuration.
  * @throws {UpbeatError} `MODEL_NOT_FOUND` without a `config.json`; `MODEL_UNSUPPORTED` for a model that would not be
  * computed faithfully; `MODEL_CONFIG_INVALID` for a missing or impossible value. Each names file, field and value.
@@ -30,8 +31,7 @@ import type { ModelConfig } from "./config/model_config.ts";
  * console.log(config.family, config.layers, config.eosTokenIds);
  * ```
  */
-export function readModelConfig(folder: string): ModelConfig {
-  const gguf = findGguf(folder);
+export function readModelConfig(folder: string, gguf = openGguf(folder)): ModelConfig {
   if (gguf !== null) return readGgufConfig(gguf);
   const file = join(folder, "config.json");
   const fields = readFields(file);

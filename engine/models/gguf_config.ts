@@ -4,7 +4,7 @@
  * @module
  */
 import type { GgufMetadata } from "../files/gguf/gguf_metadata.ts";
-import { type GgufModel, readGgufModel } from "../files/gguf/gguf_model.ts";
+import type { GgufModel } from "../files/gguf/gguf_model.ts";
 import { openRegularFile } from "../files/regular_file.ts";
 import type { ModelConfig } from "./config/model_config.ts";
 import type { SamplingDefaults } from "./config/generation_config.ts";
@@ -24,12 +24,11 @@ const TOKENS_WITH_ROLES: ReadonlySet<number> = new Set([3, 4]);
 /**
  * Read and check the configuration of a GGUF model.
  *
- * @param path Path of its file, or of any of its parts.
+ * @param model The headers of its files.
  * @returns The configuration.
- * @throws {UpbeatError} As `readGgufModel`; `MODEL_UNSUPPORTED` or `MODEL_CONFIG_INVALID`, naming file, key and value.
+ * @throws {UpbeatError} `MODEL_UNSUPPORTED` or `MODEL_CONFIG_INVALID`, naming file, key and value.
  */
-export function readGgufConfig(path: string): ModelConfig {
-  const model = readGgufModel(path);
+export function readGgufConfig(model: GgufModel): ModelConfig {
   const { family, fields } = ggufFields(model);
   const decoder = FAMILIES[family].readConfig(fields);
   const { metadata, tensors } = model;

@@ -9,10 +9,10 @@
 import { lstatSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type ErrorDetails, showValue, UpbeatError } from "../../errors.ts";
-import { findGguf } from "../files/gguf/gguf_model.ts";
+import { openGguf } from "../files/gguf/gguf_model.ts";
 import { noModel, noWeights } from "../files/model_folder.ts";
 import { FILE_KINDS, isObject, parseJsonObject, readTextFileSync } from "../files/text_file.ts";
-import { openGgufCheckpoint } from "./gguf_checkpoint.ts";
+import { ggufCheckpoint } from "./gguf_checkpoint.ts";
 import { duplicateMember } from "./header_json.ts";
 import { readSafetensorsHeader } from "./safetensors.ts";
 import type { Checkpoint, TensorInfo } from "./tensor_info.ts";
@@ -26,14 +26,14 @@ const INDEX_FILE = "model.safetensors.index.json";
  * Where both a single file and an index exist the single file is used, as transformers does.
  *
  * @param folder Path of the model folder or the GGUF file.
+ * @param gguf The headers of the GGUF file, where they have been read; null for a folder.
  * @returns Every tensor with its file, dtype, shape and byte range.
  * @throws {UpbeatError} `MODEL_NOT_FOUND` when the folder or its weights are missing, naming the expected and the
  * existing files; `WEIGHTS_INVALID` when the index or a file is malformed; `WEIGHTS_MISSING_TENSOR` when the index puts
  * a tensor into a shard that does not contain it.
  */
-export function openCheckpoint(folder: string): Checkpoint {
-  const gguf = findGguf(folder);
-  if (gguf !== null) return openGgufCheckpoint(gguf);
+export function openCheckpoint(folder: string, gguf = openGguf(folder)): Checkpoint {
+  if (gguf !== null) return ggufCheckpoint(gguf);
   if (!isFolder(folder)) throw noModel(folder);
   const single = join(folder, SINGLE_FILE);
   if (entryExists(single)) {

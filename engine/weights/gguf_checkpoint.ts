@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type GgufModel, readGgufModel } from "../files/gguf/gguf_model.ts";
+import type { GgufModel } from "../files/gguf/gguf_model.ts";
 import type { Checkpoint, TensorInfo } from "./tensor_info.ts";
 
 /** Modules outside the layers. */
@@ -32,14 +32,13 @@ const LAYER_MODULES: Readonly<Record<string, string>> = {
 const PAIRED_ARCHITECTURES: ReadonlySet<string> = new Set(["llama"]);
 
 /**
- * Find and check the weights of a GGUF model.
+ * The weights of a GGUF model.
  *
- * @param path Path of its file, or of any of its parts.
+ * @param model The headers of its files.
  * @returns Every tensor by the name that families know it by; others keep their own names.
- * @throws {UpbeatError} As `readGgufModel`.
+ * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when the number of heads is none.
  */
-export function openGgufCheckpoint(path: string): Checkpoint {
-  const model = readGgufModel(path);
+export function ggufCheckpoint(model: GgufModel): Checkpoint {
   const pairs = rowPairs(model);
   const tensors = new Map<string, TensorInfo>();
   for (const { name: stored, file, type, shape, offset, byteLength } of model.tensors.values()) {

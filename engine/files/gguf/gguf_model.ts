@@ -52,6 +52,18 @@ export function findGguf(path: string): string | null {
 }
 
 /**
+ * Read the headers of the GGUF model that a path names, once for all that is read from them.
+ *
+ * @param path Path of a file or a folder.
+ * @returns Metadata and tensors; null where it is something else.
+ * @throws {UpbeatError} As {@linkcode readGgufModel}.
+ */
+export function openGguf(path: string): GgufModel | null {
+  const file = findGguf(path);
+  return file === null ? null : readGgufModel(file);
+}
+
+/**
  * Read the headers of a model's files.
  *
  * @param path Path of its file, or of any of its parts.
