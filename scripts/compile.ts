@@ -6,6 +6,7 @@ import { mustRun } from "./support/command.ts";
 import { Failure, main } from "./support/failure.ts";
 import { ensureInstalled } from "./support/install.ts";
 import { ensureBuilt, RELEASE } from "./support/native.ts";
+import { PLATFORMS } from "./support/packages.ts";
 import { BUILD, BUN, CPU_LIBRARY, ROOT } from "./support/paths.ts";
 
 const HELP = `Usage: bun run compile [--target NAME] [--outfile FILE]
@@ -15,13 +16,13 @@ checkout. --target is another platform (linux-x64, linux-arm64, darwin-x64, darw
 win32-x64) whose library is in build/NAME/; Bun for that platform is downloaded.
 `;
 
-/** Platforms by the names of their library folders: the name that Bun has for each, and its library's file. */
-const TARGETS: Readonly<Record<string, { readonly bun: string; readonly library: string }>> = {
-  "linux-x64": { bun: "bun-linux-x64-baseline", library: "libupbeat_cpu.so" },
-  "linux-arm64": { bun: "bun-linux-arm64", library: "libupbeat_cpu.so" },
-  "darwin-x64": { bun: "bun-darwin-x64", library: "libupbeat_cpu.dylib" },
-  "darwin-arm64": { bun: "bun-darwin-arm64", library: "libupbeat_cpu.dylib" },
-  "win32-x64": { bun: "bun-windows-x64", library: "upbeat_cpu.dll" },
+/** Bun's names of platforms, by ours; on x64, the Bun that needs no AVX2. */
+const BUN_TARGETS: Readonly<Record<string, string>> = {
+  "linux-x64": "bun-linux-x64-baseline",
+  "linux-arm64": "bun-linux-arm64",
+  "darwin-x64": "bun-darwin-x64",
+  "darwin-arm64": "bun-darwin-arm64",
+  "win32-x64": "bun-windows-x64",
 };
 
 /** The model that is put into the program. */
@@ -62,7 +63,7 @@ await main(async () => {
   await mustRun("compiling", BUN, [
     "build",
     "--compile",
-    ...(target === undefined ? [] : [`--target=${TARGETS[target]!.bun}`]),
+    ...(target === undefined ? [] : [`--target=${BUN_TARGETS[target]}`]),
     `--root=${ROOT}`,
     "--asset-naming=[dir]/[name].[ext]",
     `--outfile=${outfile}`,
@@ -73,8 +74,10 @@ await main(async () => {
 });
 
 function libraryFor(target: string): string {
-  const known = TARGETS[target];
-  if (known === undefined) throw new Failure(`unknown target ${target}; known are ${Object.keys(TARGETS).join(", ")}`);
+  const known = PLATFORMS.find(({ name }) => name === target);
+  if (known === undefined) {
+    throw new Failure(`unknown target ${target}; known are ${PLATFORMS.map(({ name }) => name).join(", ")}`);
+  }
   const library = join(BUILD, target, known.library);
   if (!existsSync(library)) {
     throw new Failure(`${relative(ROOT, library)} does not exist: build it for ${target} first`);

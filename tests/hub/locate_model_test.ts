@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -33,13 +33,7 @@ function write(path: string, content = ""): string {
 }
 
 function refusal(model: string): UpbeatError {
-  try {
-    locateModel(model);
-  } catch (error) {
-    assert(error instanceof UpbeatError, String(error));
-    return error;
-  }
-  throw new Error(`${model}: nothing was thrown`);
+  return assertThrows(() => locateModel(model), UpbeatError);
 }
 
 /** A repository as huggingface_hub lays it out: blobs, links to them in a snapshot, a reference to that. */

@@ -1,31 +1,14 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { execFile, type ExecFileException } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { CPU_LIBRARY, DENO, INSTALLED_BUN as BUN, ROOT } from "../../scripts/support/paths.ts";
+import { runProgram } from "../support/run/run_program.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
-
-/** Milliseconds after which a program counts as hanging. */
-const TIMEOUT = 120_000;
 
 /** The environment of programs that belong to the system, or download what they need. */
 const SYSTEM = process.env as Record<string, string>;
-
-interface Run {
-  readonly cwd: string;
-  readonly env?: Record<string, string>;
-}
-
-/** The output of a program, and its exit code. */
-function run(program: string, args: readonly string[], { cwd, env = {} }: Run) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(program, [...args], { cwd, env, timeout: TIMEOUT }, (error: ExecFileException | null, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-    });
-  });
-}
 
 /** The text of the model that the programs run. */
 const GENERATE = ["generate", "--seed", "1", "--max-tokens", "12"];
@@ -33,7 +16,7 @@ const GENERATE = ["generate", "--seed", "1", "--max-tokens", "12"];
 test("bun run compile makes a program that runs without environment, checkout and write access", async () => {
   await withTemporaryFolder(async (folder) => {
     const program = join(folder, "upbeat");
-    const compiled = await run(BUN, ["scripts/compile.ts", "--outfile", program], {
+    const compiled = await runProgram(BUN, ["scripts/compile.ts", "--outfile", program], {
       cwd: ROOT,
       env: SYSTEM,
     });
@@ -42,9 +25,9 @@ test("bun run compile makes a program that runs without environment, checkout an
     mkdirSync(empty);
     chmodSync(empty, 0o555);
 
-    assertMatch((await run(program, ["--version"], { cwd: empty })).stdout, /^upbeat \d+\.\d+\.\d+\n$/);
-    const expected = await run(BUN, ["cli/main.ts", ...GENERATE], { cwd: ROOT });
-    const actual = await run(program, GENERATE, { cwd: empty });
+    assertMatch((await runProgram(program, ["--version"], { cwd: empty })).stdout, /^upbeat \d+\.\d+\.\d+\n$/);
+    const expected = await runProgram(BUN, ["cli/main.ts", ...GENERATE], { cwd: ROOT });
+    const actual = await runProgram(program, GENERATE, { cwd: empty });
     assertEquals(actual.code, 0, actual.stderr);
     assertEquals(actual.stdout, expected.stdout);
     assertEquals(readdirSync(empty), []);
@@ -53,7 +36,7 @@ test("bun run compile makes a program that runs without environment, checkout an
     // A root with nothing but what the dynamic linker needs, and /proc, without which Bun does not start.
     const root = join(folder, "root");
     mkdirSync(join(root, "proc"), { recursive: true });
-    const { stdout: links } = await run("ldd", [program], { cwd: empty, env: SYSTEM });
+    const { stdout: links } = await runProgram("ldd", [program], { cwd: empty, env: SYSTEM });
     const libraries = [...links.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
     for (const path of [...libraries, ...librariesOf(libraries)]) {
       mkdirSync(join(root, dirname(path)), { recursive: true });
@@ -62,7 +45,7 @@ test("bun run compile makes a program that runs without environment, checkout an
     copyFileSync(program, join(root, "upbeat"));
     const enter = 'mount -t proc proc "$0/proc" && exec env -i /usr/sbin/chroot "$0" /upbeat "$@"';
     const unshare = ["--mount", "/bin/sh", "-c", enter, root, ...GENERATE];
-    const bare = await run("/usr/bin/unshare", unshare, { cwd: empty, env: SYSTEM });
+    const bare = await runProgram("/usr/bin/unshare", unshare, { cwd: empty, env: SYSTEM });
     assertEquals(bare.code, 0, bare.stderr);
     assertEquals(bare.stdout, expected.stdout);
   });
@@ -104,14 +87,14 @@ test("a bundled program runs engines: it is its own worker", async () => {
     ];
     const texts = new Set<string>();
     for (const [bundler, bundling, program, args] of bundlers) {
-      const built = await run(bundler, bundling, { cwd: folder, env });
+      const built = await runProgram(bundler, bundling, { cwd: folder, env });
       // Deno downloads its bundler when it is first used.
       if (/Failed loading|error sending request/.test(built.stderr)) {
         console.log(`left out, as it could not be downloaded: ${bundling.join(" ")}`);
         continue;
       }
       assertEquals(built.code, 0, built.stderr);
-      const { code, stdout, stderr } = await run(program, args, { cwd: folder, env });
+      const { code, stdout, stderr } = await runProgram(program, args, { cwd: folder, env });
       assertEquals(code, 0, `${bundling.join(" ")}: ${stderr}`);
       assertStringIncludes(stdout, '"');
       texts.add(stdout);

@@ -1,17 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { execFile, type ExecFileException } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { DENO, INSTALLED_BUN as BUN, ROOT, TSC } from "../../scripts/support/paths.ts";
 import { type PackageRegistry, servePackages } from "../support/package_registry.ts";
+import { runProgram } from "../support/run/run_program.ts";
 import { withTemporaryFolder } from "../support/temporary_folder.ts";
 
-/** Milliseconds after which a program counts as hanging. */
-const TIMEOUT = 120_000;
-
-/** A program that uses the package: the lines of the README. */
+/** A program that uses the package. */
 const PROGRAM = `import { BUNDLED_MODEL, Engine } from "upbeat-llm";
 
 await using engine = await Engine.load(BUNDLED_MODEL, { device: "cpu" });
@@ -39,12 +36,9 @@ async function run(program: string, args: readonly string[], cwd: string, regist
     NO_COLOR: "1",
     DENO_NO_UPDATE_CHECK: "1",
   };
-  return await new Promise((resolve, reject) => {
-    execFile(program, [...args], { cwd, env, timeout: TIMEOUT }, (error: ExecFileException | null, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stdout}\n${stderr}`));
-    });
-  });
+  const { code, stdout, stderr } = await runProgram(program, args, { cwd, env });
+  assertEquals(code, 0, `${program} ${args.join(" ")}: ${stdout}\n${stderr}`);
+  return stdout;
 }
 
 async function withPackages(use: (folder: string, registry: PackageRegistry) => Promise<void>): Promise<void> {

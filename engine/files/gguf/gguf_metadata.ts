@@ -123,9 +123,7 @@ export class GgufMetadata {
    * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is no number.
    */
   number(key: string): number | null {
-    const value = this.#values.get(key) ?? null;
-    if (value !== null && typeof value !== "number") throw this.invalid(key, "a number");
-    return value;
+    return this.#scalar(key, (value) => typeof value === "number", "a number");
   }
 
   /**
@@ -136,9 +134,7 @@ export class GgufMetadata {
    * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is neither.
    */
   boolean(key: string): boolean | null {
-    const value = this.#values.get(key) ?? null;
-    if (value !== null && typeof value !== "boolean") throw this.invalid(key, "true or false");
-    return value;
+    return this.#scalar(key, (value) => typeof value === "boolean", "true or false");
   }
 
   /**
@@ -149,9 +145,7 @@ export class GgufMetadata {
    * @throws {UpbeatError} `MODEL_CONFIG_INVALID` when it is something else.
    */
   text(key: string): string | null {
-    const value = this.#values.get(key) ?? null;
-    if (value !== null && typeof value !== "string") throw this.invalid(key, "text");
-    return value;
+    return this.#scalar(key, (value) => typeof value === "string", "text");
   }
 
   /**
@@ -211,6 +205,17 @@ export class GgufMetadata {
   lengthOf(key: string): number | null {
     const value = this.#values.get(key);
     return typeof value === "object" ? value.length : null;
+  }
+
+  #scalar<Value extends Scalar>(
+    key: string,
+    isWanted: (value: Scalar | LazyArray) => value is Value,
+    wanted: string,
+  ): Value | null {
+    const value = this.#values.get(key);
+    if (value === undefined) return null;
+    if (!isWanted(value)) throw this.invalid(key, wanted);
+    return value;
   }
 
   #array(key: string, isWanted: (type: number) => boolean, wanted: string): LazyArray | null {

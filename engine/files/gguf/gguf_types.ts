@@ -44,14 +44,3 @@ const TYPES: ReadonlyMap<number, GgufTensorType> = new Map<number, GgufTensorTyp
 export function ggufTensorType(number: number): GgufTensorType | undefined {
   return TYPES.get(number);
 }
-
-/**
- * The number of a tensor type.
- *
- * @param name Its name, as in `"Q4_K"`.
- * @returns The number; undefined for other names.
- */
-export function ggufTypeNumber(name: string): number | undefined {
-  for (const [number, type] of TYPES) if (type.name === name) return number;
-  return undefined;
-}

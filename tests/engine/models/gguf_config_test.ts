@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -34,13 +34,7 @@ function read(changes: readonly GgufEntry[] = [], tensors = [EMBEDDING], without
 }
 
 function refusal(...args: Parameters<typeof read>): UpbeatError {
-  try {
-    read(...args);
-  } catch (error) {
-    assert(error instanceof UpbeatError, String(error));
-    return error;
-  }
-  throw new Error("nothing was thrown");
+  return assertThrows(() => read(...args), UpbeatError);
 }
 
 test("readModelConfig() reads the configuration of a GGUF file", () => {

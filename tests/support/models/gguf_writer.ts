@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ggufTypeNumber } from "../../../engine/files/gguf/gguf_types.ts";
+import { ggufTensorType } from "../../../engine/files/gguf/gguf_types.ts";
 
 /** A metadata value with its type. */
 export type GgufEntry =
@@ -94,7 +94,7 @@ export function ggufBytes(
     bytes.text(name);
     bytes.uint32(shape.length);
     for (const length of shape.toReversed()) bytes.uint64(length);
-    bytes.uint32(ggufTypeNumber(type)!);
+    bytes.uint32(typeNumber(type));
     bytes.uint64(offset);
     offset += Math.ceil(data.length / ALIGNMENT) * ALIGNMENT;
   }
@@ -104,6 +104,15 @@ export function ggufBytes(
     bytes.pad();
   }
   return bytes.join();
+}
+
+/** The number of a tensor type in the format; there are some forty. */
+function typeNumber(name: string): number {
+  const number = Array.from({ length: 64 }, (_, number) => number).find((number) =>
+    ggufTensorType(number)?.name === name
+  );
+  if (number === undefined) throw new Error(`${name} is no tensor type`);
+  return number;
 }
 
 function writeEntry(bytes: Bytes, [key, type, value]: GgufEntry): void {

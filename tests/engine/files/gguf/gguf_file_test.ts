@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isGgufFile, readGgufFile } from "../../../../engine/files/gguf/gguf_file.ts";
 import { UpbeatError } from "../../../../errors.ts";
+import { assertUpbeatError } from "../../../support/assert_upbeat_error.ts";
 import { randomFrom } from "../../../support/damage.ts";
 import { ggufBytes, type GgufEntry, type GgufTensorSource } from "../../../support/models/gguf_writer.ts";
 import { withTemporaryFolder } from "../../../support/temporary_folder.ts";
@@ -35,13 +36,7 @@ function read(bytes: Uint8Array) {
 
 /** What reading throws. */
 function refusal(bytes: Uint8Array): UpbeatError {
-  try {
-    read(bytes);
-  } catch (error) {
-    assert(error instanceof UpbeatError, String(error));
-    return error;
-  }
-  throw new Error("nothing was thrown");
+  return assertThrows(() => read(bytes), UpbeatError);
 }
 
 /** A copy with other bytes at a position. */
@@ -92,14 +87,7 @@ test("metadata of another type than asked for is an error that names key and val
     [() => metadata.text("a.texts"), "a.texts is [3 elements]; it must be text"],
   ];
   for (const [attempt, expected] of attempts) {
-    try {
-      attempt();
-      throw new Error("nothing was thrown");
-    } catch (error) {
-      assert(error instanceof UpbeatError);
-      assertEquals(error.code, "MODEL_CONFIG_INVALID");
-      assertStringIncludes(error.message, expected);
-    }
+    assertUpbeatError(attempt, "MODEL_CONFIG_INVALID", expected);
   }
 });
 

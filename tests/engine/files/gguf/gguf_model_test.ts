@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -24,13 +24,7 @@ function writePart(folder: string, number: number, changes: { no?: number; count
 }
 
 function refusal(read: () => unknown): UpbeatError {
-  try {
-    read();
-  } catch (error) {
-    assert(error instanceof UpbeatError, String(error));
-    return error;
-  }
-  throw new Error("nothing was thrown");
+  return assertThrows(read, UpbeatError);
 }
 
 test("readGgufModel() joins the parts of a model, whichever is named", () => {
