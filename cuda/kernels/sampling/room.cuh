@@ -29,39 +29,40 @@ __device__ inline float block_max(float value, const SampleRoom& room) {
   return warp_max(lane < kSampleWarps ? float(room.floats[lane]) : -INFINITY);
 }
 
-__device__ inline uint64_t warp_total(uint64_t value) {
+struct Sum {
+  __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a + b; }
+};
+
+struct Largest {
+  __device__ uint64_t operator()(uint64_t a, uint64_t b) const { return a > b ? a : b; }
+};
+
+// Combines a number of each lane, for every lane.
+template <typename Combine>
+__device__ uint64_t warp_combine(uint64_t value) {
   for (int distance = 16; distance > 0; distance /= 2) {
-    value += __shfl_xor_sync(kAllLanes, static_cast<unsigned long long>(value), distance);
+    value = Combine()(value, __shfl_xor_sync(kAllLanes, static_cast<unsigned long long>(value), distance));
   }
   return value;
 }
 
-__device__ inline uint64_t warp_best(uint64_t value) {
-  for (int distance = 16; distance > 0; distance /= 2) {
-    const uint64_t other = __shfl_xor_sync(kAllLanes, static_cast<unsigned long long>(value), distance);
-    value = other > value ? other : value;
-  }
-  return value;
+// Combines a number of each thread, for every thread; 0 changes nothing. Barriers before and after.
+template <typename Combine>
+__device__ uint64_t block_combine(uint64_t value, const SampleRoom& room) {
+  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
+  value = warp_combine<Combine>(value);
+  __syncthreads();
+  if (lane == 0) room.words[warp] = static_cast<unsigned long long>(value);
+  __syncthreads();
+  return warp_combine<Combine>(lane < kSampleWarps ? uint64_t(room.words[lane]) : 0);
 }
 
-// The sum over the threads, for every thread. Barriers before and after.
+__device__ inline uint64_t warp_total(uint64_t value) { return warp_combine<Sum>(value); }
 __device__ inline uint64_t block_total(uint64_t value, const SampleRoom& room) {
-  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-  value = warp_total(value);
-  __syncthreads();
-  if (lane == 0) room.words[warp] = static_cast<unsigned long long>(value);
-  __syncthreads();
-  return warp_total(lane < kSampleWarps ? uint64_t(room.words[lane]) : 0);
+  return block_combine<Sum>(value, room);
 }
-
-// The largest number of all threads, for every thread. Barriers before and after.
 __device__ inline uint64_t block_best(uint64_t value, const SampleRoom& room) {
-  const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
-  value = warp_best(value);
-  __syncthreads();
-  if (lane == 0) room.words[warp] = static_cast<unsigned long long>(value);
-  __syncthreads();
-  return warp_best(lane < kSampleWarps ? uint64_t(room.words[lane]) : 0);
+  return block_combine<Largest>(value, room);
 }
 
 // The sum over the threads before this one. Barriers before and after.
