@@ -13,7 +13,7 @@ import { findGguf } from "../files/gguf/gguf_model.ts";
 import { noModel } from "../files/model_folder.ts";
 import { ChatContent, renderOpen } from "./chat_content.ts";
 import type { ChatMessage } from "./chat_message.ts";
-import { readGgufTokenizer } from "./gguf/gguf_tokenizer.ts";
+import { readGgufTokenizerConfig } from "./gguf/gguf_tokenizer.ts";
 import { JinjaTemplate } from "./jinja/template.ts";
 import type { Tokenizer } from "./tokenizer/tokenizer.ts";
 import { isObject, readChatTemplate, readOptionalObject, type TokenizerConfig } from "./tokenizer/tokenizer_files.ts";
@@ -98,7 +98,7 @@ export class ChatTemplate {
    */
   static async fromFolder(folder: string): Promise<ChatTemplate> {
     const gguf = findGguf(folder);
-    if (gguf !== null) return ChatTemplate.#fromFiles(readGgufTokenizer(gguf));
+    if (gguf !== null) return ChatTemplate.#fromFiles(readGgufTokenizerConfig(gguf));
     if (!(await stat(folder).catch(() => null))?.isDirectory()) throw noModel(folder);
     return ChatTemplate.#fromFiles({
       folder,

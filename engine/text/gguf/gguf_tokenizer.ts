@@ -6,12 +6,15 @@
 import { showValue, UpbeatError } from "../../../errors.ts";
 import type { GgufMetadata } from "../../files/gguf/gguf_metadata.ts";
 import { readGgufModel } from "../../files/gguf/gguf_model.ts";
-import type { JsonObject, TokenizerFiles } from "../tokenizer/tokenizer_files.ts";
+import type { JsonObject, TokenizerConfig, TokenizerFiles } from "../tokenizer/tokenizer_files.ts";
 import { pieceMerges } from "./piece_merges.ts";
 import { namedPreTokenizer, PRE_TOKENIZER_NAMES } from "./pre_tokenizers.ts";
 
 /** Types of tokens (`tokenizer.ggml.token_type`). */
 const TOKEN_TYPE = { NORMAL: 1, UNKNOWN: 2, CONTROL: 3, USER_DEFINED: 4, UNUSED: 5, BYTE: 6 } as const;
+
+/** The key of the kind of a tokenizer. */
+const MODEL = "tokenizer.ggml.model";
 
 /** What stands for a space in SentencePiece vocabularies. */
 const SPACE = "▁";
@@ -30,6 +33,14 @@ interface Vocabulary {
 /** Names a role of a token has in `tokenizer_config.json`, and in the metadata. */
 const ROLES = [["bos_token", "bos"], ["eos_token", "eos"], ["pad_token", "padding"], ["unk_token", "unknown"]] as const;
 
+/** What is read of a file for all that follows. */
+interface Source {
+  /** Path of the file, the first part's where a model is split. */
+  readonly path: string;
+  readonly metadata: GgufMetadata;
+  readonly vocabulary: Vocabulary;
+}
+
 /**
  * Read the tokenizer of a GGUF file.
  *
@@ -39,27 +50,41 @@ const ROLES = [["bos_token", "bos"], ["eos_token", "eos"], ["pad_token", "paddin
  * malformed or of a kind that is not supported.
  */
 export function readGgufTokenizer(path: string): TokenizerFiles {
+  const source = readSource(path);
+  const { metadata, vocabulary } = source;
+  const model = metadata.text(MODEL);
+  if (model !== "gpt2" && model !== "llama") {
+    throw invalid(source.path, MODEL, `is ${showValue(model)}; "gpt2" and "llama" are supported`);
+  }
+  const parts = model === "gpt2"
+    ? bytePairTokenizer(source.path, metadata, vocabulary)
+    : piecesTokenizer(source.path, metadata, vocabulary);
+  return { ...configOf(source), tokenizer: { ...parts, added_tokens: addedTokens(metadata, vocabulary) } };
+}
+
+/**
+ * Read the tokenizer of a GGUF file without what encodes texts, for its chat template.
+ *
+ * @param path Path of the file.
+ * @returns What its `tokenizer_config.json` would have.
+ * @throws {UpbeatError} As {@linkcode readGgufTokenizer}, but for the parts that are not read.
+ */
+export function readGgufTokenizerConfig(path: string): TokenizerConfig {
+  return configOf(readSource(path));
+}
+
+function readSource(path: string): Source {
   const { path: first, metadata } = readGgufModel(path);
-  const model = metadata.text("tokenizer.ggml.model");
+  const model = metadata.text(MODEL);
   if (model === null || model === "no_vocab" || model === "none") {
-    throw new UpbeatError("TOKENIZER_MISSING", `${first} has no tokenizer (tokenizer.ggml.model)`, { file: first });
+    throw new UpbeatError("TOKENIZER_MISSING", `${first} has no tokenizer (${MODEL})`, { file: first });
   }
-  const vocabulary = readVocabulary(first, metadata);
-  const isBytePair = model === "gpt2";
-  if (!isBytePair && model !== "llama") {
-    throw invalid(first, "tokenizer.ggml.model", `is ${showValue(model)}; "gpt2" and "llama" are supported`);
-  }
-  const tokenizer = isBytePair
-    ? bytePairTokenizer(first, metadata, vocabulary)
-    : piecesTokenizer(first, metadata, vocabulary);
-  return {
-    folder: first,
-    path: first,
-    tokenizer: { ...tokenizer.parts, added_tokens: addedTokens(metadata, vocabulary) },
-    config: tokenizerConfig(metadata, vocabulary, tokenizer.addsBos),
-    specialTokensMap: {},
-    chatTemplate: null,
-  };
+  return { path: first, metadata, vocabulary: readVocabulary(first, metadata) };
+}
+
+function configOf({ path, metadata, vocabulary }: Source): TokenizerConfig {
+  const config = tokenizerConfig(metadata, vocabulary);
+  return { folder: path, path, config, specialTokensMap: {}, chatTemplate: null };
 }
 
 function readVocabulary(path: string, metadata: GgufMetadata): Vocabulary {
@@ -85,15 +110,8 @@ function readVocabulary(path: string, metadata: GgufMetadata): Vocabulary {
   return { tokens, types, ids };
 }
 
-/** What the two kinds of tokenizers have of their own. */
-interface Parts {
-  readonly parts: JsonObject;
-  /** Whether texts begin with BOS unless the file says otherwise. */
-  readonly addsBos: boolean;
-}
-
 /** Byte-pair encoding over the bytes of a text. */
-function bytePairTokenizer(path: string, metadata: GgufMetadata, { ids }: Vocabulary): Parts {
+function bytePairTokenizer(path: string, metadata: GgufMetadata, { ids }: Vocabulary): JsonObject {
   const name = metadata.text("tokenizer.ggml.pre") ?? "default";
   const named = namedPreTokenizer(name);
   if (named === undefined) {
@@ -110,19 +128,16 @@ function bytePairTokenizer(path: string, metadata: GgufMetadata, { ids }: Vocabu
   }));
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
   return {
-    addsBos: named.addsBos,
-    parts: {
-      model: { type: "BPE", vocab: ids, merges, ignore_merges: named.ignoreMerges },
-      normalizer: named.composes ? { type: "NFC" } : null,
-      pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, bytes] },
-      post_processor: null,
-      decoder: { type: "ByteLevel" },
-    },
+    model: { type: "BPE", vocab: ids, merges, ignore_merges: named.ignoreMerges },
+    normalizer: named.composes ? { type: "NFC" } : null,
+    pre_tokenizer: { type: "Sequence", pretokenizers: [...splits, bytes] },
+    post_processor: null,
+    decoder: { type: "ByteLevel" },
   };
 }
 
 /** SentencePiece: characters, of which neighbours are joined to the piece with the best score. */
-function piecesTokenizer(path: string, metadata: GgufMetadata, { tokens, types, ids }: Vocabulary): Parts {
+function piecesTokenizer(path: string, metadata: GgufMetadata, { tokens, types, ids }: Vocabulary): JsonObject {
   const scores = metadata.numbers("tokenizer.ggml.scores") ?? [];
   if (scores.length < tokens.length) {
     throw invalid(path, "tokenizer.ggml.scores", `has ${scores.length} scores for ${tokens.length} tokens`);
@@ -139,29 +154,26 @@ function piecesTokenizer(path: string, metadata: GgufMetadata, { tokens, types, 
   const spaces = { type: "Replace", pattern: { String: " " }, content: SPACE };
   const strip = { type: "Strip", content: " ", start: 1, stop: 0 };
   return {
-    addsBos: true,
-    parts: {
-      model: {
-        type: "BPE",
-        vocab: ids,
-        merges: ranked.merges,
-        ranks: ranked.ranks,
-        unk_token: tokens[unknown ?? 0],
-        fuse_unk: true,
-        byte_fallback: types.includes(TOKEN_TYPE.BYTE),
-      },
-      normalizer: prefix ? { type: "Sequence", normalizers: [{ type: "Prepend", prepend: SPACE }, spaces] } : spaces,
-      pre_tokenizer: null,
-      post_processor: null,
-      decoder: {
-        type: "Sequence",
-        decoders: [
-          { type: "Replace", pattern: { String: SPACE }, content: " " },
-          { type: "ByteFallback" },
-          { type: "Fuse" },
-          ...(prefix ? [strip] : []),
-        ],
-      },
+    model: {
+      type: "BPE",
+      vocab: ids,
+      merges: ranked.merges,
+      ranks: ranked.ranks,
+      unk_token: tokens[unknown ?? 0],
+      fuse_unk: true,
+      byte_fallback: types.includes(TOKEN_TYPE.BYTE),
+    },
+    normalizer: prefix ? { type: "Sequence", normalizers: [{ type: "Prepend", prepend: SPACE }, spaces] } : spaces,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        { type: "Replace", pattern: { String: SPACE }, content: " " },
+        { type: "ByteFallback" },
+        { type: "Fuse" },
+        ...(prefix ? [strip] : []),
+      ],
     },
   };
 }
@@ -193,13 +205,15 @@ function stripsAfterSpecial(metadata: GgufMetadata): (token: string) => boolean 
   return (token) => isPhi3 && !["<unk>", "<s>", "<|endoftext|>"].includes(token);
 }
 
-function tokenizerConfig(
-  metadata: GgufMetadata,
-  { tokens }: Vocabulary,
-  addsBos: boolean,
-): JsonObject {
+/** Whether texts begin with BOS unless the file says otherwise. */
+function addsBos(metadata: GgufMetadata): boolean {
+  if (metadata.text(MODEL) === "llama") return true;
+  return namedPreTokenizer(metadata.text("tokenizer.ggml.pre") ?? "default")?.addsBos ?? false;
+}
+
+function tokenizerConfig(metadata: GgufMetadata, { tokens }: Vocabulary): JsonObject {
   const config: JsonObject = {
-    add_bos_token: metadata.boolean("tokenizer.ggml.add_bos_token") ?? addsBos,
+    add_bos_token: metadata.boolean("tokenizer.ggml.add_bos_token") ?? addsBos(metadata),
     add_eos_token: metadata.boolean("tokenizer.ggml.add_eos_token") ?? false,
     chat_template: chatTemplates(metadata),
   };

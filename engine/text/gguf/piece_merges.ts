@@ -19,16 +19,21 @@ export interface RankedMerges {
 /** A longer piece is no word of any language; it is never merged. */
 const MAX_PIECE_CHARACTERS = 256;
 
+/** The most characters of all pieces together: four times those of the largest vocabularies. */
+const MAX_CHARACTERS = 8_000_000;
+
 /**
  * List the merges of a vocabulary.
  *
  * @param pieces Pieces that texts may be divided into, with their scores.
  * @param most The most merges; a vocabulary with more has been made to be slow.
- * @returns The merges; null when there are more.
+ * @returns The merges; null when there are more, or the pieces are longer than any model's.
  */
 export function pieceMerges(pieces: ReadonlyMap<string, number>, most: number): RankedMerges | null {
   const found: { readonly score: number; readonly pair: readonly [string, string] }[] = [];
+  let characters = 0;
   for (const [piece, score] of pieces) {
+    if ((characters += piece.length) > MAX_CHARACTERS) return null;
     if (piece.length > MAX_PIECE_CHARACTERS) continue;
     for (let at = 1; at < piece.length; at++) {
       if (isLowSurrogate(piece.charCodeAt(at))) continue;

@@ -48,4 +48,6 @@ test("merges ranked by scores join the pieces that SentencePiece joins, equal sc
 test("pieceMerges() gives up when pieces divide in more ways than any model's", () => {
   const scores = new Map(Array.from({ length: 40 }, (_, length) => ["a".repeat(length + 1), -length]));
   assertEquals(pieceMerges(scores, 100), null);
+  const long = new Map(Array.from({ length: 33_000 }, (_, index) => [`${index}`.padStart(250, "x"), 0]));
+  assertEquals(pieceMerges(long, 100), null);
 });
