@@ -32,7 +32,7 @@ export const VIRTUAL_ROOT: string = process.platform === "win32" ? "B:/~BUN/root
 /** The open files of this process. */
 const DESCRIPTORS = "/proc/self/fd";
 
-/** Bytes of a hash in names. */
+/** Hexadecimal digits of the content's hash in names. */
 const HASH_CHARACTERS = 32;
 
 const known = new Map<string, string>();
@@ -65,7 +65,7 @@ function inMemory(hash: string, content: Uint8Array): string | null {
   const name = `upbeat-${hash}`;
   for (const descriptor of readdirSync(DESCRIPTORS)) {
     const path = join(DESCRIPTORS, descriptor);
-    // Complete only once it has all of its bytes: its maker may still be writing.
+    // Too short while another thread is still writing it.
     if (linkOf(path)?.startsWith(`/memfd:${name}`) && statSync(path).size === content.length) return path;
   }
   const descriptor = foreign.createMemoryFile(name);

@@ -8,7 +8,7 @@ import { UpbeatError } from "../errors.ts";
 /** A part other than the first of a model that is split. */
 const LATER_PART = /-(?!00001-)\d{5}-of-\d{5}\.gguf$/i;
 
-/** What most programs take where the user has no wish, in this order. */
+/** Quantizations to take when none is given, the preferred one first. */
 const USUAL = ["Q4_K_M", "Q8_0", "Q4_0"];
 
 /** Files named in an error. */

@@ -35,7 +35,7 @@ export interface LmStudioName {
 /** The name of a model that is in a store. */
 export type ModelName = HubName | OllamaName | LmStudioName;
 
-/** A part of a name: it can be no path, as it begins with a letter, a digit or an underscore, and has no separator. */
+/** One segment of a name. It cannot lead out of a folder: it has no separator and does not begin with a dot. */
 const PART = "\\w[\\w.-]*";
 
 const HUB = new RegExp(`^(${PART})/(${PART})(?:@(${PART}(?:/${PART})*))?(?::(${PART}(?:/${PART})*))?$`);

@@ -43,7 +43,7 @@ export class GgufCursor {
     return this.number(4, (view, at) => view.getUint32(at, true));
   }
 
-  /** An unsigned 64-bit integer; beyond 2^53 it is only roughly the same number, which no count or offset may be. */
+  /** An unsigned 64-bit integer. Values beyond 2^53 lose precision; counts and offsets that large are refused anyway. */
   uint64(): number {
     return this.number(8, (view, at) => view.getBigUint64(at, true));
   }

@@ -16,7 +16,7 @@ export interface RankedMerges {
   readonly ranks: Int32Array;
 }
 
-/** A longer piece is no word of any language; it is never merged. */
+/** Longer pieces are never merged; no vocabulary has words of this length. */
 const MAX_PIECE_CHARACTERS = 256;
 
 /** The most characters of all pieces together: four times those of the largest vocabularies. */
